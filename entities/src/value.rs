@@ -1,0 +1,426 @@
+//! Values that are valid because they exist: each parses at the edge, says which rule it broke,
+//! and is then a column, a GraphQL scalar and a function argument alike.
+
+use std::{collections::BTreeMap, fmt, str::FromStr};
+
+use oxilangtag::LanguageTag;
+use sea_orm::DeriveValueType;
+use serde::{Deserialize, Serialize};
+
+use crate::Rule;
+
+/// Declares a newtype over `String` whose only way in is `FromStr`.
+macro_rules! text_value {
+    ($(#[$doc:meta])* $name:ident) => {
+        $(#[$doc])*
+        #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, DeriveValueType)]
+        #[serde(try_from = "String", into = "String")]
+        #[sea_orm(value_type = "String", column_type = "Text")]
+        pub struct $name(String);
+
+        impl $name {
+            /// The value as text.
+            #[must_use]
+            pub fn as_str(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(&self.0)
+            }
+        }
+
+        impl AsRef<str> for $name {
+            fn as_ref(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl TryFrom<String> for $name {
+            type Error = Rule;
+            fn try_from(text: String) -> Result<Self, Rule> {
+                text.parse()
+            }
+        }
+
+        impl From<$name> for String {
+            fn from(value: $name) -> Self {
+                value.0
+            }
+        }
+    };
+}
+
+text_value! {
+    /// The last part of a page's address, or the name of a staff record: lower-case ASCII letters and digits
+    /// in words joined by single hyphens, at most 100 characters (`about-us`).
+    Slug
+}
+
+impl Slug {
+    /// The most characters a slug may have.
+    pub const MAX_CHARS: usize = 100;
+}
+
+impl FromStr for Slug {
+    type Err = Rule;
+    fn from_str(text: &str) -> Result<Self, Rule> {
+        required(text)?;
+        at_most(text, Self::MAX_CHARS)?;
+        let word = |word: &str| !word.is_empty() && word.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit());
+        if text.split('-').all(word) {
+            Ok(Self(text.to_owned()))
+        } else {
+            Err(Rule::Format { expected: "lower-case letters, digits and single hyphens, such as about-us" })
+        }
+    }
+}
+
+text_value! {
+    /// A language tag after BCP 47, in its canonical case (`ja`, `en`, `zh-Hant`, `pt-BR`), at most 35 characters
+    /// (RFC 5646, section 4.4.1).
+    Locale
+}
+
+impl Locale {
+    /// The most characters a locale may have.
+    pub const MAX_CHARS: usize = 35;
+
+    /// The primary language subtag (`zh` of `zh-Hant`).
+    #[must_use]
+    pub fn language(&self) -> &str {
+        self.0.split_once('-').map_or(self.as_str(), |(language, _)| language)
+    }
+}
+
+impl FromStr for Locale {
+    type Err = Rule;
+    fn from_str(text: &str) -> Result<Self, Rule> {
+        required(text)?;
+        at_most(text, Self::MAX_CHARS)?;
+        LanguageTag::parse_and_normalize(text)
+            .map(|tag| Self(tag.into_inner()))
+            .map_err(|_| Rule::Format { expected: "a BCP 47 language tag, such as ja or zh-Hant" })
+    }
+}
+
+text_value! {
+    /// A country or area after ISO 3166-1 alpha-2, user-assigned codes included: two upper-case ASCII letters (`JP`).
+    /// Which countries a tenant lists is data.
+    CountryCode
+}
+
+impl FromStr for CountryCode {
+    type Err = Rule;
+    fn from_str(text: &str) -> Result<Self, Rule> {
+        required(text)?;
+        if text.len() == 2 && text.bytes().all(|b| b.is_ascii_uppercase()) {
+            Ok(Self(text.to_owned()))
+        } else {
+            Err(Rule::Format { expected: "two upper-case letters (ISO 3166-1 alpha-2), such as JP" })
+        }
+    }
+}
+
+text_value! {
+    /// The code of a category of visits: an upper-case letter, then upper-case letters, digits and underscores,
+    /// at most 40 characters (`RESIDENT`; the form of an SDMX code).
+    CategoryCode
+}
+
+impl CategoryCode {
+    /// The most characters a category code may have.
+    pub const MAX_CHARS: usize = 40;
+}
+
+impl FromStr for CategoryCode {
+    type Err = Rule;
+    fn from_str(text: &str) -> Result<Self, Rule> {
+        required(text)?;
+        at_most(text, Self::MAX_CHARS)?;
+        let letters = |b: u8| b.is_ascii_uppercase() || b.is_ascii_digit() || b == b'_';
+        if text.as_bytes()[0].is_ascii_uppercase() && text.bytes().all(letters) {
+            Ok(Self(text.to_owned()))
+        } else {
+            Err(Rule::Format { expected: "upper-case letters, digits and underscores, such as RESIDENT" })
+        }
+    }
+}
+
+text_value! {
+    /// The address an account signs in with, in lower case, at most 254 characters (RFC 5321).
+    Email
+}
+
+impl Email {
+    /// The most characters an address may have.
+    pub const MAX_CHARS: usize = 254;
+}
+
+impl FromStr for Email {
+    type Err = Rule;
+    fn from_str(text: &str) -> Result<Self, Rule> {
+        let text = text.trim();
+        required(text)?;
+        at_most(text, Self::MAX_CHARS)?;
+        let address = text.to_lowercase();
+        let plain = |part: &str| !part.is_empty() && !part.contains(|c: char| c.is_whitespace() || c.is_control());
+        match address.rsplit_once('@') {
+            Some((local, domain)) if plain(local) && plain(domain) && !local.contains('@') => Ok(Self(address)),
+            _ => Err(Rule::Format { expected: "an e-mail address, such as editor@example.org" }),
+        }
+    }
+}
+
+text_value! {
+    /// One line of text, such as a title, a name or a role: not blank, no surrounding space, no control character,
+    /// at most 300 characters.
+    Line
+}
+
+impl Line {
+    /// The most characters a line may have.
+    pub const MAX_CHARS: usize = 300;
+}
+
+impl FromStr for Line {
+    type Err = Rule;
+    fn from_str(text: &str) -> Result<Self, Rule> {
+        required(text)?;
+        at_most(text, Self::MAX_CHARS)?;
+        if text.contains(char::is_control) {
+            Err(Rule::ControlCharacter)
+        } else if text.trim() == text {
+            Ok(Self(text.to_owned()))
+        } else {
+            Err(Rule::SurroundingSpace)
+        }
+    }
+}
+
+text_value! {
+    /// Plain text of one or more lines, such as a summary or a note: not blank, no surrounding space, no control
+    /// character but line feeds and tabs, at most 2,000 characters.
+    Prose
+}
+
+impl Prose {
+    /// The most characters a prose text may have.
+    pub const MAX_CHARS: usize = 2_000;
+}
+
+impl FromStr for Prose {
+    type Err = Rule;
+    fn from_str(text: &str) -> Result<Self, Rule> {
+        required(text)?;
+        at_most(text, Self::MAX_CHARS)?;
+        no_control_but_line_feeds_and_tabs(text)?;
+        if text.trim() == text { Ok(Self(text.to_owned())) } else { Err(Rule::SurroundingSpace) }
+    }
+}
+
+text_value! {
+    /// Markdown source (CommonMark with tables, footnotes and inline HTML), possibly empty: no control character but
+    /// line feeds and tabs, at most 200,000 characters. Stored as it was written, sanitised when it is rendered.
+    Markdown
+}
+
+impl Markdown {
+    /// The most characters a Markdown text may have.
+    pub const MAX_CHARS: usize = 200_000;
+}
+
+impl FromStr for Markdown {
+    type Err = Rule;
+    fn from_str(text: &str) -> Result<Self, Rule> {
+        at_most(text, Self::MAX_CHARS)?;
+        no_control_but_line_feeds_and_tabs(text)?;
+        Ok(Self(text.to_owned()))
+    }
+}
+
+/// A text in several locales. An absent locale has no text.
+pub type Localized<T> = BTreeMap<Locale, T>;
+
+/// A calendar year from 1900 to 2200.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, DeriveValueType)]
+#[serde(try_from = "i64", into = "i64")]
+pub struct Year(i32);
+
+impl Year {
+    /// The first year that can be recorded.
+    pub const MIN: i64 = 1900;
+    /// The last year that can be recorded.
+    pub const MAX: i64 = 2200;
+
+    /// The year as a number.
+    #[must_use]
+    pub const fn get(self) -> i32 {
+        self.0
+    }
+}
+
+/// A number of visits, zero included. At most [`Count::MAX`], the largest GraphQL `Int`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, DeriveValueType)]
+#[serde(try_from = "i64", into = "i64")]
+pub struct Count(i64);
+
+impl Count {
+    /// The largest count, and the largest sum of counts that can be published.
+    pub const MAX: i64 = i32::MAX as i64;
+
+    /// The count as a number.
+    #[must_use]
+    pub const fn get(self) -> i64 {
+        self.0
+    }
+}
+
+/// The number of a document's newest revision; 0 stands for a document that does not exist yet.
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, DeriveValueType,
+)]
+#[serde(try_from = "i64", into = "i64")]
+pub struct Version(i64);
+
+impl Version {
+    /// The version of a document that does not exist yet.
+    pub const NONE: Self = Self(0);
+    /// The largest version, the largest GraphQL `Int`.
+    pub const MAX: i64 = i32::MAX as i64;
+
+    /// The version as a number.
+    #[must_use]
+    pub const fn get(self) -> i64 {
+        self.0
+    }
+
+    /// The version after this one.
+    #[must_use]
+    pub const fn next(self) -> Self {
+        Self(self.0 + 1)
+    }
+}
+
+/// A place in a hand-made order, lowest first.
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, DeriveValueType,
+)]
+#[serde(try_from = "i64", into = "i64")]
+pub struct Position(i32);
+
+impl Position {
+    /// The largest position.
+    pub const MAX: i64 = 1_000_000;
+
+    /// The position as a number.
+    #[must_use]
+    pub const fn get(self) -> i32 {
+        self.0
+    }
+}
+
+/// Gives a number type its range check and its ways in and out.
+macro_rules! number_value {
+    ($name:ident: $repr:ty, $min:expr, $max:expr) => {
+        impl TryFrom<i64> for $name {
+            type Error = Rule;
+            fn try_from(number: i64) -> Result<Self, Rule> {
+                match <$repr>::try_from(number) {
+                    Ok(inner) if ($min..=$max).contains(&number) => Ok(Self(inner)),
+                    _ => Err(Rule::OutOfRange { min: $min, max: $max }),
+                }
+            }
+        }
+
+        impl From<$name> for i64 {
+            fn from(value: $name) -> Self {
+                Self::from(value.0)
+            }
+        }
+
+        impl FromStr for $name {
+            type Err = Rule;
+            fn from_str(text: &str) -> Result<Self, Rule> {
+                required(text)?;
+                // Only the form that is written back: no sign, no leading zero, ASCII digits.
+                let canonical = text.bytes().all(|b| b.is_ascii_digit()) && (text == "0" || !text.starts_with('0'));
+                let signed = text.strip_prefix('-').is_some_and(|rest| rest.bytes().all(|b| b.is_ascii_digit()));
+                match text.parse::<i64>() {
+                    Ok(number) if canonical || signed => Self::try_from(number),
+                    Err(_) if canonical => Err(Rule::OutOfRange { min: $min, max: $max }),
+                    _ => Err(Rule::NotAnInteger),
+                }
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                self.0.fmt(f)
+            }
+        }
+    };
+}
+
+number_value!(Year: i32, Self::MIN, Self::MAX);
+number_value!(Count: i64, 0, Self::MAX);
+number_value!(Version: i64, 0, Self::MAX);
+number_value!(Position: i32, 0, Self::MAX);
+
+fn required(text: &str) -> Result<(), Rule> {
+    if text.trim().is_empty() { Err(Rule::Required) } else { Ok(()) }
+}
+
+fn at_most(text: &str, max: usize) -> Result<(), Rule> {
+    if text.chars().count() > max { Err(Rule::TooLong { max }) } else { Ok(()) }
+}
+
+fn no_control_but_line_feeds_and_tabs(text: &str) -> Result<(), Rule> {
+    let forbidden = |c: char| c.is_control() && !matches!(c, '\n' | '\t');
+    if text.contains(forbidden) { Err(Rule::ControlCharacter) } else { Ok(()) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_slug_is_lower_case_words_joined_by_single_hyphens() {
+        for good in ["about-us", "a", "2022", "mission-2"] {
+            assert_eq!(good.parse::<Slug>().map(String::from), Ok(good.to_owned()));
+        }
+        for bad in ["", " ", "a/b", "About", "a--b", "-a", "a-", "ä", "a b", "a\n"] {
+            assert!(bad.parse::<Slug>().is_err(), "{bad:?} was accepted");
+        }
+        assert_eq!("a".repeat(101).parse::<Slug>(), Err(Rule::TooLong { max: 100 }));
+    }
+
+    #[test]
+    fn a_locale_takes_its_canonical_case() {
+        assert_eq!("ZH-hant".parse::<Locale>().map(String::from), Ok("zh-Hant".to_owned()));
+        assert_eq!("pt-br".parse::<Locale>().map(String::from), Ok("pt-BR".to_owned()));
+        assert!("en_US".parse::<Locale>().is_err());
+        assert!("e".parse::<Locale>().is_err());
+    }
+
+    #[test]
+    fn numbers_are_read_only_in_the_form_they_are_written() {
+        assert_eq!("2022".parse::<Year>().map(Year::get), Ok(2022));
+        assert_eq!("1899".parse::<Year>(), Err(Rule::OutOfRange { min: 1900, max: 2200 }));
+        assert_eq!("-1".parse::<Count>(), Err(Rule::OutOfRange { min: 0, max: Count::MAX }));
+        assert_eq!("99999999999999999999".parse::<Count>(), Err(Rule::OutOfRange { min: 0, max: Count::MAX }));
+        for bad in ["1.5", "1,000", "+1", "01", "１", "x", "1 "] {
+            assert_eq!(bad.parse::<Count>(), Err(Rule::NotAnInteger), "{bad}");
+        }
+    }
+
+    #[test]
+    fn an_email_is_compared_in_lower_case() {
+        assert_eq!(" Editor@Example.ORG ".parse::<Email>().map(String::from), Ok("editor@example.org".to_owned()));
+        for bad in ["", "a", "@b", "a@", "a@b@c", "a b@c"] {
+            assert!(bad.parse::<Email>().is_err(), "{bad:?} was accepted");
+        }
+    }
+}
