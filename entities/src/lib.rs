@@ -7,8 +7,37 @@ mod observation;
 mod rule;
 mod value;
 
+pub mod account;
+pub mod audit_entry;
+pub mod category;
+pub mod category_name;
+pub mod change;
+pub mod country;
+pub mod country_name;
+pub mod document;
+pub mod key;
+pub mod page;
+pub mod page_text;
+pub mod publication;
+pub mod refresh_token;
+pub mod revision;
+pub mod session;
+pub mod site;
+pub mod site_locale;
+pub mod staff;
+pub mod staff_text;
+pub mod visit_count;
+pub mod yearly_total;
+
+pub use account::Role;
+pub use audit_entry::{ActorKind, AuditOutcome};
+pub use document::DocumentKind;
+pub use key::KeyPurpose;
 pub use observation::{Observation, ObservationStatus};
+pub use publication::ReleaseKind;
+pub use revision::RevisionAction;
 pub use rule::{Language, Rule};
 pub use value::{
-    CategoryCode, Count, CountryCode, Email, Line, Locale, Localized, Markdown, Position, Prose, Slug, Version, Year,
+    CategoryCode, Count, CountryCode, Email, Line, Locale, Localized, Markdown, Position, Prose, Slug, TextDirection, Version,
+    Year,
 };

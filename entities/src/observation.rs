@@ -94,10 +94,24 @@ impl FromStr for ObservationStatus {
 }
 
 /// A status together with a value exactly when the status has one; a contradiction cannot be built.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(try_from = "Unchecked")]
 pub struct Observation {
     value: Option<Count>,
     status: ObservationStatus,
+}
+
+#[derive(Deserialize)]
+struct Unchecked {
+    value: Option<Count>,
+    status: ObservationStatus,
+}
+
+impl TryFrom<Unchecked> for Observation {
+    type Error = Rule;
+    fn try_from(unchecked: Unchecked) -> Result<Self, Rule> {
+        Self::new(unchecked.value, unchecked.status)
+    }
 }
 
 impl Observation {

@@ -60,6 +60,8 @@ pub enum Rule {
     Unknown,
     /// The value is already used by another document.
     Taken,
+    /// The value is left out although published texts still need it.
+    InUse,
     /// A status that has a value (`FINAL`, `IMPUTED`, ...) stands without one.
     ValueMissing,
     /// A status that explains the absence of a value (`MISSING`, ...) stands with one.
@@ -86,6 +88,29 @@ pub enum Rule {
     UnknownField,
     /// The file cannot be parsed; the text is the parser's own.
     Syntax(String),
+    /// The file is none of those that a dataset consists of.
+    UnknownFile,
+    /// The file is larger than `max_mib` MiB.
+    FileTooLarge {
+        /// The largest size allowed, in MiB.
+        max_mib: usize,
+    },
+    /// The file is not UTF-8.
+    NotUtf8,
+    /// The file begins with a byte order mark.
+    ByteOrderMark,
+    /// A line ends with something else than one line feed.
+    LineEnding,
+    /// The record has more or fewer fields than the header.
+    FieldCount {
+        /// The number of fields in the header.
+        expected: usize,
+    },
+    /// The column stands in another place than the format gives it.
+    ColumnOrder {
+        /// The columns in the order of the format, separated by commas.
+        expected: String,
+    },
     /// The password is shorter than `min` characters.
     PasswordTooShort {
         /// The fewest characters allowed.
@@ -109,6 +134,7 @@ impl Rule {
             Self::Duplicate => "DUPLICATE",
             Self::Unknown => "UNKNOWN",
             Self::Taken => "TAKEN",
+            Self::InUse => "IN_USE",
             Self::ValueMissing => "VALUE_MISSING",
             Self::ValueNotAllowed => "VALUE_NOT_ALLOWED",
             Self::SumTooLarge { .. } => "SUM_TOO_LARGE",
@@ -119,6 +145,13 @@ impl Rule {
             Self::EmptyRange => "EMPTY_RANGE",
             Self::UnknownField => "UNKNOWN_FIELD",
             Self::Syntax(_) => "SYNTAX",
+            Self::UnknownFile => "UNKNOWN_FILE",
+            Self::FileTooLarge { .. } => "FILE_TOO_LARGE",
+            Self::NotUtf8 => "NOT_UTF8",
+            Self::ByteOrderMark => "BYTE_ORDER_MARK",
+            Self::LineEnding => "LINE_ENDING",
+            Self::FieldCount { .. } => "FIELD_COUNT",
+            Self::ColumnOrder { .. } => "COLUMN_ORDER",
             Self::PasswordTooShort { .. } => "PASSWORD_TOO_SHORT",
         }
     }
@@ -145,6 +178,7 @@ impl Rule {
             Self::Duplicate => "must not stand twice".into(),
             Self::Unknown => "names something that does not exist".into(),
             Self::Taken => "is already used".into(),
+            Self::InUse => "cannot be left out: published texts still need it".into(),
             Self::ValueMissing => "this status needs a value".into(),
             Self::ValueNotAllowed => "this status explains why there is no value, so it must not have one".into(),
             Self::SumTooLarge { max } => format!("the sum must be at most {max}"),
@@ -155,6 +189,13 @@ impl Rule {
             Self::EmptyRange => "must not lie above the end of the range".into(),
             Self::UnknownField => "is not a known field here".into(),
             Self::Syntax(message) => message.clone(),
+            Self::UnknownFile => "is not a file of a dataset".into(),
+            Self::FileTooLarge { max_mib } => format!("must be at most {max_mib} MiB"),
+            Self::NotUtf8 => "must be UTF-8".into(),
+            Self::ByteOrderMark => "must not begin with a byte order mark".into(),
+            Self::LineEnding => "must end every line, the last one too, with a line feed alone (LF)".into(),
+            Self::FieldCount { expected } => format!("the record must have {expected} fields, as the header has"),
+            Self::ColumnOrder { expected } => format!("the columns must stand in the order {expected}"),
             Self::PasswordTooShort { min } => format!("must have at least {min} characters"),
         }
     }
@@ -172,6 +213,7 @@ impl Rule {
             Self::Duplicate => "重複しています".into(),
             Self::Unknown => "存在しないものを指しています".into(),
             Self::Taken => "すでに使われています".into(),
+            Self::InUse => "公開中の文章で使われているため、外せません".into(),
             Self::ValueMissing => "この状態には値が必要です".into(),
             Self::ValueNotAllowed => "この状態は値がない理由を示すため、値を入力できません".into(),
             Self::SumTooLarge { max } => format!("合計は{max}以下にしてください"),
@@ -182,6 +224,13 @@ impl Rule {
             Self::EmptyRange => "範囲の始まりは終わり以前にしてください".into(),
             Self::UnknownField => "ここでは使えない項目です".into(),
             Self::Syntax(message) => format!("構文が正しくありません({message})"),
+            Self::UnknownFile => "データセットのファイルではありません".into(),
+            Self::FileTooLarge { max_mib } => format!("{max_mib} MiB以下にしてください"),
+            Self::NotUtf8 => "文字コードはUTF-8にしてください".into(),
+            Self::ByteOrderMark => "先頭のBOMを取り除いてください".into(),
+            Self::LineEnding => "最終行も含め、改行はLFだけにしてください".into(),
+            Self::FieldCount { expected } => format!("項目の数を見出しと同じ{expected}個にしてください"),
+            Self::ColumnOrder { expected } => format!("列は次の順に並べてください: {expected}"),
             Self::PasswordTooShort { min } => format!("{min}文字以上にしてください"),
         }
     }

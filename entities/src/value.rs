@@ -4,7 +4,7 @@
 use std::{collections::BTreeMap, fmt, str::FromStr};
 
 use oxilangtag::LanguageTag;
-use sea_orm::DeriveValueType;
+use sea_orm::{DbErr, DeriveValueType, TryFromU64};
 use serde::{Deserialize, Serialize};
 
 use crate::Rule;
@@ -48,6 +48,13 @@ macro_rules! text_value {
         impl From<$name> for String {
             fn from(value: $name) -> Self {
                 value.0
+            }
+        }
+
+        // SeaORM asks this of every primary key; a text has no number to be made from.
+        impl TryFromU64 for $name {
+            fn try_from_u64(_: u64) -> Result<Self, DbErr> {
+                Err(DbErr::ConvertFromU64(stringify!($name)))
             }
         }
     };
@@ -238,6 +245,38 @@ impl FromStr for Markdown {
         at_most(text, Self::MAX_CHARS)?;
         no_control_but_line_feeds_and_tabs(text)?;
         Ok(Self(text.to_owned()))
+    }
+}
+
+/// The direction in which a script is written, as HTML's `dir` names it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, DeriveValueType)]
+#[sea_orm(value_type = "String", column_type = "Text")]
+pub enum TextDirection {
+    /// `ltr`
+    #[serde(rename = "ltr")]
+    LeftToRight,
+    /// `rtl`
+    #[serde(rename = "rtl")]
+    RightToLeft,
+}
+
+impl fmt::Display for TextDirection {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::LeftToRight => "ltr",
+            Self::RightToLeft => "rtl",
+        })
+    }
+}
+
+impl FromStr for TextDirection {
+    type Err = Rule;
+    fn from_str(text: &str) -> Result<Self, Rule> {
+        match text {
+            "ltr" => Ok(Self::LeftToRight),
+            "rtl" => Ok(Self::RightToLeft),
+            _ => Err(Rule::NotOneOf { allowed: "ltr, rtl".to_owned() }),
+        }
     }
 }
 

@@ -1,1 +1,28 @@
+//! How the database's schema got here: an ordered list of steps.
+//!
+//! A step is frozen once it is released: a later need is a later step. Nothing of ours is imported, so that a step
+//! means next year what it means today; `tests/it/drift.rs` holds the outcome against the entities.
 
+use sea_orm_migration::prelude::*;
+pub use sea_orm_migration::prelude::MigratorTrait;
+
+mod append_only;
+mod m20261122_000001_create_documents;
+mod m20261122_000002_create_access;
+mod m20261122_000003_create_content;
+mod m20261122_000004_create_figures;
+
+/// All steps, oldest first.
+pub struct Migrator;
+
+#[async_trait::async_trait]
+impl MigratorTrait for Migrator {
+    fn migrations() -> Vec<Box<dyn MigrationTrait>> {
+        vec![
+            Box::new(m20261122_000001_create_documents::Migration),
+            Box::new(m20261122_000002_create_access::Migration),
+            Box::new(m20261122_000003_create_content::Migration),
+            Box::new(m20261122_000004_create_figures::Migration),
+        ]
+    }
+}

@@ -1,0 +1,75 @@
+//! Limits on attempts to sign in, per account and per network, within one process.
+
+use std::{num::NonZeroU32, time::Duration};
+
+use aws_lc_rs::digest;
+use entities::Email;
+use governor::{NotUntil, Quota, RateLimiter, middleware::NoOpMiddleware, state::keyed::DashMapStateStore};
+
+use crate::{
+    error::{Error, Result},
+    state::Clock,
+};
+
+/// Attempts on one account: five at once, then one every 30 seconds.
+const PER_ACCOUNT: (u32, Duration) = (5, Duration::from_secs(30));
+/// Attempts from one network: thirty at once, then one every 2 seconds; a ward shares one address.
+const PER_NETWORK: (u32, Duration) = (30, Duration::from_secs(2));
+/// How many keys are kept before those that are back at full quota are dropped.
+const KEYS: usize = 10_000;
+
+type Limiter = RateLimiter<[u8; 32], DashMapStateStore<[u8; 32]>, ThrottleClock, NoOpMiddleware<Duration>>;
+
+/// Counts attempts in memory. Keys are hashed: neither addresses nor networks are kept.
+pub struct Throttle {
+    accounts: Limiter,
+    networks: Limiter,
+}
+
+impl Throttle {
+    /// A throttle that counts from now on.
+    #[must_use]
+    pub fn new(clock: Clock) -> Self {
+        let clock = ThrottleClock(clock);
+        Self {
+            accounts: RateLimiter::dashmap_with_clock(quota(PER_ACCOUNT), clock.clone()),
+            networks: RateLimiter::dashmap_with_clock(quota(PER_NETWORK), clock),
+        }
+    }
+
+    /// Counts one attempt to sign in. An unknown account counts like a known one.
+    ///
+    /// # Errors
+    /// [`Error::RateLimited`] with the time to wait.
+    pub fn attempt(&self, email: &Email, network: &str) -> Result<()> {
+        check(&self.networks, network)?;
+        check(&self.accounts, email.as_str())
+    }
+}
+
+fn quota((burst, period): (u32, Duration)) -> Quota {
+    let burst = NonZeroU32::new(burst).unwrap_or(NonZeroU32::MIN);
+    Quota::with_period(period).unwrap_or_else(|| Quota::per_minute(NonZeroU32::MIN)).allow_burst(burst)
+}
+
+fn check(limiter: &Limiter, key: &str) -> Result<()> {
+    if limiter.len() > KEYS {
+        limiter.retain_recent();
+    }
+    let mut hash = [0; 32];
+    hash.copy_from_slice(digest::digest(&digest::SHA256, key.as_bytes()).as_ref());
+    let wait = |until: NotUntil<Duration>| Error::RateLimited(until.wait_time_from(governor::clock::Clock::now(limiter.clock())));
+    limiter.check_key(&hash).map_err(wait)
+}
+
+#[derive(Clone)]
+struct ThrottleClock(Clock);
+
+impl governor::clock::Clock for ThrottleClock {
+    /// Since the Unix epoch.
+    type Instant = Duration;
+
+    fn now(&self) -> Duration {
+        Duration::from_millis(u64::try_from(self.0.now().timestamp_millis()).unwrap_or_default())
+    }
+}

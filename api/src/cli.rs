@@ -1,0 +1,280 @@
+//! The command line: what an operator can do, and how the process starts and ends.
+
+use std::{
+    io::{IsTerminal, Read, Write},
+    path::PathBuf,
+    process::ExitCode,
+};
+
+use anyhow::{Context as _, bail};
+use clap::{Parser, Subcommand, ValueEnum};
+use entities::{Email, Role};
+use seed::{Dataset, Files};
+use tokio::net::TcpListener;
+
+use crate::{
+    access::{
+        Administrator, Editor,
+        account::{self, NewAccount},
+        key,
+    },
+    config::{Config, LogFormat},
+    database::Database,
+    dataset, delivery,
+    http::{self, server},
+    schema, setup,
+    state::{Clock, Random, State},
+};
+
+/// A content backend for institutions that publish pages, people and yearly figures.
+///
+/// Without a command it serves. The first start makes the database, fills it with a dataset, creates an administrator and
+/// prints the password once.
+#[derive(Debug, Parser)]
+#[command(name = "almanac", version, max_term_width = 100)]
+pub struct Cli {
+    #[command(flatten)]
+    config: Config,
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Serve the API (what happens without a command).
+    Serve,
+    /// Bring the database to this version's schema, and nothing else.
+    Migrate,
+    /// Bring a dataset folder in and publish it: all of it, or nothing when it has a fault.
+    Import {
+        /// The dataset folder.
+        dir: PathBuf,
+        /// Why; kept in the history of everything that changes.
+        #[arg(long, default_value = "Imported from a dataset")]
+        reason: String,
+    },
+    /// Write what is published into a dataset folder.
+    Export {
+        /// The folder: absent, empty, or a dataset to be replaced.
+        dir: PathBuf,
+    },
+    /// Print the GraphQL schema.
+    Schema,
+    /// Manage accounts.
+    #[command(subcommand)]
+    User(User),
+    /// Manage the keys that sign access tokens.
+    #[command(subcommand)]
+    Key(Key),
+}
+
+#[derive(Debug, Subcommand)]
+enum User {
+    /// Create an account.
+    Add {
+        /// The address it signs in with.
+        email: Email,
+        /// What it may do.
+        #[arg(long, value_enum)]
+        role: RoleName,
+        /// Read the password from standard input. Without it, a random one is made and printed once.
+        #[arg(long)]
+        password_stdin: bool,
+    },
+    /// Shut an account out and end its sessions.
+    Disable {
+        /// Its address.
+        email: Email,
+    },
+    /// Set a new password and end the account's sessions.
+    Password {
+        /// Its address.
+        email: Email,
+        /// Read the password from standard input. Without it, a random one is made and printed once.
+        #[arg(long)]
+        password_stdin: bool,
+    },
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum RoleName {
+    /// Everything an editor may, and the accounts.
+    Administrator,
+    /// Writing and publishing all content and figures.
+    Editor,
+}
+
+#[derive(Debug, Subcommand)]
+enum Key {
+    /// Make a new signing key. Tokens that are out stay valid until they expire; running servers follow by themselves.
+    Rotate,
+}
+
+/// Parses the command line and carries it out.
+#[must_use]
+pub fn main() -> ExitCode {
+    let cli = Cli::parse();
+    if let Err(error) = start_logging(&cli.config) {
+        return fail(&error);
+    }
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => return fail(&error.into()),
+    };
+    match runtime.block_on(run(cli)) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => fail(&error),
+    }
+}
+
+fn fail(error: &anyhow::Error) -> ExitCode {
+    // Standard error may be closed; there is nowhere left to say so.
+    let _ = writeln!(std::io::stderr(), "almanac: {error:#}");
+    ExitCode::FAILURE
+}
+
+fn start_logging(config: &Config) -> anyhow::Result<()> {
+    let filter = tracing_subscriber::EnvFilter::try_new(&config.log).context("--log")?;
+    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    match config.log_format {
+        LogFormat::Text => builder.with_ansi(std::io::stderr().is_terminal()).try_init(),
+        LogFormat::Json => builder.json().try_init(),
+    }
+    .map_err(|error| anyhow::anyhow!(error))
+}
+
+async fn run(cli: Cli) -> anyhow::Result<()> {
+    let config = cli.config;
+    match cli.command.unwrap_or(Command::Serve) {
+        Command::Serve => serve(config).await,
+        Command::Schema => say(&schema::sdl()),
+        Command::Migrate => {
+            open_database(&config).await?.migrate().await?;
+            say("The database has this version's schema.\n")
+        }
+        Command::Import { dir, reason } => {
+            let files = Files::read(&dir).with_context(|| format!("{} cannot be read", dir.display()))?;
+            let dataset = Dataset::parse(&files)?;
+            let state = open(config).await?;
+            let imported = dataset::import(&state, &Editor::command_line(), &dataset, &reason).await?;
+            let dataset::Imported { added, changed, unchanged } = imported;
+            say(&format!("{added} added, {changed} changed, {unchanged} unchanged.\n"))
+        }
+        Command::Export { dir } => {
+            let state = open(config).await?;
+            let dataset = dataset::export(state.database()).await?;
+            dataset.render().write(&dir).with_context(|| format!("{} cannot be written", dir.display()))
+        }
+        Command::User(command) => user(&open(config).await?, command).await,
+        Command::Key(Key::Rotate) => {
+            let id = key::rotate(&open(config).await?, &Administrator::command_line()).await?;
+            say(&format!("Tokens are now signed by key {id}.\n"))
+        }
+    }
+}
+
+async fn user(state: &State, command: User) -> anyhow::Result<()> {
+    let administrator = Administrator::command_line();
+    match command {
+        User::Add { email, role, password_stdin } => {
+            let (password, made) = new_password(state, password_stdin)?;
+            let role = match role {
+                RoleName::Administrator => Role::Administrator,
+                RoleName::Editor => Role::Editor,
+            };
+            account::create(state, &administrator, NewAccount { email, role, password: password.clone() }).await?;
+            tell_password(&password, made)
+        }
+        User::Disable { email } => Ok(account::disable(state, &administrator, &email).await?),
+        User::Password { email, password_stdin } => {
+            let (password, made) = new_password(state, password_stdin)?;
+            account::set_password(state, &administrator, &email, &password).await?;
+            tell_password(&password, made)
+        }
+    }
+}
+
+/// A password from standard input, or a random one; and whether it is the latter.
+fn new_password(state: &State, from_stdin: bool) -> anyhow::Result<(String, bool)> {
+    if !from_stdin {
+        return Ok((setup::random_password(state), true));
+    }
+    let mut text = String::new();
+    std::io::stdin().read_to_string(&mut text).context("standard input cannot be read")?;
+    Ok((text.trim_end_matches(['\r', '\n']).to_owned(), false))
+}
+
+fn tell_password(password: &str, made: bool) -> anyhow::Result<()> {
+    if made { say(&format!("The password is {password}\n")) } else { Ok(()) }
+}
+
+fn say(text: &str) -> anyhow::Result<()> {
+    match std::io::stdout().write_all(text.as_bytes()) {
+        // Whoever reads only the first lines of the schema has not done anything wrong.
+        Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
+        result => Ok(result?),
+    }
+}
+
+async fn open_database(config: &Config) -> anyhow::Result<Database> {
+    if config.database_url.is_none() {
+        std::fs::create_dir_all(&config.data_dir)
+            .with_context(|| format!("the data folder {} cannot be made", config.data_dir.display()))?;
+    }
+    let url = config.database_url();
+    if !["sqlite:", "postgres:", "postgresql:"].iter().any(|scheme| url.starts_with(scheme)) {
+        bail!("--database-url must begin with sqlite:// or postgres://");
+    }
+    // The error does not repeat the URL, which has the password in it.
+    Database::open(&url).await.map_err(|error| match std::error::Error::source(&error) {
+        Some(source) => anyhow::anyhow!("the database cannot be opened: {source}"),
+        None => error.into(),
+    })
+}
+
+async fn open(config: Config) -> anyhow::Result<State> {
+    let database = open_database(&config).await?;
+    let random = Random::from_system()?;
+    setup::open(config, database, Clock::System, random).await.map_err(explain)
+}
+
+/// Internal errors hide their cause from clients; an operator may see it.
+fn explain(error: crate::error::Error) -> anyhow::Error {
+    match std::error::Error::source(&error) {
+        Some(source) => anyhow::anyhow!("{error}: {source}"),
+        None => error.into(),
+    }
+}
+
+async fn serve(config: Config) -> anyhow::Result<()> {
+    let listener = TcpListener::bind(config.bind).await.with_context(|| format!("cannot listen on {}", config.bind))?;
+    let state = open(config).await?;
+    let first = setup::fill(&state).await?;
+    let address = listener.local_addr()?;
+    say(&greeting(address, first))?;
+    let following = tokio::spawn(delivery::feed::follow(state.clone()));
+    let settings = server::Settings {
+        max_connections: usize::try_from(state.config().max_connections)?,
+        ..server::Settings::default()
+    };
+    server::serve(listener, http::app(&state)?, settings, server::stop_signal()).await?;
+    following.abort();
+    state.database().clone().close().await?;
+    Ok(())
+}
+
+fn greeting(address: std::net::SocketAddr, first: Option<setup::FirstSignIn>) -> String {
+    let mut text = format!(
+        "Almanac serves\n  GraphQL    http://{address}/graphql\n  health     http://{address}/healthz, http://{address}/readyz\n  \
+         public keys http://{address}/.well-known/jwks.json\n"
+    );
+    if let Some(first) = first {
+        text += "First administrator\n";
+        text += &format!("  e-mail     {}\n", first.email);
+        text += &match first.password {
+            Some(password) => format!("  password   {password}  (shown this once)\n"),
+            None => "  password   as in the password file\n".to_owned(),
+        };
+    }
+    text
+}

@@ -1,0 +1,141 @@
+//! The database, and every difference between SQLite and PostgreSQL outside `migration`.
+//!
+//! Writes are serialised on both: SQLite has one writer by nature, PostgreSQL takes one advisory lock per writing
+//! transaction. So the change feed and the audit chain have no gaps and commit in the order of their numbers, and
+//! reading a version before writing the next needs no retry.
+
+use std::time::Duration;
+
+use migration::{Migrator, MigratorTrait};
+use sea_orm::{
+    AccessMode, ConnectOptions, ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr,
+    IsolationLevel, SqliteTransactionMode, TransactionOptions, TransactionTrait,
+    sqlx::sqlite::{SqliteJournalMode, SqliteSynchronous},
+};
+
+use crate::error::Result;
+
+/// How long a statement waits for a connection or a lock.
+const PATIENCE: Duration = Duration::from_secs(5);
+const SQLITE_READERS: u32 = 4;
+const POSTGRES_CONNECTIONS: u32 = 16;
+
+/// A pool to write with and a pool to read with; on PostgreSQL they are the same.
+#[derive(Clone, Debug)]
+pub struct Database {
+    writer: DatabaseConnection,
+    reader: DatabaseConnection,
+}
+
+impl Database {
+    /// Opens `sqlite://path` (created when absent) or `postgres://...`.
+    ///
+    /// # Errors
+    /// When the URL names neither, or the database cannot be reached.
+    pub async fn open(url: &str) -> Result<Self> {
+        if url.starts_with("sqlite:") {
+            // One writing connection is a fair queue; SQLite's own lock is a lottery (and never upgrades a read).
+            let writer = sea_orm::Database::connect(sqlite(url, 1)).await?;
+            let reader = sea_orm::Database::connect(sqlite(url, SQLITE_READERS)).await?;
+            Ok(Self { writer, reader })
+        } else {
+            let mut options = ConnectOptions::new(url);
+            options.max_connections(POSTGRES_CONNECTIONS).acquire_timeout(PATIENCE).sqlx_logging(false);
+            let pool = sea_orm::Database::connect(options).await?;
+            Ok(Self { writer: pool.clone(), reader: pool })
+        }
+    }
+
+    /// Calls `callback` for every statement from now on, on the clones made from now on.
+    pub fn on_statement(&mut self, callback: impl Fn() + Clone + Send + Sync + 'static) {
+        let also = callback.clone();
+        self.writer.set_metric_callback(move |_| callback());
+        self.reader.set_metric_callback(move |_| also());
+    }
+
+    /// A connection for single reads.
+    #[must_use]
+    pub fn reader(&self) -> &DatabaseConnection {
+        &self.reader
+    }
+
+    /// A transaction that sees one state of the database and cannot write.
+    ///
+    /// # Errors
+    /// When the database cannot be reached.
+    pub async fn begin_read(&self) -> Result<DatabaseTransaction> {
+        let options = match self.reader.get_database_backend() {
+            // A deferred transaction in WAL mode reads one snapshot; the levels do not exist here.
+            DbBackend::Sqlite => TransactionOptions::default(),
+            _ => TransactionOptions {
+                isolation_level: Some(IsolationLevel::RepeatableRead),
+                access_mode: Some(AccessMode::ReadOnly),
+                ..TransactionOptions::default()
+            },
+        };
+        Ok(self.reader.begin_with_options(options).await?)
+    }
+
+    /// The transaction that may write: one at a time, in all processes. Rolled back when dropped.
+    ///
+    /// # Errors
+    /// When the database cannot be reached, or other writers take too long.
+    pub async fn begin_write(&self) -> Result<DatabaseTransaction> {
+        let options = TransactionOptions {
+            sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
+            ..TransactionOptions::default()
+        };
+        let transaction = self.writer.begin_with_options(options).await?;
+        if self.writer.get_database_backend() == DbBackend::Postgres {
+            let lock = "SELECT pg_advisory_xact_lock(hashtextextended('almanac.' || current_schema(), 0))";
+            transaction.execute_unprepared(lock).await?;
+        }
+        Ok(transaction)
+    }
+
+    /// Carries out the migrations that are still to come, all or none.
+    ///
+    /// # Errors
+    /// When one fails, or when the database was migrated by a newer Almanac.
+    pub async fn migrate(&self) -> Result<()> {
+        let transaction = self.begin_write().await?;
+        Migrator::up(&transaction, None).await?;
+        Ok(transaction.commit().await?)
+    }
+
+    /// Whether the database answers.
+    ///
+    /// # Errors
+    /// When it does not.
+    pub async fn ping(&self) -> Result<(), DbErr> {
+        self.reader.ping().await
+    }
+
+    /// Closes every connection; on SQLite this also folds the write-ahead log into the file.
+    ///
+    /// # Errors
+    /// When a connection cannot be closed.
+    pub async fn close(self) -> Result<()> {
+        self.reader.close().await?;
+        Ok(self.writer.close().await?)
+    }
+}
+
+fn sqlite(url: &str, connections: u32) -> ConnectOptions {
+    let mut options = ConnectOptions::new(url);
+    options
+        .max_connections(connections)
+        .acquire_timeout(PATIENCE)
+        .test_before_acquire(false)
+        .sqlx_logging(false)
+        .map_sqlx_sqlite_opts(|options| {
+            options
+                .create_if_missing(true)
+                .foreign_keys(true)
+                .busy_timeout(PATIENCE)
+                .journal_mode(SqliteJournalMode::Wal)
+                // An acknowledged write survives a power cut, not only a crash of the process.
+                .synchronous(SqliteSynchronous::Full)
+        });
+    options
+}

@@ -1,0 +1,344 @@
+//! Datasets in and out: the one place where the files of `seed` meet documents of every kind.
+//!
+//! Import goes through the same operations as an editor's work and leaves revisions, publications, one change and one
+//! audit entry. It is one transaction: all of the dataset or nothing. It adds and changes; what a dataset does not
+//! mention stays. Export writes what is published.
+
+use std::collections::{BTreeMap, HashMap};
+
+use entities::{
+    CategoryCode, CountryCode, DocumentKind, Locale, Localized, Observation, ReleaseKind, RevisionAction, Slug, Version, Year,
+    category, category_name, country, country_name, document, page, page_text, site, site_locale, staff, staff_text,
+    visit_count, yearly_total,
+};
+use sea_orm::{DatabaseTransaction, EntityTrait, QueryOrder};
+use seed::Dataset;
+use uuid::Uuid;
+
+use crate::{
+    access::Editor,
+    content::{
+        page::{Page, PageText},
+        site::{OfferedLocale, Site},
+        staff::{StaffMember, StaffText},
+    },
+    database::Database,
+    editorial::{Edit, Kind, Release, revision},
+    error::{Error, Result},
+    figures::{
+        category::{Category, Label},
+        country::Country,
+        year_sheet::{Cell, Total, YearSheet},
+    },
+    state::State,
+};
+
+/// How many documents an import touched.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Imported {
+    /// New documents.
+    pub added: usize,
+    /// Documents with a new revision.
+    pub changed: usize,
+    /// Documents that were as the dataset has them.
+    pub unchanged: usize,
+}
+
+/// Brings a dataset in and publishes it. `reason` is kept with every revision; figures that were out already change as a
+/// revision for that reason.
+///
+/// # Errors
+/// [`Error::Invalid`] when the dataset does not fit what is there, such as a locale left out that is still in use.
+pub async fn import(state: &State, editor: &Editor, dataset: &Dataset, reason: &str) -> Result<Imported> {
+    let mut import = Import { edit: Edit::begin(state, editor).await?, reason, imported: Imported::default() };
+    import.all(dataset).await?;
+    let Import { edit, imported, .. } = import;
+    if imported.added + imported.changed > 0 {
+        edit.commit("import", None).await?;
+    }
+    Ok(imported)
+}
+
+/// Brings a dataset into a database that has no document yet; does nothing to any other.
+///
+/// # Errors
+/// When the database cannot be written.
+pub async fn seed(state: &State, editor: &Editor, dataset: &Dataset) -> Result<bool> {
+    let edit = Edit::begin(state, editor).await?;
+    if document::Entity::find().one(edit.transaction()).await?.is_some() {
+        return Ok(false);
+    }
+    let mut import = Import { edit, reason: "First dataset", imported: Imported::default() };
+    import.all(dataset).await?;
+    import.edit.commit("seed", None).await?;
+    Ok(true)
+}
+
+struct Import<'a> {
+    edit: Edit<'a>,
+    reason: &'a str,
+    imported: Imported,
+}
+
+impl Import<'_> {
+    /// What others refer to comes first: locales, parents, countries, categories.
+    async fn all(&mut self, dataset: &Dataset) -> Result<()> {
+        self.one(&site(&dataset.site)).await?;
+        let mut pages: HashMap<&Slug, Uuid> = HashMap::new();
+        for page in parents_first(&dataset.pages) {
+            let parent = page.parent.as_ref().map(|slug| known(&pages, slug)).transpose()?;
+            let id = self.one(&Page { slug: page.slug.clone(), parent, position: page.position }).await?;
+            pages.insert(&page.slug, id);
+            for (locale, text) in &page.texts {
+                self.one(&page_text(id, locale, text)).await?;
+            }
+        }
+        for member in &dataset.staff {
+            let id = self.one(&StaffMember { slug: member.slug.clone(), position: member.position }).await?;
+            for (locale, text) in &member.texts {
+                self.one(&staff_text(id, locale, text)).await?;
+            }
+        }
+        for country in &dataset.countries {
+            let (code, names) = (country.code.clone(), country.names.clone());
+            self.one(&Country { code, position: country.position, names }).await?;
+        }
+        for category in &dataset.categories {
+            let label = |label: &seed::CategoryLabel| Label { name: label.name.clone(), description: label.description.clone() };
+            let labels = category.labels.iter().map(|(locale, text)| (locale.clone(), label(text))).collect();
+            self.one(&Category { code: category.code.clone(), position: category.position, labels }).await?;
+        }
+        for sheet in year_sheets(dataset) {
+            self.one(&sheet).await?;
+        }
+        Ok(())
+    }
+
+    async fn one<K: Kind>(&mut self, content: &K) -> Result<Uuid> {
+        let found = revision::find(self.edit.transaction(), K::KIND, &content.key()).await?;
+        let mut expected = Version::NONE;
+        let mut kind = (K::KIND == DocumentKind::YearSheet).then_some(ReleaseKind::Release);
+        if let Some(document) = found {
+            expected = document.version;
+            if let Some(number) = document.published_number {
+                let published = revision::get(self.edit.transaction(), document.id, number).await?;
+                if revision::content::<K>(&published)? == *content {
+                    self.imported.unchanged += 1;
+                    return Ok(document.id);
+                }
+                kind = kind.map(|_| ReleaseKind::Revision);
+            }
+            self.imported.changed += 1;
+        } else {
+            self.imported.added += 1;
+        }
+        let reason = Some(self.reason.to_owned());
+        let saved = self.edit.save(content, expected, RevisionAction::Import, reason.clone()).await.map_err(|error| {
+            // Faults name fields of one document; say of which.
+            match error {
+                Error::Invalid(faults) => Error::Invalid(
+                    faults
+                        .into_iter()
+                        .map(|mut fault| {
+                            fault.path.insert(0, format!("{} {}", K::KIND.as_str(), content.key()));
+                            fault
+                        })
+                        .collect(),
+                ),
+                error => error,
+            }
+        })?;
+        self.edit.publish(saved, content, Release { kind, reason }).await?;
+        Ok(saved.id)
+    }
+}
+
+fn known(pages: &HashMap<&Slug, Uuid>, slug: &Slug) -> Result<Uuid> {
+    pages.get(slug).copied().ok_or_else(|| Error::internal(format!("the dataset has no page {slug}")))
+}
+
+/// Every page after the page above it; `seed` has refused loops and unknown parents.
+fn parents_first(pages: &[seed::Page]) -> Vec<&seed::Page> {
+    let mut below: BTreeMap<Option<&Slug>, Vec<&seed::Page>> = BTreeMap::new();
+    for page in pages {
+        below.entry(page.parent.as_ref()).or_default().push(page);
+    }
+    let mut ordered = below.remove(&None).unwrap_or_default();
+    let mut next = 0;
+    while let Some(page) = ordered.get(next) {
+        let children = below.remove(&Some(&page.slug)).unwrap_or_default();
+        ordered.extend(children);
+        next += 1;
+    }
+    ordered
+}
+
+fn site(site: &seed::Site) -> Site {
+    let locale = |locale: &seed::SiteLocale| OfferedLocale {
+        code: locale.code.clone(),
+        name: locale.name.clone(),
+        direction: locale.direction,
+        fallback: locale.fallback.clone(),
+    };
+    Site {
+        default_locale: site.default_locale.clone(),
+        name: site.name.clone(),
+        locales: site.locales.iter().map(locale).collect(),
+    }
+}
+
+fn page_text(page: Uuid, locale: &Locale, text: &seed::PageText) -> PageText {
+    PageText {
+        page,
+        locale: locale.clone(),
+        title: text.title.clone(),
+        summary: text.summary.clone(),
+        description: text.description.clone(),
+        signature: text.signature.clone(),
+        body: text.body.clone(),
+    }
+}
+
+fn staff_text(staff: Uuid, locale: &Locale, text: &seed::StaffText) -> StaffText {
+    StaffText {
+        staff,
+        locale: locale.clone(),
+        name: text.name.clone(),
+        role: text.role.clone(),
+        degree: text.degree.clone(),
+        field: text.field.clone(),
+    }
+}
+
+fn year_sheets(dataset: &Dataset) -> Vec<YearSheet> {
+    let mut sheets: BTreeMap<(&CategoryCode, Year), YearSheet> = BTreeMap::new();
+    for row in &dataset.visit_counts {
+        let sheet = sheets
+            .entry((&row.category, row.year))
+            .or_insert_with(|| YearSheet::empty(row.category.clone(), row.year));
+        let cell = Cell { observation: row.observation, note: row.note.clone() };
+        sheet.counts.insert(row.country.clone(), cell);
+    }
+    for row in &dataset.yearly_totals {
+        let sheet = sheets
+            .entry((&row.category, row.year))
+            .or_insert_with(|| YearSheet::empty(row.category.clone(), row.year));
+        sheet.total = Some(Total { value: row.value, note: row.note.clone() });
+    }
+    sheets.into_values().collect()
+}
+
+/// Everything that is published, as a dataset.
+///
+/// # Errors
+/// When the database cannot be read.
+pub async fn export(database: &Database) -> Result<Dataset> {
+    let transaction = database.begin_read().await?;
+    let mut dataset = Dataset {
+        site: export_site(&transaction).await?,
+        pages: export_pages(&transaction).await?,
+        staff: export_staff(&transaction).await?,
+        countries: export_countries(&transaction).await?,
+        categories: export_categories(&transaction).await?,
+        visit_counts: Vec::new(),
+        yearly_totals: Vec::new(),
+    };
+    for row in visit_count::Entity::find().all(&transaction).await? {
+        dataset.visit_counts.push(seed::VisitCount {
+            category: row.category,
+            country: row.country,
+            year: row.year,
+            observation: Observation::new(row.value, row.status).map_err(Error::internal)?,
+            note: serde_json::from_value(row.note)?,
+        });
+    }
+    for row in yearly_total::Entity::find().all(&transaction).await? {
+        dataset.yearly_totals.push(seed::YearlyTotal {
+            category: row.category,
+            year: row.year,
+            value: row.value,
+            note: serde_json::from_value(row.note)?,
+        });
+    }
+    transaction.commit().await?;
+    dataset.sort();
+    Ok(dataset)
+}
+
+async fn export_site(transaction: &DatabaseTransaction) -> Result<seed::Site> {
+    let site = site::Entity::find().one(transaction).await?.ok_or(Error::NotFound("the site"))?;
+    let rows = site_locale::Entity::find().order_by_asc(site_locale::COLUMN.position).all(transaction).await?;
+    let mut locales = Vec::with_capacity(rows.len());
+    for row in rows {
+        let fallback = serde_json::from_value(row.fallback)?;
+        locales.push(seed::SiteLocale { code: row.locale, name: row.name, direction: row.direction, fallback });
+    }
+    Ok(seed::Site { default_locale: site.default_locale, name: serde_json::from_value(site.name)?, locales })
+}
+
+async fn export_pages(transaction: &DatabaseTransaction) -> Result<Vec<seed::Page>> {
+    let mut texts: HashMap<Uuid, Localized<seed::PageText>> = HashMap::new();
+    for row in page_text::Entity::find().all(transaction).await? {
+        let text = seed::PageText {
+            title: row.title,
+            summary: row.summary,
+            description: row.description,
+            signature: row.signature,
+            body: row.body,
+        };
+        texts.entry(row.page_id).or_default().insert(row.locale, text);
+    }
+    let rows = page::Entity::find().all(transaction).await?;
+    let slugs: HashMap<Uuid, Slug> = rows.iter().map(|row| (row.document_id, row.slug.clone())).collect();
+    let page = |row: page::Model| seed::Page {
+        texts: texts.remove(&row.document_id).unwrap_or_default(),
+        parent: row.parent_id.and_then(|parent| slugs.get(&parent).cloned()),
+        slug: row.slug,
+        position: row.position,
+    };
+    Ok(rows.into_iter().map(page).collect())
+}
+
+async fn export_staff(transaction: &DatabaseTransaction) -> Result<Vec<seed::StaffMember>> {
+    let mut texts: HashMap<Uuid, Localized<seed::StaffText>> = HashMap::new();
+    for row in staff_text::Entity::find().all(transaction).await? {
+        let text = seed::StaffText { name: row.name, role: row.role, degree: row.degree, field: row.field };
+        texts.entry(row.staff_id).or_default().insert(row.locale, text);
+    }
+    let rows = staff::Entity::find().all(transaction).await?;
+    let member = |row: staff::Model| seed::StaffMember {
+        texts: texts.remove(&row.document_id).unwrap_or_default(),
+        slug: row.slug,
+        position: row.position,
+    };
+    Ok(rows.into_iter().map(member).collect())
+}
+
+async fn export_countries(transaction: &DatabaseTransaction) -> Result<Vec<seed::Country>> {
+    let mut names: HashMap<CountryCode, Localized<entities::Line>> = HashMap::new();
+    for row in country_name::Entity::find().all(transaction).await? {
+        names.entry(row.country).or_default().insert(row.locale, row.name);
+    }
+    let rows = country::Entity::find().all(transaction).await?;
+    let country = |row: country::Model| seed::Country {
+        names: names.remove(&row.code).unwrap_or_default(),
+        code: row.code,
+        position: row.position,
+    };
+    Ok(rows.into_iter().map(country).collect())
+}
+
+async fn export_categories(transaction: &DatabaseTransaction) -> Result<Vec<seed::Category>> {
+    let mut labels: HashMap<CategoryCode, Localized<seed::CategoryLabel>> = HashMap::new();
+    for row in category_name::Entity::find().all(transaction).await? {
+        let label = seed::CategoryLabel { name: row.name, description: row.description };
+        labels.entry(row.category).or_default().insert(row.locale, label);
+    }
+    let rows = category::Entity::find().all(transaction).await?;
+    let category = |row: category::Model| seed::Category {
+        labels: labels.remove(&row.code).unwrap_or_default(),
+        code: row.code,
+        position: row.position,
+    };
+    Ok(rows.into_iter().map(category).collect())
+}

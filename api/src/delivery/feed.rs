@@ -1,0 +1,38 @@
+//! The reading half of the change feed: brings into memory what other processes have published.
+
+use std::time::Duration;
+
+use tokio::time::{MissedTickBehavior, interval};
+
+use crate::{change, error::Result, state::State};
+
+/// How often other processes' changes are looked for. A process's own writes are in memory before they are answered.
+const INTERVAL: Duration = Duration::from_millis(500);
+
+/// Follows the feed for as long as the process runs. While the database is away, what is in memory is served on.
+pub async fn follow(state: State) {
+    let mut ticks = interval(INTERVAL);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut reachable = true;
+    loop {
+        ticks.tick().await;
+        match look(&state).await {
+            Ok(()) => reachable = true,
+            // Once an outage, not twice a second.
+            Err(error) if reachable => {
+                reachable = false;
+                tracing::warn!(error = &error as &dyn std::error::Error, "the change feed cannot be read");
+            }
+            Err(_) => {}
+        }
+    }
+}
+
+/// Catches up with the newest change.
+///
+/// # Errors
+/// When the database cannot be read.
+pub async fn look(state: &State) -> Result<()> {
+    let seq = change::latest(state.database().reader()).await?;
+    state.catch_up(seq).await
+}

@@ -1,0 +1,29 @@
+//! Everything that the public may read, in memory, as of one change. A public resolver reads this and nothing else.
+
+use crate::{change, content, database::Database, error::Result, figures};
+
+/// One state of the published content. Never changed; replaced as a whole.
+#[derive(Debug)]
+pub struct Snapshot {
+    /// The newest change that it contains.
+    pub seq: i64,
+    /// The site, pages and staff.
+    pub content: content::Published,
+    /// Countries, categories and figures.
+    pub figures: figures::Published,
+}
+
+impl Snapshot {
+    /// Reads the live tables, all as of the same moment.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub async fn load(database: &Database) -> Result<Self> {
+        let transaction = database.begin_read().await?;
+        let seq = change::latest(&transaction).await?;
+        let content = content::Published::load(&transaction).await?;
+        let figures = figures::Published::load(&transaction).await?;
+        transaction.commit().await?;
+        Ok(Self { seq, content, figures })
+    }
+}

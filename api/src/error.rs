@@ -1,0 +1,272 @@
+//! What can go wrong, in one enum, and the one catalogue of codes that a client can meet.
+//!
+//! `Display` of [`Error`] is safe to show by definition; what an operator needs is in `source()` and in the log.
+//! Which error to use where: an operation returns [`Error`]; a resolver turns the expected ones into `errors` of its
+//! payload (`graphql.rs`) and passes the rest up; `schema.rs` masks whatever is not ours.
+
+use std::{sync::Arc, time::Duration};
+
+use chrono::{DateTime, Utc};
+use entities::{ActorKind, DocumentKind, Language, Rule, Version};
+use poem::http::StatusCode;
+use sea_orm::DbErr;
+use uuid::Uuid;
+
+/// The result of an operation.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// A stable error code: `extensions.code` of an error at the top level, `code` of a `UserError`.
+/// The table in README.md is held against this list by a test.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Code {
+    /// The HTTP request is no well-formed GraphQL request.
+    BadRequest,
+    /// The method is neither GET nor POST, or a mutation came by GET.
+    MethodNotAllowed,
+    /// The client accepts neither `application/graphql-response+json` nor `application/json`.
+    NotAcceptable,
+    /// The body is not `application/json` in UTF-8.
+    UnsupportedMediaType,
+    /// The body is too large.
+    PayloadTooLarge,
+    /// The body came too slowly.
+    RequestTimeout,
+    /// There is nothing at this address.
+    NotFoundPath,
+    /// The document is no GraphQL.
+    GraphqlParseFailed,
+    /// The document does not fit the schema.
+    GraphqlValidationFailed,
+    /// The operation to run is not in the document, or is not the only candidate.
+    OperationResolutionFailure,
+    /// The document is deeper, larger or dearer than allowed.
+    LimitExceeded,
+    /// An argument or input field breaks a rule.
+    BadUserInput,
+    /// The document was changed since the version that the client named.
+    VersionConflict,
+    /// What is to be changed does not exist.
+    NotFound,
+    /// The request needs a valid access token.
+    Unauthenticated,
+    /// E-mail address and password do not match an account.
+    InvalidCredentials,
+    /// The refresh token is unknown, used, or of a session that has ended.
+    SessionEnded,
+    /// Too many attempts; try again later.
+    RateLimited,
+    /// The database cannot be reached; try again.
+    Unavailable,
+    /// Something broke here; the log has it under the request id.
+    Internal,
+}
+
+impl Code {
+    /// Every code, in the order of the README's table.
+    pub const ALL: [Self; 20] = [
+        Self::BadRequest,
+        Self::MethodNotAllowed,
+        Self::NotAcceptable,
+        Self::UnsupportedMediaType,
+        Self::PayloadTooLarge,
+        Self::RequestTimeout,
+        Self::NotFoundPath,
+        Self::GraphqlParseFailed,
+        Self::GraphqlValidationFailed,
+        Self::OperationResolutionFailure,
+        Self::LimitExceeded,
+        Self::BadUserInput,
+        Self::VersionConflict,
+        Self::NotFound,
+        Self::Unauthenticated,
+        Self::InvalidCredentials,
+        Self::SessionEnded,
+        Self::RateLimited,
+        Self::Unavailable,
+        Self::Internal,
+    ];
+
+    /// The code as it is sent.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::BadRequest => "BAD_REQUEST",
+            Self::MethodNotAllowed => "METHOD_NOT_ALLOWED",
+            Self::NotAcceptable => "NOT_ACCEPTABLE",
+            Self::UnsupportedMediaType => "UNSUPPORTED_MEDIA_TYPE",
+            Self::PayloadTooLarge => "PAYLOAD_TOO_LARGE",
+            Self::RequestTimeout => "REQUEST_TIMEOUT",
+            Self::NotFoundPath => "NOT_FOUND_PATH",
+            Self::GraphqlParseFailed => "GRAPHQL_PARSE_FAILED",
+            Self::GraphqlValidationFailed => "GRAPHQL_VALIDATION_FAILED",
+            Self::OperationResolutionFailure => "OPERATION_RESOLUTION_FAILURE",
+            Self::LimitExceeded => "LIMIT_EXCEEDED",
+            Self::BadUserInput => "BAD_USER_INPUT",
+            Self::VersionConflict => "VERSION_CONFLICT",
+            Self::NotFound => "NOT_FOUND",
+            Self::Unauthenticated => "UNAUTHENTICATED",
+            Self::InvalidCredentials => "INVALID_CREDENTIALS",
+            Self::SessionEnded => "SESSION_ENDED",
+            Self::RateLimited => "RATE_LIMITED",
+            Self::Unavailable => "UNAVAILABLE",
+            Self::Internal => "INTERNAL",
+        }
+    }
+
+    /// The HTTP status of a response that carries nothing but this error, under
+    /// `application/graphql-response+json`.
+    #[must_use]
+    pub const fn status(self) -> StatusCode {
+        match self {
+            Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
+            Self::NotAcceptable => StatusCode::NOT_ACCEPTABLE,
+            Self::UnsupportedMediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            Self::PayloadTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::RequestTimeout => StatusCode::REQUEST_TIMEOUT,
+            Self::NotFoundPath => StatusCode::NOT_FOUND,
+            Self::Unauthenticated => StatusCode::UNAUTHORIZED,
+            Self::RateLimited => StatusCode::TOO_MANY_REQUESTS,
+            Self::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Internal => StatusCode::INTERNAL_SERVER_ERROR,
+            _ => StatusCode::BAD_REQUEST,
+        }
+    }
+}
+
+/// One broken rule and where: the path of an input field (`["counts", "2", "country"]`).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Fault {
+    /// From the outermost field inwards; list positions count from 0.
+    pub path: Vec<String>,
+    /// The rule.
+    pub rule: Rule,
+}
+
+impl Fault {
+    /// A fault at `path`.
+    pub fn new<S: ToString>(path: impl IntoIterator<Item = S>, rule: Rule) -> Self {
+        Self { path: path.into_iter().map(|part| part.to_string()).collect(), rule }
+    }
+}
+
+/// Somebody else saved first.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Conflict {
+    /// What kind of document it is.
+    pub kind: DocumentKind,
+    /// The document.
+    pub document_id: Uuid,
+    /// The version that the writer had seen.
+    pub expected: Version,
+    /// The version that stands.
+    pub current: Version,
+    /// What kind of actor saved it.
+    pub actor_kind: ActorKind,
+    /// The account that saved it.
+    pub editor_id: Option<Uuid>,
+    /// When.
+    pub changed_at: DateTime<Utc>,
+    /// The fields that differ between the two versions (`counts.CN.value`).
+    pub changed_fields: Vec<String>,
+}
+
+/// Everything that an operation can fail with.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum Error {
+    /// Rules that the input broke, all of them.
+    #[error("{}", describe(.0, Language::English))]
+    Invalid(Vec<Fault>),
+    /// Somebody else saved first.
+    #[error("the document was changed since version {}; its version is now {}", .0.expected, .0.current)]
+    Conflict(Box<Conflict>),
+    /// It does not exist.
+    #[error("{0} does not exist")]
+    NotFound(&'static str),
+    /// There is no valid access token.
+    #[error("this needs a valid access token")]
+    Unauthenticated,
+    /// Address and password do not match an account that may sign in.
+    #[error("e-mail address or password is wrong")]
+    InvalidCredentials,
+    /// The refresh token continues no session.
+    #[error("the session has ended; sign in again")]
+    SessionEnded,
+    /// Too many attempts.
+    #[error("too many attempts; try again in {} seconds", .0.as_secs().max(1))]
+    RateLimited(Duration),
+    /// The database cannot be reached.
+    #[error("the database cannot be reached; try again")]
+    Unavailable(#[source] Arc<DbErr>),
+    /// A mistake of ours, or of the machine's.
+    #[error("internal error")]
+    Internal(#[source] Arc<dyn std::error::Error + Send + Sync>),
+}
+
+impl Error {
+    /// One broken rule.
+    pub fn invalid<S: ToString>(path: impl IntoIterator<Item = S>, rule: Rule) -> Self {
+        Self::Invalid(vec![Fault::new(path, rule)])
+    }
+
+    /// A failure that is nobody's input's fault.
+    pub fn internal(source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
+        Self::Internal(Arc::from(source.into()))
+    }
+
+    /// What a client may read, in words.
+    #[must_use]
+    pub fn message(&self, language: Language) -> String {
+        match (language, self) {
+            (Language::English, error) => error.to_string(),
+            (_, Self::Invalid(faults)) => describe(faults, language),
+            (_, Self::Conflict(conflict)) => {
+                format!("版{}のあとに変更されています(現在は版{})", conflict.expected, conflict.current)
+            }
+            (_, Self::NotFound(_)) => "対象が見つかりません".to_owned(),
+            (_, Self::Unauthenticated) => "有効なアクセストークンが必要です".to_owned(),
+            (_, Self::InvalidCredentials) => "メールアドレスまたはパスワードが違います".to_owned(),
+            (_, Self::SessionEnded) => "セッションが終了しました。もう一度サインインしてください".to_owned(),
+            (_, Self::RateLimited(wait)) => {
+                format!("試行回数が多すぎます。{}秒後にもう一度お試しください", wait.as_secs().max(1))
+            }
+            (_, Self::Unavailable(_)) => "データベースに接続できません。もう一度お試しください".to_owned(),
+            (_, Self::Internal(_)) => "内部エラーが発生しました".to_owned(),
+        }
+    }
+
+    /// Its code in the catalogue.
+    #[must_use]
+    pub const fn code(&self) -> Code {
+        match self {
+            Self::Invalid(_) => Code::BadUserInput,
+            Self::Conflict(_) => Code::VersionConflict,
+            Self::NotFound(_) => Code::NotFound,
+            Self::Unauthenticated => Code::Unauthenticated,
+            Self::InvalidCredentials => Code::InvalidCredentials,
+            Self::SessionEnded => Code::SessionEnded,
+            Self::RateLimited(_) => Code::RateLimited,
+            Self::Unavailable(_) => Code::Unavailable,
+            Self::Internal(_) => Code::Internal,
+        }
+    }
+}
+
+impl From<DbErr> for Error {
+    fn from(error: DbErr) -> Self {
+        match error {
+            DbErr::ConnectionAcquire(_) | DbErr::Conn(_) => Self::Unavailable(Arc::new(error)),
+            error => Self::internal(error),
+        }
+    }
+}
+
+impl From<serde_json::Error> for Error {
+    fn from(error: serde_json::Error) -> Self {
+        Self::internal(error)
+    }
+}
+
+fn describe(faults: &[Fault], language: Language) -> String {
+    let one = |fault: &Fault| format!("{}: {}", fault.path.join("."), fault.rule.message(language));
+    faults.iter().map(one).collect::<Vec<_>>().join("; ")
+}

@@ -1,0 +1,14 @@
+//! What institutions count: countries, categories, year sheets, and the fact sheet put together from them.
+//!
+//! A figure is never a bare number: it has a status, and when it has no value, a reason. A published total is data,
+//! not a sum. A fact sheet is put together in [`fact_sheet`]; a count is written in [`year_sheet`].
+
+mod published;
+
+pub mod category;
+pub mod country;
+pub mod fact_sheet;
+pub mod graphql;
+pub mod year_sheet;
+
+pub use published::Published;

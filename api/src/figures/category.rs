@@ -1,0 +1,77 @@
+//! Categories of visits with their names and what they cover.
+
+pub mod graphql;
+
+use chrono::{DateTime, Utc};
+use entities::{CategoryCode, DocumentKind, Line, Localized, Position, Prose, Rule, category, category_name};
+use sea_orm::{ActiveValue::Set, ColumnTrait, DatabaseTransaction, EntityTrait, QueryFilter, sea_query::OnConflict};
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use crate::{
+    editorial::Kind,
+    error::{Fault, Result},
+    locale,
+};
+
+/// The content of a document of kind `CATEGORY`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Category {
+    /// Its code.
+    pub code: CategoryCode,
+    /// Its place in the tenant's order.
+    pub position: Position,
+    /// Its names.
+    pub labels: Localized<Label>,
+}
+
+/// What a category is called in one locale.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Label {
+    /// The name.
+    pub name: Line,
+    /// What it covers.
+    pub description: Option<Prose>,
+}
+
+impl Kind for Category {
+    const KIND: DocumentKind = DocumentKind::Category;
+
+    fn key(&self) -> String {
+        self.code.to_string()
+    }
+
+    fn tags(&self) -> Vec<String> {
+        vec![format!("category:{}", self.code)]
+    }
+
+    async fn check(&self, transaction: &DatabaseTransaction) -> Result<Vec<Fault>> {
+        let mut faults = locale::unknown(transaction, &["labels"], self.labels.keys()).await?;
+        if self.labels.is_empty() {
+            faults.push(Fault::new(["labels"], Rule::Required));
+        }
+        Ok(faults)
+    }
+
+    async fn project(&self, transaction: &DatabaseTransaction, document: Uuid, _: DateTime<Utc>) -> Result<()> {
+        let row = category::ActiveModel {
+            code: Set(self.code.clone()),
+            document_id: Set(document),
+            position: Set(self.position),
+        };
+        let replace = OnConflict::column(category::Column::Code).update_column(category::Column::Position).to_owned();
+        category::Entity::insert(row).on_conflict(replace).exec(transaction).await?;
+        category_name::Entity::delete_many()
+            .filter(category_name::COLUMN.category.eq(self.code.clone()))
+            .exec(transaction)
+            .await?;
+        let names = self.labels.iter().map(|(locale, label)| category_name::ActiveModel {
+            category: Set(self.code.clone()),
+            locale: Set(locale.clone()),
+            name: Set(label.name.clone()),
+            description: Set(label.description.clone()),
+        });
+        category_name::Entity::insert_many(names).exec(transaction).await?;
+        Ok(())
+    }
+}

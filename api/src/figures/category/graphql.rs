@@ -1,0 +1,96 @@
+//! Categories as front ends read them.
+
+use std::sync::Arc;
+
+use async_graphql::{Context, ID, Object};
+use entities::{CategoryCode, Locale};
+
+use crate::{
+    delivery::snapshot::Snapshot,
+    error::Result,
+    figures::published,
+    graphql::{ContextExt, Input, Scalar, global_id},
+    locale::Preference,
+};
+
+/// A category of visits.
+pub struct Category {
+    snapshot: Arc<Snapshot>,
+    index: usize,
+    preference: Preference,
+}
+
+impl Category {
+    /// The category at `index`.
+    pub fn serve(snapshot: &Arc<Snapshot>, index: usize, preference: &Preference) -> Self {
+        Self { snapshot: Arc::clone(snapshot), index, preference: preference.clone() }
+    }
+
+    fn category(&self) -> &published::Category {
+        &self.snapshot.figures.categories[self.index]
+    }
+
+    fn label(&self) -> Option<(&Locale, &published::CategoryLabel)> {
+        self.preference.pick(&self.category().labels)
+    }
+}
+
+/// A category of visits.
+#[Object]
+impl Category {
+    /// Its global id.
+    pub async fn id(&self) -> ID {
+        global_id("Category", self.category().id)
+    }
+
+    /// Its code.
+    async fn code(&self) -> Scalar<CategoryCode> {
+        Scalar(self.category().code.clone())
+    }
+
+    /// What it is called; null when it has no name in the locale asked for or its fallbacks.
+    async fn name(&self) -> Option<&str> {
+        self.label().map(|(_, label)| label.name.as_str())
+    }
+
+    /// What it covers.
+    async fn description(&self) -> Option<&str> {
+        self.label().and_then(|(_, label)| label.description.as_deref())
+    }
+
+    /// The locale that was asked for.
+    async fn requested_locale(&self) -> Scalar<Locale> {
+        Scalar(self.preference.requested().clone())
+    }
+
+    /// The locale that the name is in; null without a name.
+    async fn served_locale(&self) -> Option<Scalar<Locale>> {
+        self.label().map(|(locale, _)| Scalar(locale.clone()))
+    }
+
+    /// Whether the name is in another locale than the one asked for.
+    async fn is_fallback(&self) -> bool {
+        self.preference.is_fallback(&self.category().labels)
+    }
+}
+
+/// Queries about categories.
+#[derive(Default)]
+pub struct CategoryQuery;
+
+#[Object]
+impl CategoryQuery {
+    /// All categories of visits, in the publisher's order.
+    #[graphql(complexity = "5 * child_complexity + 1")]
+    async fn categories(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The locale to serve; the site's default when left out.")] locale: Option<Input<Locale>>,
+        #[graphql(desc = "What to serve instead, first choice first; the locale's own fallbacks when left out, none for [].")]
+        fallback: Option<Vec<Input<Locale>>>,
+    ) -> Result<Vec<Category>> {
+        let (snapshot, preference) = (ctx.snapshot(), ctx.preference(locale, fallback)?);
+        let all = 0..snapshot.figures.categories.len();
+        Ok(all.map(|index| Category::serve(&snapshot, index, &preference)).collect())
+    }
+}

@@ -1,0 +1,67 @@
+//! Countries and areas with the names that the tenant gives them.
+
+pub mod graphql;
+
+use chrono::{DateTime, Utc};
+use entities::{CountryCode, DocumentKind, Line, Localized, Position, Rule, country, country_name};
+use sea_orm::{ActiveValue::Set, ColumnTrait, DatabaseTransaction, EntityTrait, QueryFilter, sea_query::OnConflict};
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use crate::{
+    editorial::Kind,
+    error::{Fault, Result},
+    locale,
+};
+
+/// The content of a document of kind `COUNTRY`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Country {
+    /// Its code.
+    pub code: CountryCode,
+    /// Its place in the tenant's order.
+    pub position: Position,
+    /// Its names.
+    pub names: Localized<Line>,
+}
+
+impl Kind for Country {
+    const KIND: DocumentKind = DocumentKind::Country;
+
+    fn key(&self) -> String {
+        self.code.to_string()
+    }
+
+    fn tags(&self) -> Vec<String> {
+        vec![format!("country:{}", self.code)]
+    }
+
+    async fn check(&self, transaction: &DatabaseTransaction) -> Result<Vec<Fault>> {
+        let mut faults = locale::unknown(transaction, &["names"], self.names.keys()).await?;
+        if self.names.is_empty() {
+            faults.push(Fault::new(["names"], Rule::Required));
+        }
+        Ok(faults)
+    }
+
+    async fn project(&self, transaction: &DatabaseTransaction, document: Uuid, _: DateTime<Utc>) -> Result<()> {
+        let row = country::ActiveModel {
+            code: Set(self.code.clone()),
+            document_id: Set(document),
+            position: Set(self.position),
+        };
+        let replace = OnConflict::column(country::Column::Code).update_column(country::Column::Position).to_owned();
+        country::Entity::insert(row).on_conflict(replace).exec(transaction).await?;
+        country_name::Entity::delete_many()
+            .filter(country_name::COLUMN.country.eq(self.code.clone()))
+            .exec(transaction)
+            .await?;
+        let names = self.names.iter().map(|(locale, name)| country_name::ActiveModel {
+            country: Set(self.code.clone()),
+            locale: Set(locale.clone()),
+            name: Set(name.clone()),
+        });
+        country_name::Entity::insert_many(names).exec(transaction).await?;
+        Ok(())
+    }
+}

@@ -1,0 +1,91 @@
+//! Countries as front ends read them.
+
+use std::sync::Arc;
+
+use async_graphql::{Context, ID, Object};
+use entities::{CountryCode, Locale, Localized};
+
+use crate::{
+    delivery::snapshot::Snapshot,
+    error::Result,
+    figures::published,
+    graphql::{ContextExt, Input, Scalar, global_id},
+    locale::Preference,
+};
+
+/// A country or area.
+pub struct Country {
+    snapshot: Arc<Snapshot>,
+    index: usize,
+    preference: Preference,
+}
+
+impl Country {
+    /// The country at `index`.
+    pub fn serve(snapshot: &Arc<Snapshot>, index: usize, preference: &Preference) -> Self {
+        Self { snapshot: Arc::clone(snapshot), index, preference: preference.clone() }
+    }
+
+    fn country(&self) -> &published::Country {
+        &self.snapshot.figures.countries[self.index]
+    }
+
+    fn names(&self) -> &Localized<String> {
+        &self.country().names
+    }
+}
+
+/// A country or area.
+#[Object]
+impl Country {
+    /// Its global id.
+    pub async fn id(&self) -> ID {
+        global_id("Country", self.country().id)
+    }
+
+    /// Its code.
+    async fn code(&self) -> Scalar<CountryCode> {
+        Scalar(self.country().code.clone())
+    }
+
+    /// What the publisher calls it; null when it has no name in the locale asked for or its fallbacks.
+    async fn name(&self) -> Option<&str> {
+        self.preference.pick(self.names()).map(|(_, name)| name.as_str())
+    }
+
+    /// The locale that was asked for.
+    async fn requested_locale(&self) -> Scalar<Locale> {
+        Scalar(self.preference.requested().clone())
+    }
+
+    /// The locale that the name is in; null without a name.
+    async fn served_locale(&self) -> Option<Scalar<Locale>> {
+        self.preference.pick(self.names()).map(|(locale, _)| Scalar(locale.clone()))
+    }
+
+    /// Whether the name is in another locale than the one asked for.
+    async fn is_fallback(&self) -> bool {
+        self.preference.is_fallback(self.names())
+    }
+}
+
+/// Queries about countries.
+#[derive(Default)]
+pub struct CountryQuery;
+
+#[Object]
+impl CountryQuery {
+    /// All countries that figures are broken down by, in the publisher's order.
+    #[graphql(complexity = "50 * child_complexity + 1")]
+    async fn countries(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The locale to serve; the site's default when left out.")] locale: Option<Input<Locale>>,
+        #[graphql(desc = "What to serve instead, first choice first; the locale's own fallbacks when left out, none for [].")]
+        fallback: Option<Vec<Input<Locale>>>,
+    ) -> Result<Vec<Country>> {
+        let (snapshot, preference) = (ctx.snapshot(), ctx.preference(locale, fallback)?);
+        let all = 0..snapshot.figures.countries.len();
+        Ok(all.map(|index| Country::serve(&snapshot, index, &preference)).collect())
+    }
+}

@@ -1,0 +1,96 @@
+//! The GraphQL vocabulary that all rooms share: scalars, errors as data, connections, ids, and what a resolver may ask of
+//! its request. Each noun's own types stand in the `graphql.rs` beside it; `schema.rs` puts them together.
+//!
+//! House rules: a nullable field that can fail is `Option<Result<T>>`, so that only it becomes null; input values are
+//! [`Input`], so that every broken rule is reported and not only the first; objects are newtypes, never rows.
+
+mod connection;
+mod error;
+mod node;
+mod scalar;
+
+use std::sync::Arc;
+
+use async_graphql::{Context, SimpleObject};
+use entities::{Locale, Localized};
+
+pub use connection::{DEFAULT_FIRST, PageOf, Paging, paginate};
+pub use error::{Expected, Faults, UserError, expected};
+pub use node::{global_id, parse_global_id};
+pub use scalar::{Html, Input, Scalar};
+
+use crate::{
+    access::{Caller, Editor},
+    delivery::snapshot::Snapshot,
+    error::Result,
+    locale::Preference,
+    state::State,
+};
+
+/// What the resolvers of one request share. One snapshot for the whole request, so that no answer mixes two states.
+pub struct RequestContext {
+    /// Who asks.
+    pub caller: Caller,
+    /// What is published.
+    pub snapshot: Arc<Snapshot>,
+}
+
+/// What a resolver may ask of its request.
+pub trait ContextExt {
+    /// The state of the process.
+    fn state(&self) -> &State;
+    /// What the resolvers of this request share.
+    fn request(&self) -> &RequestContext;
+
+    /// Who asks.
+    fn caller(&self) -> &Caller {
+        &self.request().caller
+    }
+
+    /// What is published.
+    fn snapshot(&self) -> Arc<Snapshot> {
+        Arc::clone(&self.request().snapshot)
+    }
+
+    /// The capability to write, if the caller has it.
+    fn editor(&self) -> impl Future<Output = Result<Editor>> + Send;
+
+    /// The locales that the arguments `locale` and `fallback` ask for.
+    fn preference(&self, locale: Option<Input<Locale>>, fallback: Option<Vec<Input<Locale>>>) -> Result<Preference> {
+        let mut faults = Faults::default();
+        let locale = locale.and_then(|locale| faults.take(&["locale"], locale));
+        let fallback = fallback.map(|list| faults.take_list(&["fallback"], list));
+        faults.into_result()?;
+        self.request().snapshot.content.locales.preference(locale, fallback)
+    }
+}
+
+impl ContextExt for Context<'_> {
+    fn state(&self) -> &State {
+        self.data_unchecked()
+    }
+
+    fn request(&self) -> &RequestContext {
+        self.data_unchecked()
+    }
+
+    async fn editor(&self) -> Result<Editor> {
+        self.caller().editor(self.state()).await
+    }
+}
+
+/// A text in one locale.
+#[derive(SimpleObject, Clone)]
+pub struct LocalizedText {
+    /// The locale that the text is in.
+    pub locale: Scalar<Locale>,
+    /// The text.
+    pub text: String,
+}
+
+impl LocalizedText {
+    /// Every locale's text, for editors, who never see fallback.
+    pub fn all<T: ToString>(texts: &Localized<T>) -> Vec<Self> {
+        texts.iter().map(|(locale, text)| Self { locale: Scalar(locale.clone()), text: text.to_string() }).collect()
+    }
+}

@@ -1,0 +1,79 @@
+//! Connections after the Relay specification, forward, over sorted items in memory. A cursor names the place after an
+//! item by the item's sort key, so that items that come and go elsewhere neither repeat nor hide one.
+
+use async_graphql::{
+    OutputType, SimpleObject,
+    connection::{Connection, Edge},
+};
+use entities::Rule;
+use serde::{Serialize, de::DeserializeOwned};
+
+use crate::{
+    access::key::KeyRing,
+    delivery::cursor,
+    error::{Error, Fault, Result},
+};
+
+/// How many items a page has when `first` is left out.
+pub const DEFAULT_FIRST: i32 = 20;
+/// The most items of a page.
+pub const MAX_FIRST: i32 = 100;
+
+/// What a connection tells beside its items.
+#[derive(SimpleObject)]
+pub struct Total {
+    /// How many items the whole list has.
+    total_count: usize,
+}
+
+/// A page of a list.
+pub type PageOf<T> = Connection<String, T, Total>;
+
+/// The arguments of a connection.
+pub struct Paging {
+    /// How many items.
+    pub first: Option<i32>,
+    /// The cursor after which to start.
+    pub after: Option<String>,
+}
+
+/// Cuts a page out of a sorted list. `list` names the list with its order, filter and locale; `key` is an item's place
+/// in it, and no two are the same.
+///
+/// # Errors
+/// [`Error::Invalid`] when `first` is out of range, or `after` is not a cursor of this list.
+pub fn paginate<I, K, T>(
+    keys: &KeyRing,
+    list: &str,
+    paging: Paging,
+    items: &[I],
+    key: impl Fn(&I) -> K,
+    node: impl Fn(&I) -> T,
+) -> Result<PageOf<T>>
+where
+    K: Ord + Serialize + DeserializeOwned,
+    T: OutputType,
+{
+    let mut faults = Vec::new();
+    let first = paging.first.unwrap_or(DEFAULT_FIRST);
+    if !(1..=MAX_FIRST).contains(&first) {
+        let rule = Rule::OutOfRange { min: 1, max: i64::from(MAX_FIRST) };
+        faults.push(Fault::new(["first"], rule));
+    }
+    let after = paging.after.map(|after| cursor::decode::<K>(keys, list, &after)).transpose();
+    let after = after.unwrap_or_else(|rule| {
+        faults.push(Fault::new(["after"], rule));
+        None
+    });
+    if !faults.is_empty() {
+        return Err(Error::Invalid(faults));
+    }
+    let start = after.map_or(0, |after| items.partition_point(|item| key(item) <= after));
+    let end = items.len().min(start + usize::try_from(first).unwrap_or_default());
+    let mut connection =
+        Connection::with_additional_fields(start > 0, end < items.len(), Total { total_count: items.len() });
+    connection
+        .edges
+        .extend(items[start..end].iter().map(|item| Edge::new(cursor::encode(keys, list, &key(item)), node(item))));
+    Ok(connection)
+}

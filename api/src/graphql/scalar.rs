@@ -1,0 +1,205 @@
+//! The typed values of `entities` as GraphQL scalars: [`Scalar`] on the way out, [`Input`] on the way in.
+
+use std::borrow::Cow;
+
+use async_graphql::{
+    ContextSelectionSet, InputType, InputValueError, InputValueResult, OutputType, Positioned, ServerResult, Value,
+    parser::types::Field,
+    registry::{MetaType, MetaTypeId, Registry},
+};
+use entities::{CategoryCode, Count, CountryCode, Email, Line, Locale, Markdown, Prose, Rule, Slug, Version, Year};
+
+/// A value that has a GraphQL scalar.
+pub trait ScalarValue: Clone + Send + Sync + Sized + 'static {
+    /// The scalar's name. A built-in one (`String`, `Int`) lends its name to values that need no type of their own.
+    const NAME: &'static str;
+    /// What it holds.
+    const DESCRIPTION: &'static str;
+    /// The specification of its form.
+    const SPECIFIED_BY: Option<&'static str> = None;
+
+    /// Reads it; `None` when the JSON is of the wrong kind.
+    fn read(value: &Value) -> Option<Result<Self, Rule>>;
+
+    /// Writes it.
+    fn write(&self) -> Value;
+}
+
+macro_rules! text_scalar {
+    ($type:ty, $name:literal, $description:literal $(, $url:literal)?) => {
+        impl ScalarValue for $type {
+            const NAME: &'static str = $name;
+            const DESCRIPTION: &'static str = $description;
+            $(const SPECIFIED_BY: Option<&'static str> = Some($url);)?
+
+            fn read(value: &Value) -> Option<Result<Self, Rule>> {
+                match value {
+                    Value::String(text) => Some(text.parse()),
+                    _ => None,
+                }
+            }
+
+            fn write(&self) -> Value {
+                Value::String(self.as_str().to_owned())
+            }
+        }
+    };
+}
+
+macro_rules! number_scalar {
+    ($type:ty, $name:literal, $description:literal) => {
+        impl ScalarValue for $type {
+            const NAME: &'static str = $name;
+            const DESCRIPTION: &'static str = $description;
+
+            fn read(value: &Value) -> Option<Result<Self, Rule>> {
+                match value {
+                    Value::Number(number) => Some(match number.as_i64() {
+                        Some(number) => Self::try_from(number),
+                        None if number.is_u64() => Self::try_from(i64::MAX),
+                        None => Err(Rule::NotAnInteger),
+                    }),
+                    _ => None,
+                }
+            }
+
+            fn write(&self) -> Value {
+                Value::Number(i64::from(*self).into())
+            }
+        }
+    };
+}
+
+text_scalar!(Slug, "Slug", "The last part of a page's address: lower-case letters, digits and single hyphens, such as `about-us`.");
+text_scalar!(
+    Locale,
+    "Locale",
+    "A language tag after BCP 47, such as `ja` or `zh-Hant`.",
+    "https://www.rfc-editor.org/rfc/bcp/bcp47.txt"
+);
+text_scalar!(
+    CountryCode,
+    "CountryCode",
+    "A country or area after ISO 3166-1 alpha-2, such as `JP`.",
+    "https://www.iso.org/iso-3166-country-codes.html"
+);
+text_scalar!(CategoryCode, "CategoryCode", "The code of a category of visits, such as `RESIDENT`.");
+text_scalar!(Markdown, "Markdown", "Markdown source: CommonMark with tables, footnotes and inline HTML.", "https://spec.commonmark.org/");
+text_scalar!(Email, "String", "");
+text_scalar!(Line, "String", "");
+text_scalar!(Prose, "String", "");
+number_scalar!(Year, "Year", "A calendar year from 1900 to 2200, as a number.");
+number_scalar!(Version, "Version", "The number of a document's newest revision, as a number; 0 for a document that does not exist yet.");
+number_scalar!(Count, "Int", "");
+
+/// A value on its way out.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Scalar<T>(pub T);
+
+impl<T: ScalarValue> OutputType for Scalar<T> {
+    fn type_name() -> Cow<'static, str> {
+        Cow::Borrowed(T::NAME)
+    }
+
+    fn create_type_info(registry: &mut Registry) -> String {
+        match T::NAME {
+            "String" => <String as OutputType>::create_type_info(registry),
+            "Int" => <i32 as OutputType>::create_type_info(registry),
+            _ => registry.create_output_type::<Self, _>(MetaTypeId::Scalar, |_| meta_type::<T>()),
+        }
+    }
+
+    async fn resolve(&self, _: &ContextSelectionSet<'_>, _: &Positioned<Field>) -> ServerResult<Value> {
+        Ok(self.0.write())
+    }
+}
+
+/// A value on its way in: of the right kind, and valid or with the rule that it breaks. A resolver takes it out with
+/// [`super::Faults`], which names the field.
+#[derive(Clone, Debug)]
+pub struct Input<T>(pub Result<T, Rule>);
+
+impl<T: ScalarValue> InputType for Input<T> {
+    type RawValueType = Self;
+
+    fn type_name() -> Cow<'static, str> {
+        Cow::Borrowed(T::NAME)
+    }
+
+    fn create_type_info(registry: &mut Registry) -> String {
+        match T::NAME {
+            "String" => <String as InputType>::create_type_info(registry),
+            "Int" => <i32 as InputType>::create_type_info(registry),
+            _ => registry.create_input_type::<Scalar<T>, _>(MetaTypeId::Scalar, |_| meta_type::<T>()),
+        }
+    }
+
+    fn parse(value: Option<Value>) -> InputValueResult<Self> {
+        let value = value.unwrap_or_default();
+        T::read(&value).map(Self).ok_or_else(|| InputValueError::expected_type(value))
+    }
+
+    fn to_value(&self) -> Value {
+        self.0.as_ref().map_or(Value::Null, ScalarValue::write)
+    }
+
+    fn as_raw_value(&self) -> Option<&Self> {
+        Some(self)
+    }
+}
+
+// The registry tells types apart by their Rust name: input and output of one scalar register as `Scalar<T>`.
+impl<T: ScalarValue> InputType for Scalar<T> {
+    type RawValueType = Self;
+
+    fn type_name() -> Cow<'static, str> {
+        <Input<T> as InputType>::type_name()
+    }
+
+    fn create_type_info(registry: &mut Registry) -> String {
+        <Input<T> as InputType>::create_type_info(registry)
+    }
+
+    fn parse(value: Option<Value>) -> InputValueResult<Self> {
+        let input = Input::<T>::parse(value).map_err(InputValueError::propagate)?;
+        Ok(Self(input.0?))
+    }
+
+    fn to_value(&self) -> Value {
+        self.0.write()
+    }
+
+    fn as_raw_value(&self) -> Option<&Self> {
+        Some(self)
+    }
+}
+
+fn meta_type<T: ScalarValue>() -> MetaType {
+    MetaType::Scalar {
+        name: T::NAME.to_owned(),
+        description: Some(T::DESCRIPTION.to_owned()),
+        is_valid: Some(std::sync::Arc::new(|value| T::read(value).is_some())),
+        visible: None,
+        inaccessible: false,
+        tags: Vec::new(),
+        specified_by_url: T::SPECIFIED_BY.map(str::to_owned),
+        directive_invocations: Vec::new(),
+        requires_scopes: Vec::new(),
+    }
+}
+
+/// Sanitised HTML.
+#[derive(Clone, Debug)]
+pub struct Html(pub String);
+
+/// Sanitised HTML, safe to place in a page: no script, no style, only links of allowed schemes.
+#[async_graphql::Scalar(name = "Html", specified_by_url = "https://html.spec.whatwg.org/")]
+impl async_graphql::ScalarType for Html {
+    fn parse(value: Value) -> InputValueResult<Self> {
+        Err(InputValueError::expected_type(value))
+    }
+
+    fn to_value(&self) -> Value {
+        Value::String(self.0.clone())
+    }
+}

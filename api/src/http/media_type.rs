@@ -1,0 +1,123 @@
+//! What a response is encoded as, by the client's `Accept` header.
+
+use mime::Mime;
+use poem::http::{HeaderMap, HeaderValue, header};
+
+/// What a response is encoded as.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum MediaType {
+    /// `application/graphql-response+json`, whose status says how the request went.
+    GraphqlResponse,
+    /// `application/json`, for older clients.
+    Json,
+}
+
+impl MediaType {
+    /// Chooses what the `Accept` header rates highest; nothing if it takes neither.
+    ///
+    /// A type that is named wins over one that only a wildcard covers, and the newer one wins a draw between names.
+    /// The draft lets the server decide when there is no header or only `*/*`; whoever leaves it open is most likely an
+    /// older client or a person with a shell, so that is `application/json`.
+    pub fn negotiate(headers: &HeaderMap) -> Option<Self> {
+        let ranges: Vec<(Mime, u16)> = accepted(headers).collect();
+        if ranges.is_empty() && headers.get_all(header::ACCEPT).iter().all(|value| value.is_empty()) {
+            return Some(Self::Json);
+        }
+        let json = rate(&ranges, "application/json");
+        let graphql_response = rate(&ranges, "application/graphql-response+json");
+        match (graphql_response, json) {
+            (None, None) => None,
+            (Some(graphql_response), Some(json)) if graphql_response == json && graphql_response.named => {
+                Some(Self::GraphqlResponse)
+            }
+            (graphql_response, json) if graphql_response > json => Some(Self::GraphqlResponse),
+            _ => Some(Self::Json),
+        }
+    }
+
+    /// The `Content-Type` header of a response.
+    pub(super) const fn content_type(self) -> HeaderValue {
+        match self {
+            Self::GraphqlResponse => HeaderValue::from_static("application/graphql-response+json; charset=utf-8"),
+            Self::Json => HeaderValue::from_static("application/json; charset=utf-8"),
+        }
+    }
+}
+
+/// How much a client wants a media type. Ordered by quality, then by whether the type was named.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct Rating {
+    quality: u16,
+    named: bool,
+}
+
+/// What the most specific range that covers `essence` says about it.
+fn rate(ranges: &[(Mime, u16)], essence: &str) -> Option<Rating> {
+    let quality =
+        |name: &str| ranges.iter().find(|(range, _)| range.essence_str() == name).map(|(_, quality)| *quality);
+    let (quality, named) = match quality(essence) {
+        Some(quality) => (quality, true),
+        None => (quality("application/*").or_else(|| quality("*/*"))?, false),
+    };
+    (quality > 0).then_some(Rating { quality, named })
+}
+
+/// The media ranges of the `Accept` header with their quality in thousandths. What cannot be read is left out, and so
+/// is what asks for a character encoding other than UTF-8.
+fn accepted(headers: &HeaderMap) -> impl Iterator<Item = (Mime, u16)> + '_ {
+    headers
+        .get_all(header::ACCEPT)
+        .iter()
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|value| value.split(','))
+        .filter_map(|range| range.trim().parse::<Mime>().ok())
+        .filter(|range| range.get_param(mime::CHARSET).is_none_or(|charset| charset == mime::UTF_8))
+        .filter_map(|range| {
+            let quality = match range.get_param("q") {
+                Some(quality) => {
+                    quality.as_str().parse::<f32>().ok().filter(|quality| (0.0..=1.0).contains(quality))?
+                }
+                None => 1.0,
+            };
+            Some((range, (quality * 1000.0) as u16))
+        })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn negotiate(accept: &str) -> Option<MediaType> {
+        let mut headers = HeaderMap::new();
+        headers.insert(header::ACCEPT, HeaderValue::from_str(accept).expect("a header value"));
+        MediaType::negotiate(&headers)
+    }
+
+    #[test]
+    fn the_media_type_is_what_the_client_rates_highest() {
+        use MediaType::{GraphqlResponse, Json};
+        for (accept, expected) in [
+            ("", Some(Json)),
+            ("*/*", Some(Json)),
+            ("application/*", Some(Json)),
+            ("application/json", Some(Json)),
+            ("application/json, text/plain, */*", Some(Json)),
+            ("application/graphql-response+json", Some(GraphqlResponse)),
+            ("application/graphql-response+json, */*", Some(GraphqlResponse)),
+            ("application/json, application/graphql-response+json", Some(GraphqlResponse)),
+            ("application/graphql-response+json, application/json;q=0.9", Some(GraphqlResponse)),
+            ("application/graphql-response+json;q=0.5, application/json;q=0.9", Some(Json)),
+            ("application/json;q=0, */*", Some(GraphqlResponse)),
+            ("*/*;q=0.1, application/graphql-response+json;q=0", Some(Json)),
+            ("Application/JSON; Charset=UTF-8", Some(Json)),
+            ("application/json; charset=utf-16", None),
+            ("text/html", None),
+            ("application/json;q=0", None),
+            ("application/json;q=NaN", None),
+            ("nonsense", None),
+        ] {
+            assert_eq!(negotiate(accept), expected, "{accept}");
+        }
+        assert_eq!(MediaType::negotiate(&HeaderMap::new()), Some(Json));
+    }
+}

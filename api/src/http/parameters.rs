@@ -1,0 +1,242 @@
+//! The parameters of a GraphQL request, from a query string or a JSON body. Strict: nothing is guessed.
+
+use std::{borrow::Cow, time::Duration};
+
+use http_body_util::{BodyExt, LengthLimitError, Limited};
+use mime::Mime;
+use percent_encoding::percent_decode_str;
+use poem::{
+    Request,
+    http::{HeaderMap, Method, header},
+};
+use serde_json::{Map, Value};
+
+use crate::{error::Code, http::graphql::Refusal};
+
+/// How a request body is read.
+#[derive(Clone, Debug)]
+pub struct BodySettings {
+    /// Length of the request body in bytes that is read at most.
+    pub limit: usize,
+    /// Time in which the whole request body must have arrived.
+    pub timeout: Duration,
+}
+
+/// The parameters of a well-formed GraphQL request over HTTP.
+#[derive(Debug)]
+pub struct Parameters {
+    /// Source text of the document; never empty.
+    pub query: String,
+    /// Which operation of the document to run.
+    pub operation_name: Option<String>,
+    /// Values of the operation's variables.
+    pub variables: Map<String, Value>,
+    /// Additions to the protocol.
+    pub extensions: Map<String, Value>,
+    /// The HTTP method, which decides on the operations that may run.
+    pub(super) method: Method,
+}
+
+impl Parameters {
+    /// Reads them from the query string of a GET request or the body of a POST request.
+    pub async fn receive(request: &mut Request, settings: &BodySettings) -> Result<Self, Refusal> {
+        match *request.method() {
+            Method::GET => Self::from_query_string(request.uri().query().unwrap_or_default()),
+            Method::POST => {
+                check_content_type(request.headers())?;
+                Self::from_json(&read_body(request, settings).await?)
+            }
+            _ => Err(Refusal::method("GET, POST", "GraphQL is served over GET and POST.")),
+        }
+    }
+
+    fn from_query_string(query_string: &str) -> Result<Self, Refusal> {
+        let mut members = Map::new();
+        for (name, value) in query_parameters(query_string) {
+            let Some(name) = NAMES.into_iter().find(|known| name == *known) else { continue };
+            let value = decode(value)
+                .ok_or_else(|| bad_request(format!("The URL parameter \"{name}\" is not percent-encoded UTF-8.")))?;
+            let value = match name {
+                "query" | "operationName" => Value::String(value.into_owned()),
+                _ => serde_json::from_str(&value)
+                    .map_err(|error| bad_request(format!("The URL parameter \"{name}\" is not JSON: {error}.")))?,
+            };
+            if members.insert(name.to_owned(), value).is_some() {
+                return Err(bad_request(format!("The URL parameter \"{name}\" occurs more than once.")));
+            }
+        }
+        Self::from_members(members, Method::GET)
+    }
+
+    fn from_json(body: &[u8]) -> Result<Self, Refusal> {
+        let body = std::str::from_utf8(body).map_err(|_| bad_request("The request body is not UTF-8."))?;
+        match serde_json::from_str(body) {
+            Ok(Value::Object(members)) => Self::from_members(members, Method::POST),
+            Ok(Value::Array(_)) => Err(bad_request("Batches are not supported: send one operation per request.")),
+            Ok(_) => Err(bad_request("The request body is not a JSON object.")),
+            Err(error) => Err(bad_request(format!("The request body is not JSON: {error}."))),
+        }
+    }
+
+    fn from_members(mut members: Map<String, Value>, method: Method) -> Result<Self, Refusal> {
+        let mut take = |name: &str| members.remove(name).filter(|value| !value.is_null());
+        let query = match take("query") {
+            Some(Value::String(query)) if !query.trim().is_empty() => query,
+            None | Some(Value::String(_)) => return Err(bad_request("The parameter \"query\" is missing or empty.")),
+            Some(_) => return Err(bad_request("The parameter \"query\" is not a string.")),
+        };
+        let operation_name = match take("operationName") {
+            Some(Value::String(name)) => Some(name).filter(|name| !name.is_empty()),
+            None => None,
+            Some(_) => return Err(bad_request("The parameter \"operationName\" is not a string.")),
+        };
+        let mut take_map = |name: &str| match take(name) {
+            Some(Value::Object(map)) => Ok(map),
+            None => Ok(Map::new()),
+            Some(_) => Err(bad_request(format!("The parameter \"{name}\" is not a JSON object."))),
+        };
+        Ok(Self {
+            query,
+            operation_name,
+            variables: take_map("variables")?,
+            extensions: take_map("extensions")?,
+            method,
+        })
+    }
+}
+
+/// The members of a request. All others are ignored: the specification keeps them for itself.
+const NAMES: [&str; 4] = ["query", "operationName", "variables", "extensions"];
+
+/// Refuses a request that is not well-formed.
+pub(super) fn bad_request(message: impl Into<String>) -> Refusal {
+    Refusal::new(Code::BadRequest, message)
+}
+
+fn check_content_type(headers: &HeaderMap) -> Result<(), Refusal> {
+    let refuse = || {
+        Err(Refusal::new(
+            Code::UnsupportedMediaType,
+            "The request body must be sent as application/json in UTF-8, without a content encoding.",
+        ))
+    };
+    let mut content_types = headers.get_all(header::CONTENT_TYPE).iter();
+    let (Some(content_type), None) = (content_types.next(), content_types.next()) else { return refuse() };
+    let Some(content_type) = content_type.to_str().ok().and_then(|value| value.parse::<Mime>().ok()) else {
+        return refuse();
+    };
+    let in_utf_8 = content_type.get_param(mime::CHARSET).is_none_or(|charset| charset == mime::UTF_8);
+    if content_type.essence_str() != "application/json" || !in_utf_8 || headers.contains_key(header::CONTENT_ENCODING) {
+        return refuse();
+    }
+    Ok(())
+}
+
+async fn read_body(request: &mut Request, settings: &BodySettings) -> Result<Vec<u8>, Refusal> {
+    let too_large = || {
+        Refusal::new(
+            Code::PayloadTooLarge,
+            format!("The request body is longer than the {} bytes allowed.", settings.limit),
+        )
+    };
+    let announced = request.header(header::CONTENT_LENGTH).and_then(|length| length.parse::<u64>().ok());
+    if announced.is_some_and(|length| length > settings.limit as u64) {
+        return Err(too_large());
+    }
+    // An announced length is only a promise, and there may be none, so the limit also holds while reading.
+    let body: http_body_util::combinators::BoxBody<_, std::io::Error> = request.take_body().into();
+    match tokio::time::timeout(settings.timeout, Limited::new(body, settings.limit).collect()).await {
+        Ok(Ok(body)) => Ok(body.to_bytes().into()),
+        Ok(Err(error)) if error.is::<LengthLimitError>() => Err(too_large()),
+        Ok(Err(_)) => Err(bad_request("The request body broke off.")),
+        Err(_) => Err(Refusal::new(Code::RequestTimeout, "The request body took too long to arrive.")),
+    }
+}
+
+/// Names and values of a query string. Names are decoded if they can be, values are still encoded.
+fn query_parameters(query_string: &str) -> impl Iterator<Item = (Cow<'_, str>, &str)> {
+    query_string.split('&').map(|pair| {
+        let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
+        (decode(name).unwrap_or(Cow::Borrowed(name)), value)
+    })
+}
+
+/// Undoes the encoding of HTML forms. The usual decoder replaces what is not UTF-8; here that is an error.
+fn decode(encoded: &str) -> Option<Cow<'_, str>> {
+    if encoded.contains('+') {
+        let encoded = encoded.replace('+', " ");
+        Some(Cow::Owned(percent_decode_str(&encoded).decode_utf8().ok()?.into_owned()))
+    } else {
+        percent_decode_str(encoded).decode_utf8().ok()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use poem::http::HeaderValue;
+
+    use super::*;
+
+    #[test]
+    fn only_json_in_utf_8_is_read() {
+        for (content_type, accepted) in [
+            ("application/json", true),
+            ("application/json; charset=utf-8", true),
+            ("Application/Json; charset=\"UTF-8\"", true),
+            ("application/json; charset=utf-16", false),
+            ("application/graphql", false),
+            ("text/plain", false),
+            ("application/x-www-form-urlencoded", false),
+            ("multipart/form-data; boundary=x", false),
+        ] {
+            let headers = HeaderMap::from_iter([(header::CONTENT_TYPE, HeaderValue::from_static(content_type))]);
+            assert_eq!(check_content_type(&headers).is_ok(), accepted, "{content_type}");
+        }
+        assert!(check_content_type(&HeaderMap::new()).is_err());
+    }
+
+    #[test]
+    fn query_strings_are_decoded_strictly() {
+        let read = |query_string| Parameters::from_query_string(query_string).map_err(|refusal| refusal.code());
+        let parameters =
+            read("query=%7Ba+b%7D&operationName=&variables=%7B%22x%22:1%7D&other=%FF").expect("well-formed");
+        assert_eq!(parameters.query, "{a b}");
+        assert_eq!(parameters.operation_name, None);
+        assert_eq!(parameters.variables["x"], 1);
+        for malformed in [
+            "",
+            "query=",
+            "query=%FF",
+            "query=a&query=b",
+            "query=a&quer%79=b",
+            "query=a&variables=",
+            "query=a&variables=[]",
+            "query=a&extensions=1",
+        ] {
+            assert_eq!(read(malformed).err(), Some(Code::BadRequest), "{malformed}");
+        }
+    }
+
+    #[test]
+    fn bodies_are_read_strictly() {
+        let read = |body: &[u8]| Parameters::from_json(body).map_err(|refusal| refusal.code());
+        let parameters = read(br#"{"query":"{a}","operationName":null,"variables":null,"extensions":null,"other":1}"#);
+        assert_eq!(parameters.expect("well-formed").query, "{a}");
+        for malformed in [
+            &b""[..],
+            b"\xff",
+            b"{\"query\":\"{a}\"",
+            b"\"{a}\"",
+            b"[{\"query\":\"{a}\"}]",
+            b"{}",
+            b"{\"query\":\" \"}",
+            b"{\"query\":1}",
+            b"{\"query\":\"{a}\",\"operationName\":1}",
+            b"{\"query\":\"{a}\",\"variables\":\"{}\"}",
+            b"{\"query\":\"{a}\",\"extensions\":[]}",
+        ] {
+            assert_eq!(read(malformed).err(), Some(Code::BadRequest), "{malformed:?}");
+        }
+        assert!(read(&[b"{\"query\":\"a\",\"variables\":".as_slice(), &b"[".repeat(10_000)].concat()).is_err());
+    }
+}

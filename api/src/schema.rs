@@ -1,0 +1,195 @@
+//! The schema: every room's roots merged, the limits of the engine, and the mask through which every error passes.
+
+pub mod limits;
+
+use std::error::Error as _;
+
+use async_graphql::{
+    Context, EmptySubscription, ID, Interface, MergedObject, Object, SDLExportOptions, SchemaBuilder, ServerError, Value,
+    value,
+};
+use entities::{Locale, Rule};
+
+use crate::{
+    access::graphql::{AccessMutation, AccessQuery},
+    content::{
+        page::graphql::{Page, PageQuery},
+        site::graphql::SiteQuery,
+        staff::graphql::{StaffMember, StaffQuery},
+    },
+    error::{Code, Error, Result},
+    figures::{
+        category::graphql::{Category, CategoryQuery},
+        country::graphql::{Country, CountryQuery},
+        fact_sheet::graphql::FactSheetQuery,
+        year_sheet::graphql::{YearSheetMutation, YearSheetQuery},
+    },
+    graphql::{ContextExt, Input, parse_global_id},
+    state::State,
+};
+
+/// The most ids of one `nodes`.
+const MAX_NODES: usize = 100;
+/// The most that a document may cost: one for each field, times the size of the lists around it.
+const MAX_COMPLEXITY: usize = 20_000;
+
+/// All queries.
+#[derive(MergedObject, Default)]
+pub struct Query(
+    SiteQuery,
+    PageQuery,
+    StaffQuery,
+    CountryQuery,
+    CategoryQuery,
+    FactSheetQuery,
+    YearSheetQuery,
+    NodeQuery,
+    AccessQuery,
+);
+
+/// All mutations.
+#[derive(MergedObject, Default)]
+pub struct Mutation(AccessMutation, YearSheetMutation);
+
+/// The schema.
+pub type Schema = async_graphql::Schema<Query, Mutation, EmptySubscription>;
+
+/// The schema of a running Almanac.
+#[must_use]
+pub fn schema(state: State) -> Schema {
+    builder().data(state).finish()
+}
+
+/// The schema in the schema definition language: `api/schema.graphql`.
+#[must_use]
+pub fn sdl() -> String {
+    let options = SDLExportOptions::new().sorted_fields().sorted_arguments().sorted_enum_items().include_specified_by();
+    builder().finish().sdl_with_options(options)
+}
+
+fn builder() -> SchemaBuilder<Query, Mutation, EmptySubscription> {
+    Schema::build(Query::default(), Mutation::default(), EmptySubscription)
+        .limit_complexity(MAX_COMPLEXITY)
+        // What the engine counts recursively is bounded by `limits` before it gets here.
+        .limit_recursive_depth(limits::Limits::default().nesting)
+        // Suggestions would cost more than the answer.
+        .disable_suggestions()
+}
+
+/// Whatever has a global id.
+#[derive(Interface)]
+#[graphql(field(name = "id", ty = "ID", desc = "Its global id."))]
+pub enum Node {
+    /// A page.
+    Page(Page),
+    /// A member of the staff.
+    StaffMember(StaffMember),
+    /// A country or area.
+    Country(Country),
+    /// A category of visits.
+    Category(Category),
+}
+
+/// Queries by global id.
+#[derive(Default)]
+pub struct NodeQuery;
+
+#[Object]
+impl NodeQuery {
+    /// The object with this global id; null when there is none that may be served in these locales.
+    async fn node(
+        &self,
+        ctx: &Context<'_>,
+        id: ID,
+        #[graphql(desc = "The locale to serve; the site's default when left out.")] locale: Option<Input<Locale>>,
+        #[graphql(desc = "What to serve instead, first choice first; the locale's own fallbacks when left out, none for [].")]
+        fallback: Option<Vec<Input<Locale>>>,
+    ) -> Option<Result<Node>> {
+        find(ctx, &[id], locale, fallback).map(|nodes| nodes.into_iter().next().flatten()).transpose()
+    }
+
+    /// The objects with these global ids, at most 100, in their order; null for each that cannot be served.
+    #[graphql(complexity = "ids.len() * child_complexity + 1")]
+    async fn nodes(
+        &self,
+        ctx: &Context<'_>,
+        ids: Vec<ID>,
+        #[graphql(desc = "The locale to serve; the site's default when left out.")] locale: Option<Input<Locale>>,
+        #[graphql(desc = "What to serve instead, first choice first; the locale's own fallbacks when left out, none for [].")]
+        fallback: Option<Vec<Input<Locale>>>,
+    ) -> Result<Vec<Option<Node>>> {
+        if ids.len() > MAX_NODES {
+            return Err(Error::invalid(["ids"], Rule::TooMany { max: MAX_NODES }));
+        }
+        find(ctx, &ids, locale, fallback)
+    }
+}
+
+fn find(
+    ctx: &Context<'_>,
+    ids: &[ID],
+    locale: Option<Input<Locale>>,
+    fallback: Option<Vec<Input<Locale>>>,
+) -> Result<Vec<Option<Node>>> {
+    let (snapshot, preference) = (ctx.snapshot(), ctx.preference(locale, fallback)?);
+    let one = |id: &ID| {
+        let (type_name, document) = parse_global_id(id)?;
+        let (content, figures) = (&snapshot.content, &snapshot.figures);
+        match type_name.as_str() {
+            "Page" => Page::serve(&snapshot, content.page_by_id(document)?, &preference).map(Node::Page),
+            "StaffMember" => {
+                let index = content.staff.iter().position(|member| member.id == document)?;
+                StaffMember::serve(&snapshot, index, &preference).map(Node::StaffMember)
+            }
+            "Country" => {
+                let index = figures.countries.iter().position(|country| country.id == document)?;
+                Some(Node::Country(Country::serve(&snapshot, index, &preference)))
+            }
+            "Category" => {
+                let index = figures.categories.iter().position(|category| category.id == document)?;
+                Some(Node::Category(Category::serve(&snapshot, index, &preference)))
+            }
+            _ => None,
+        }
+    };
+    Ok(ids.iter().map(one).collect())
+}
+
+/// The mask: what a client reads of an error. Our own errors say what they may; the engine's speak about the request;
+/// everything else is logged and replaced, so that no driver's text ever leaves.
+#[must_use]
+pub fn present(error: ServerError, request_id: &str) -> ServerError {
+    // Raised by the engine or at the door, and marked there (`http/graphql.rs`).
+    if error.source.is_none() && error.extensions.as_ref().is_some_and(|extensions| extensions.get("code").is_some()) {
+        return error;
+    }
+    let ours = error.source.as_ref().and_then(|source| source.downcast_ref::<Error>()).cloned();
+    let ours = ours.unwrap_or_else(|| Error::internal(error.message.clone()));
+    log(&ours, request_id);
+    let mut presented = ServerError { message: ours.to_string(), source: None, extensions: None, ..error };
+    if let Error::Invalid(faults) = &ours {
+        let faults = faults.iter().map(|fault| {
+            value!({
+                "path": (fault.path.clone()),
+                "rule": (fault.rule.code()),
+                "message": (fault.rule.to_string()),
+            })
+        });
+        presented.extensions.get_or_insert_default().set("faults", Value::List(faults.collect()));
+    }
+    with_code(presented, ours.code())
+}
+
+/// Marks an error with its code in the catalogue.
+#[must_use]
+pub fn with_code(mut error: ServerError, code: Code) -> ServerError {
+    error.extensions.get_or_insert_default().set("code", code.as_str());
+    error
+}
+
+/// Logs what an operator must know of an error and a client must not, once.
+pub fn log(error: &Error, request_id: &str) {
+    if let Some(source) = error.source() {
+        tracing::error!(request.id = request_id, error = source, "{error}");
+    }
+}

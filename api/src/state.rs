@@ -1,0 +1,197 @@
+//! What a running Almanac holds: settings, database, clock, randomness, keys, and the published content in memory.
+//!
+//! Built once, cloned cheaply, passed in everywhere. Nothing else reads the clock, the environment or the system's
+//! random numbers (`clippy.toml`).
+
+use std::sync::{
+    Arc, Mutex, PoisonError,
+    atomic::{AtomicI64, Ordering},
+};
+
+use arc_swap::ArcSwap;
+use chrono::{DateTime, SubsecRound, TimeZone, Utc};
+use rand::{Rng, SeedableRng, TryRng, rngs::StdRng, rngs::SysRng};
+use tokio::sync::Semaphore;
+use uuid::Uuid;
+
+use crate::{
+    access::{key::KeyRing, throttle::Throttle},
+    config::Config,
+    database::Database,
+    delivery::snapshot::Snapshot,
+    error::{Error, Result},
+};
+
+/// How many passwords are hashed at once: each takes 19 MiB and a core.
+const CONCURRENT_HASHES: usize = 2;
+
+/// The state of one process.
+#[derive(Clone)]
+pub struct State(Arc<Inner>);
+
+struct Inner {
+    config: Config,
+    database: Database,
+    clock: Clock,
+    random: Random,
+    keys: ArcSwap<KeyRing>,
+    snapshot: ArcSwap<Snapshot>,
+    // Held while the snapshot is rebuilt, so that many writers at once cost few rebuilds.
+    rebuild: tokio::sync::Mutex<()>,
+    throttle: Throttle,
+    hashing: Semaphore,
+}
+
+impl State {
+    /// A state over a migrated database that has its keys; reads what is published.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub async fn open(config: Config, database: Database, clock: Clock, random: Random) -> Result<Self> {
+        let keys = KeyRing::load(&database).await?;
+        let snapshot = Snapshot::load(&database).await?;
+        let throttle = Throttle::new(clock.clone());
+        Ok(Self(Arc::new(Inner {
+            config,
+            database,
+            clock,
+            random,
+            keys: ArcSwap::from_pointee(keys),
+            snapshot: ArcSwap::from_pointee(snapshot),
+            rebuild: tokio::sync::Mutex::default(),
+            throttle,
+            hashing: Semaphore::new(CONCURRENT_HASHES),
+        })))
+    }
+
+    /// The settings.
+    #[must_use]
+    pub fn config(&self) -> &Config {
+        &self.0.config
+    }
+
+    /// The database.
+    #[must_use]
+    pub fn database(&self) -> &Database {
+        &self.0.database
+    }
+
+    /// The time.
+    #[must_use]
+    pub fn now(&self) -> DateTime<Utc> {
+        self.0.clock.now()
+    }
+
+    /// Random numbers.
+    #[must_use]
+    pub fn random(&self) -> &Random {
+        &self.0.random
+    }
+
+    /// A new UUID version 7: ordered by the clock.
+    #[must_use]
+    pub fn new_id(&self) -> Uuid {
+        let millis = u64::try_from(self.now().timestamp_millis()).unwrap_or_default();
+        uuid::Builder::from_unix_timestamp_millis(millis, &self.random().bytes()).into_uuid()
+    }
+
+    /// The keys that sign and verify.
+    #[must_use]
+    pub fn keys(&self) -> Arc<KeyRing> {
+        self.0.keys.load_full()
+    }
+
+    /// The limits on attempts to sign in.
+    #[must_use]
+    pub fn throttle(&self) -> &Throttle {
+        &self.0.throttle
+    }
+
+    /// What the public may read, as of one change.
+    #[must_use]
+    pub fn snapshot(&self) -> Arc<Snapshot> {
+        self.0.snapshot.load_full()
+    }
+
+    /// Brings keys and snapshot up to change `seq` at least. Returns at once when they are there already.
+    ///
+    /// # Errors
+    /// When the database cannot be read; what was published before is served on.
+    pub async fn catch_up(&self, seq: i64) -> Result<()> {
+        let _rebuilding = self.0.rebuild.lock().await;
+        if self.snapshot().seq < seq {
+            self.0.keys.store(Arc::new(KeyRing::load(self.database()).await?));
+            self.0.snapshot.store(Arc::new(Snapshot::load(self.database()).await?));
+        }
+        Ok(())
+    }
+
+    /// Runs a password hash on a thread of its own, few at a time.
+    ///
+    /// # Errors
+    /// When the process is shutting down.
+    pub async fn hash<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> Result<T> {
+        let _permit = self.0.hashing.acquire().await.map_err(Error::internal)?;
+        tokio::task::spawn_blocking(work).await.map_err(Error::internal)
+    }
+}
+
+/// The time: the system's, or a test's.
+#[derive(Clone, Debug)]
+pub enum Clock {
+    /// The system's clock.
+    System,
+    /// Stands still until it is moved; holds Unix milliseconds.
+    Manual(Arc<AtomicI64>),
+}
+
+impl Clock {
+    /// A clock that stands at `start`.
+    #[must_use]
+    pub fn manual(start: DateTime<Utc>) -> Self {
+        Self::Manual(Arc::new(AtomicI64::new(start.timestamp_millis())))
+    }
+
+    /// Moves a manual clock; the system's clock goes its own way.
+    pub fn advance(&self, by: chrono::Duration) {
+        if let Self::Manual(millis) = self {
+            millis.fetch_add(by.num_milliseconds(), Ordering::SeqCst);
+        }
+    }
+
+    /// The time, to the millisecond: both databases keep at least that.
+    #[must_use]
+    pub fn now(&self) -> DateTime<Utc> {
+        match self {
+            #[expect(clippy::disallowed_methods, reason = "the one place that reads the system's clock")]
+            Self::System => Utc::now().trunc_subsecs(3),
+            Self::Manual(millis) => {
+                Utc.timestamp_millis_opt(millis.load(Ordering::SeqCst)).single().unwrap_or_default()
+            }
+        }
+    }
+}
+
+/// A cryptographically secure generator, seeded once.
+#[derive(Debug)]
+pub struct Random(Mutex<StdRng>);
+
+impl Random {
+    /// Seeded by the operating system.
+    ///
+    /// # Errors
+    /// When the operating system has no random numbers to give.
+    pub fn from_system() -> Result<Self> {
+        let mut seed = <StdRng as SeedableRng>::Seed::default();
+        SysRng.try_fill_bytes(&mut seed).map_err(Error::internal)?;
+        Ok(Self(Mutex::new(StdRng::from_seed(seed))))
+    }
+
+    /// `N` random bytes.
+    #[must_use]
+    pub fn bytes<const N: usize>(&self) -> [u8; N] {
+        let mut bytes = [0; N];
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).fill_bytes(&mut bytes);
+        bytes
+    }
+}

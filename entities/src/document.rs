@@ -1,0 +1,67 @@
+//! `documents`: everything editable, whatever its kind. A document is a stack of revisions.
+
+use sea_orm::entity::prelude::*;
+use serde::{Deserialize, Serialize};
+
+use crate::Version;
+
+/// What a document holds. The kind decides the form of the content and the live tables that it is projected into.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, EnumIter, DeriveActiveEnum)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+#[sea_orm(rs_type = "String", db_type = "Text", rename_all = "SCREAMING_SNAKE_CASE")]
+pub enum DocumentKind {
+    /// The site's name, locales and fallback chains; there is one.
+    Site,
+    /// The part of a page that all locales share.
+    Page,
+    /// A page in one locale.
+    PageText,
+    /// The part of a staff record that all locales share.
+    StaffMember,
+    /// A staff record in one locale.
+    StaffText,
+    /// A country with its names.
+    Country,
+    /// A category of visits with its names.
+    Category,
+    /// The figures of one category and year.
+    YearSheet,
+}
+
+impl DocumentKind {
+    /// The name as it is stored and sent (`PAGE_TEXT`).
+    #[must_use]
+    pub fn as_str(self) -> String {
+        self.to_value()
+    }
+}
+
+/// A document. Its version is the number of its newest revision.
+#[sea_orm::model]
+#[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+#[sea_orm(table_name = "documents")]
+pub struct Model {
+    /// UUID version 7.
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub id: Uuid,
+    /// What it holds.
+    pub kind: DocumentKind,
+    /// Its natural key within all kinds (`COUNTRY/JP`, `YEAR_SHEET/RESIDENT/2022`).
+    #[sea_orm(unique, column_type = "Text")]
+    pub key: String,
+    /// The number of the newest revision.
+    pub version: Version,
+    /// The number of the revision that the public sees.
+    pub published_number: Option<Version>,
+    /// When the newest revision is to be published.
+    pub publish_at: Option<DateTimeUtc>,
+    /// When the document was put away.
+    pub archived_at: Option<DateTimeUtc>,
+    /// When it was created.
+    pub created_at: DateTimeUtc,
+    /// Its revisions.
+    #[sea_orm(has_many)]
+    pub revisions: HasMany<super::revision::Entity>,
+}
+
+impl ActiveModelBehavior for ActiveModel {}

@@ -1,0 +1,24 @@
+//! `site` (live): the one row of the site's settings.
+
+use sea_orm::entity::prelude::*;
+
+use crate::Locale;
+
+/// The published settings of the site.
+#[sea_orm::model]
+#[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+#[sea_orm(table_name = "site")]
+pub struct Model {
+    /// The document of kind `SITE`.
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub document_id: Uuid,
+    /// The locale served when none is asked for.
+    pub default_locale: Locale,
+    /// The site's name, a JSON object from locale to text.
+    pub name: Json,
+    /// The document.
+    #[sea_orm(belongs_to, from = "document_id", to = "id")]
+    pub document: BelongsTo<super::document::Entity>,
+}
+
+impl ActiveModelBehavior for ActiveModel {}

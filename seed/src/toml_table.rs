@@ -1,0 +1,201 @@
+//! TOML tables read key by key, each fault with its place; and the one way in which we write strings.
+
+use std::{fmt::Write, str::FromStr};
+
+use entities::Rule;
+use toml::{
+    Spanned,
+    de::{DeTable, DeValue},
+};
+
+use crate::{
+    fault::{Report, Spot},
+    text,
+};
+
+/// Where TOML stands: `text` is the whole file, and the TOML in it begins at byte `start`.
+#[derive(Clone, Copy)]
+pub(crate) struct Source<'a> {
+    pub(crate) path: &'a str,
+    pub(crate) text: &'a str,
+    pub(crate) start: usize,
+}
+
+impl<'a> Source<'a> {
+    fn spot(&self, offset: usize) -> Spot<'a> {
+        text::spot(self.path, self.text, self.start + offset)
+    }
+
+    /// Reads the TOML `text`, which is a part of the file. What can be understood is understood; the rest is reported.
+    pub(crate) fn parse(self, text: &'a str, report: &mut Report) -> Table<'a> {
+        let (table, errors) = DeTable::parse_recoverable(text);
+        for error in &errors {
+            let offset = error.span().map_or(0, |span| span.start);
+            report.add(self.spot(offset), Rule::Syntax(error.message().to_owned()));
+        }
+        let whole = errors.is_empty();
+        Table { source: self, prefix: String::new(), start: None, entries: table.into_inner(), whole }
+    }
+}
+
+/// A table whose keys are taken one after the other; what is left over at the end is not known here.
+pub(crate) struct Table<'a> {
+    source: Source<'a>,
+    /// What the names of its keys begin with in a fault (`locales.`).
+    prefix: String,
+    /// Where the table begins; the root has no beginning of its own and stands for the file.
+    start: Option<usize>,
+    entries: DeTable<'a>,
+    /// Whether all of it could be parsed, so that a key that is not there is truly missing.
+    pub(crate) whole: bool,
+}
+
+impl<'a> Table<'a> {
+    /// The value of a key that must have one.
+    pub(crate) fn required<T: FromStr<Err = Rule>>(&mut self, key: &str, report: &mut Report) -> Option<T> {
+        match self.take(key, report) {
+            Some(value) => self.text(key, &value, report),
+            None => None,
+        }
+    }
+
+    /// The value of a key that may be absent.
+    pub(crate) fn optional<T: FromStr<Err = Rule>>(&mut self, key: &str, report: &mut Report) -> Option<T> {
+        let value = self.entries.remove(key)?;
+        self.text(key, &value, report)
+    }
+
+    /// The texts of an array that must be there, each with its spot.
+    pub(crate) fn texts<T: FromStr<Err = Rule>>(&mut self, key: &str, report: &mut Report) -> Vec<(T, Spot<'a>)> {
+        let Some(value) = self.take(key, report) else { return Vec::new() };
+        let spot = self.source.spot(value.span().start);
+        let DeValue::Array(items) = value.into_inner() else {
+            self.fault(spot, key, Rule::Format { expected: "a list of texts, such as [\"en\"]" }, "", report);
+            return Vec::new();
+        };
+        let read =
+            |item: &Spanned<DeValue<'a>>| Some((self.text(key, item, report)?, self.source.spot(item.span().start)));
+        items.iter().filter_map(read).collect()
+    }
+
+    /// The table under a key that must be there.
+    pub(crate) fn table(&mut self, key: &str, report: &mut Report) -> Option<Table<'a>> {
+        let value = self.take(key, report)?;
+        let expected = "a table of texts, such as [name]";
+        self.inner(key, value, expected, report)
+    }
+
+    /// The tables of an array of tables that must be there.
+    pub(crate) fn tables(&mut self, key: &str, report: &mut Report) -> Option<Vec<Table<'a>>> {
+        let expected = "a list of tables, each under [[locales]]";
+        let value = self.take(key, report)?;
+        let spot = self.source.spot(value.span().start);
+        let DeValue::Array(items) = value.into_inner() else {
+            self.fault(spot, key, Rule::Format { expected }, "", report);
+            return None;
+        };
+        let tables: Vec<_> = items.into_iter().map(|item| self.inner(key, item, expected, report)).collect();
+        tables.into_iter().collect()
+    }
+
+    /// The values of all keys that are left, each with the spot of its key.
+    pub(crate) fn rest<K: FromStr<Err = Rule>, T: FromStr<Err = Rule>>(
+        mut self,
+        report: &mut Report,
+    ) -> Vec<(K, T, Spot<'a>)> {
+        let mut values = Vec::new();
+        for (key, value) in std::mem::take(&mut self.entries) {
+            let spot = self.source.spot(key.span().start);
+            let value = self.text(key.get_ref(), &value, report);
+            match key.get_ref().parse() {
+                Ok(key) => values.extend(value.map(|value| (key, value, spot))),
+                Err(rule) => self.fault(spot, key.get_ref(), rule, "", report),
+            }
+        }
+        values
+    }
+
+    /// Reports every key that has not been taken.
+    pub(crate) fn finish(self, report: &mut Report) {
+        for key in self.entries.keys() {
+            self.fault(self.source.spot(key.span().start), key.get_ref(), Rule::UnknownField, "", report);
+        }
+    }
+
+    /// Whether the key has a value that has not been taken, of whatever kind.
+    pub(crate) fn has(&self, key: &str) -> bool {
+        self.entries.contains_key(key)
+    }
+
+    /// Where the value of a key stands.
+    pub(crate) fn spot_of(&self, key: &str) -> Spot<'a> {
+        self.entries.get(key).map_or_else(|| self.spot(), |value| self.source.spot(value.span().start))
+    }
+
+    /// Where the table stands.
+    pub(crate) fn spot(&self) -> Spot<'a> {
+        self.start.map_or(Spot::start(self.source.path), |start| self.source.spot(start))
+    }
+
+    /// Reports a fault of a key.
+    pub(crate) fn fault(&self, spot: Spot<'_>, key: &str, rule: Rule, got: &str, report: &mut Report) {
+        report.add_field(spot, &format!("{}{key}", self.prefix), rule, got);
+    }
+
+    fn take(&mut self, key: &str, report: &mut Report) -> Option<Spanned<DeValue<'a>>> {
+        let value = self.entries.remove(key);
+        if value.is_none() && self.whole {
+            self.fault(self.spot(), key, Rule::Required, "", report);
+        }
+        value
+    }
+
+    fn text<T: FromStr<Err = Rule>>(&self, key: &str, value: &Spanned<DeValue<'a>>, report: &mut Report) -> Option<T> {
+        let (rule, got) = match value.get_ref() {
+            DeValue::String(text) => match text.parse() {
+                Ok(value) => return Some(value),
+                Err(rule) => (rule, text.as_ref()),
+            },
+            _ => (Rule::Format { expected: "a text in double quotes" }, ""),
+        };
+        self.fault(self.source.spot(value.span().start), key, rule, got, report);
+        None
+    }
+
+    fn inner(
+        &self,
+        key: &str,
+        value: Spanned<DeValue<'a>>,
+        expected: &'static str,
+        report: &mut Report,
+    ) -> Option<Table<'a>> {
+        let start = value.span().start;
+        let DeValue::Table(entries) = value.into_inner() else {
+            self.fault(self.source.spot(start), key, Rule::Format { expected }, "", report);
+            return None;
+        };
+        let prefix = format!("{}{key}.", self.prefix);
+        Some(Table { source: self.source, prefix, start: Some(start), entries, whole: self.whole })
+    }
+}
+
+/// A basic string on one line, whatever it holds: there is one way to write each text.
+pub(crate) fn string(text: &str) -> String {
+    let mut toml = String::with_capacity(text.len() + 2);
+    toml.push('"');
+    for c in text.chars() {
+        match c {
+            '"' => toml.push_str("\\\""),
+            '\\' => toml.push_str("\\\\"),
+            '\n' => toml.push_str("\\n"),
+            '\t' => toml.push_str("\\t"),
+            control if control.is_control() => {
+                // Writing to a string cannot fail.
+                let _ = write!(toml, "\\u{:04X}", u32::from(control));
+            }
+            other => toml.push(other),
+        }
+    }
+    toml.push('"');
+    toml
+}

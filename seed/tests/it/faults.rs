@@ -1,0 +1,403 @@
+//! Every fault is reported, at once, in its place and by its rule.
+
+use entities::Rule;
+use seed::{Dataset, Files};
+
+const SITE: &str = r#"default_locale = "ja"
+
+[name]
+en = "Almanac"
+ja = "年鑑"
+
+[[locales]]
+code = "ja"
+name = "日本語"
+direction = "ltr"
+fallback = ["en"]
+
+[[locales]]
+code = "en"
+name = "English"
+direction = "ltr"
+fallback = ["ja"]
+"#;
+
+/// A small dataset without fault.
+fn small() -> Files {
+    let mut files = Files::default();
+    files.insert("site.toml", SITE);
+    files.insert("pages.csv", "slug,parent,position\nhome,,1\nnews,home,1\n");
+    files.insert("pages/home.ja.md", "+++\ntitle = \"家\"\n+++\n\n本文\n");
+    files.insert(
+        "staff.csv",
+        "slug,position,name_ja,role_ja,degree_ja,field_ja,name_en,role_en,degree_en,field_en\n\
+         ann,1,アン,室長,,,Ann,Head,,\n",
+    );
+    files.insert("countries.csv", "code,position,name_ja,name_en\nCN,1,中国,China\nIN,2,インド,India\n");
+    files.insert(
+        "categories.csv",
+        "code,position,name_ja,description_ja,name_en,description_en\nTRAVEL,1,渡航,,Travel,\n",
+    );
+    files.insert(
+        "figures/visit_counts.csv",
+        "category,country,year,value,status,note_ja,note_en\nTRAVEL,CN,2018,48,FINAL,,\n",
+    );
+    files.insert("figures/yearly_totals.csv", "category,year,value,note_ja,note_en\nTRAVEL,2018,48,,\n");
+    files
+}
+
+/// The faults of the small dataset with these files in the place of its own, one a line.
+fn faults(changes: &[(&str, &str)]) -> Vec<String> {
+    let mut files = small();
+    for (path, text) in changes {
+        files.insert(*path, *text);
+    }
+    faults_of(&files)
+}
+
+fn faults_of(files: &Files) -> Vec<String> {
+    match Dataset::parse(files) {
+        Ok(_) => Vec::new(),
+        Err(faults) => faults.as_slice().iter().map(ToString::to_string).collect(),
+    }
+}
+
+fn rules_of(files: &Files) -> Vec<Rule> {
+    Dataset::parse(files).err().into_iter().flatten().map(|fault| fault.rule).collect()
+}
+
+/// `SITE` with one line in the place of another.
+fn site(line: &str, instead: &str) -> String {
+    assert!(SITE.contains(line));
+    SITE.replacen(line, instead, 1)
+}
+
+#[test]
+fn a_sound_dataset_has_no_fault() {
+    assert_eq!(faults(&[]), [""; 0]);
+}
+
+#[test]
+fn faults_of_several_files_are_reported_at_once_and_counted() {
+    let mut files = small();
+    files.remove("staff.csv");
+    files.insert("notes.txt", "");
+    files.insert("pages/home.ja.md", "+++\ntitle = \"\"\nauthor = \"x\"\n+++\n");
+    files.insert("countries.csv", "code,position,name_ja,name_en\nCN,x,中国,China\nin,2,インド,India\n");
+    files.insert(
+        "figures/visit_counts.csv",
+        "category,country,year,value,status,note_ja,note_en\nTRAVEL,CN,2018,1.5,FINAL,,\nTRAVEL,IN,1,,GUESS,,\n",
+    );
+    let report = Dataset::parse(&files).err().map(|faults| faults.to_string());
+    let expected = "\
+countries.csv:2:2: position: must be a whole number, got \"x\"
+countries.csv:3:1: code: must be two upper-case letters (ISO 3166-1 alpha-2), such as JP, got \"in\"
+figures/visit_counts.csv:2:4: value: must be a whole number, got \"1.5\"
+figures/visit_counts.csv:3:2: country: names something that does not exist, got \"IN\"
+figures/visit_counts.csv:3:3: year: must be between 1900 and 2200, got \"1\"
+figures/visit_counts.csv:3:5: status: must be one of FINAL, PROVISIONAL, ESTIMATED, IMPUTED, REVISED, BREAK, MISSING, NOT_APPLICABLE, SUPPRESSED, NOT_YET, got \"GUESS\"
+notes.txt:1:1: is not a file of a dataset
+pages/home.ja.md:2:9: title: is required
+pages/home.ja.md:3:1: author: is not a known field here
+staff.csv:1:1: is required
+10 faults";
+    assert_eq!(report.as_deref(), Some(expected));
+}
+
+#[test]
+fn a_file_that_is_no_sound_text_is_refused_where_it_goes_wrong() {
+    let mut files = small();
+    files.insert("pages.csv", b"slug,parent,position\nhome,,1\nn\xffws,home,1\n".to_vec());
+    assert_eq!(faults_of(&files), ["pages.csv:3:2: must be UTF-8"]);
+    let line_ending = "must end every line, the last one too, with a line feed alone (LF)";
+    assert_eq!(
+        faults(&[("pages.csv", "\u{feff}slug,parent,position\r\nhome,,1\r\nnews,home,x")]),
+        [
+            "pages.csv:1:1: must not begin with a byte order mark".to_owned(),
+            format!("pages.csv:1:21: {line_ending}"),
+            "pages.csv:3:3: position: must be a whole number, got \"x\"".to_owned(),
+            format!("pages.csv:3:12: {line_ending}"),
+        ],
+    );
+    let mut files = small();
+    files.insert("staff.csv", vec![b'a'; Files::MAX_FILE_BYTES + 1]);
+    assert_eq!(rules_of(&files), [Rule::FileTooLarge { max_mib: 64 }]);
+}
+
+#[test]
+fn every_required_file_is_missed() {
+    assert_eq!(rules_of(&Files::default()), vec![Rule::Required; 7]);
+}
+
+#[test]
+fn only_the_names_of_the_format_are_known() {
+    for path in ["x.csv", "figures/x.csv", "pages/home.md", "pages/home.JA.md", "pages/a/home.ja.md", "Site.toml"] {
+        let mut files = small();
+        files.insert(path, "");
+        assert_eq!(faults_of(&files), [format!("{path}:1:1: is not a file of a dataset")]);
+    }
+}
+
+#[test]
+fn a_header_is_exactly_the_columns_of_the_format() {
+    let path = "figures/yearly_totals.csv";
+    let order = "the columns must stand in the order category, year, value, note_ja, note_en";
+    for (header, expected) in [
+        (
+            "category,year,value,note_ja\nTRAVEL,x,1,\n",
+            vec!["1:5: note_en: is required", "2:2: year: must be a whole number, got \"x\""],
+        ),
+        ("category,year,value,note_ja,note_en,hint\n", vec!["1:6: hint: is not a known field here"]),
+        ("category,year,year,value,note_ja,note_en\n", vec!["1:3: year: must not stand twice"]),
+        (
+            "category,value,year,note_ja,note_en\nTRAVEL,x,2018,,\n",
+            vec![&*format!("1:3: year: {order}"), "2:2: value: must be a whole number, got \"x\""],
+        ),
+        ("category,year,value,note_en,note_ja\n", vec![&*format!("1:5: note_ja: {order}")]),
+        ("", vec!["1:1: is required"]),
+    ] {
+        let expected: Vec<_> = expected.into_iter().map(|fault| format!("{path}:{fault}")).collect();
+        assert_eq!(faults(&[(path, header)]), expected);
+    }
+}
+
+#[test]
+fn a_record_has_as_many_fields_as_the_header() {
+    let text = "slug,parent,position\nhome,,1\n\nnews,home\nx,home,1,\n";
+    let rule = "the record must have 3 fields, as the header has";
+    assert_eq!(
+        faults(&[("pages.csv", text)]),
+        [
+            "pages.csv:3:1: slug: is required".to_owned(),
+            format!("pages.csv:3:2: {rule}"),
+            format!("pages.csv:4:3: {rule}"),
+            format!("pages.csv:5:4: {rule}"),
+        ],
+    );
+}
+
+#[test]
+fn lines_are_counted_through_quoted_line_breaks() {
+    let text = "category,country,year,value,status,note_ja,note_en\n\
+                TRAVEL,CN,2018,48,FINAL,\"一\n二\", x\nTRAVEL,IN,2018,x,FINAL,,\n";
+    assert_eq!(
+        faults(&[("figures/visit_counts.csv", text)]),
+        [
+            "figures/visit_counts.csv:3:7: note_en: must not begin or end with white space, got \" x\"",
+            "figures/visit_counts.csv:4:4: value: must be a whole number, got \"x\"",
+        ],
+    );
+}
+
+#[test]
+fn quotation_marks_stand_around_whole_fields() {
+    let stray = "a quotation mark stands in a field that is not quoted: quote the field and double the mark";
+    let text = "code,position,name_ja,name_en\nCN,1,中\"国,China\nIN,2,\"インド\"x,India\nJP,3,\"日本,Japan\n";
+    assert_eq!(
+        faults(&[("countries.csv", text)]),
+        [
+            format!("countries.csv:2:3: {stray}"),
+            "countries.csv:3:3: text stands after the closing quotation mark".to_owned(),
+            "countries.csv:4:3: the quotation mark is never closed".to_owned(),
+            "countries.csv:4:4: the record must have 4 fields, as the header has".to_owned(),
+        ],
+    );
+}
+
+#[test]
+fn keys_are_unique_and_references_exist() {
+    let figures = "category,country,year,value,status,note_ja,note_en\n\
+                   TRAVEL,CN,2018,48,FINAL,,\nTRAVEL,CN,2018,,MISSING,,\nSTAY,JP,2018,1,FINAL,,\n";
+    let totals = "category,year,value,note_ja,note_en\nTRAVEL,2018,1,,\nTRAVEL,2018,1,,\nSTAY,2018,1,,\n";
+    let countries = "code,position,name_ja,name_en\nCN,1,中国,China\nCN,2,中国,China\n";
+    assert_eq!(
+        faults(&[
+            ("figures/visit_counts.csv", figures),
+            ("figures/yearly_totals.csv", totals),
+            ("countries.csv", countries),
+        ]),
+        [
+            "countries.csv:3:1: code: must not stand twice, got \"CN\"",
+            "figures/visit_counts.csv:3:1: category,country,year: must not stand twice, got \"TRAVEL,CN,2018\"",
+            "figures/visit_counts.csv:4:1: category: names something that does not exist, got \"STAY\"",
+            "figures/visit_counts.csv:4:2: country: names something that does not exist, got \"JP\"",
+            "figures/yearly_totals.csv:3:1: category,year: must not stand twice, got \"TRAVEL,2018\"",
+            "figures/yearly_totals.csv:4:1: category: names something that does not exist, got \"STAY\"",
+        ],
+    );
+}
+
+#[test]
+fn a_table_that_cannot_be_read_accuses_no_other_table() {
+    let mut files = small();
+    files.remove("countries.csv");
+    files.remove("categories.csv");
+    files.remove("pages.csv");
+    files.remove("site.toml");
+    assert_eq!(
+        faults_of(&files),
+        ["categories.csv", "countries.csv", "pages.csv", "site.toml"].map(|path| format!("{path}:1:1: is required")),
+    );
+}
+
+#[test]
+fn a_quotation_mark_that_swallows_the_rest_of_a_table_accuses_no_other_table() {
+    let text = "code,position,name_ja,name_en\nIN,1,インド,\"India\nCN,2,中国,China\n";
+    assert_eq!(faults(&[("countries.csv", text)]), ["countries.csv:2:4: the quotation mark is never closed"],);
+}
+
+#[test]
+fn a_value_stands_exactly_where_its_status_has_one() {
+    let text = "category,country,year,value,status,note_ja,note_en\n\
+                TRAVEL,CN,2018,,FINAL,,\nTRAVEL,CN,2019,0,MISSING,,\nTRAVEL,CN,2020,0,FINAL,,\nTRAVEL,CN,2021,,,,\n";
+    assert_eq!(
+        faults(&[("figures/visit_counts.csv", text)]),
+        [
+            "figures/visit_counts.csv:2:4: value: this status needs a value",
+            "figures/visit_counts.csv:3:4: value: this status explains why there is no value, so it must not have one, got \"0\"",
+            "figures/visit_counts.csv:5:5: status: is required",
+        ],
+    );
+}
+
+#[test]
+fn the_figures_of_a_category_and_year_must_have_a_sum_that_can_be_published() {
+    let text = "category,country,year,value,status,note_ja,note_en\n\
+                TRAVEL,CN,2018,2147483647,FINAL,,\nTRAVEL,IN,2018,1,FINAL,,\n";
+    assert_eq!(
+        faults(&[("figures/visit_counts.csv", text)]),
+        ["figures/visit_counts.csv:3:4: value: the sum must be at most 2147483647, got \"1\""],
+    );
+}
+
+#[test]
+fn parents_exist_and_lead_to_a_root() {
+    let text = "slug,parent,position\nhome,,1\nself,self,1\na,b,1\nb,c,1\nc,a,1\nbelow,a,1\nlost,nowhere,1\nhome,,2\n";
+    let own_ancestor = "parent: would make the page its own ancestor";
+    assert_eq!(
+        faults(&[("pages.csv", text)]),
+        [
+            format!("pages.csv:3:2: {own_ancestor}, got \"self\""),
+            format!("pages.csv:4:2: {own_ancestor}, got \"b\""),
+            format!("pages.csv:5:2: {own_ancestor}, got \"c\""),
+            format!("pages.csv:6:2: {own_ancestor}, got \"a\""),
+            "pages.csv:8:2: parent: names something that does not exist, got \"nowhere\"".to_owned(),
+            "pages.csv:9:1: slug: must not stand twice, got \"home\"".to_owned(),
+        ],
+    );
+}
+
+#[test]
+fn a_text_in_a_locale_is_complete_or_absent() {
+    let staff = "slug,position,name_ja,role_ja,degree_ja,field_ja,name_en,role_en,degree_en,field_en\n\
+                 ann,1,アン,,,,,,MD,\n";
+    let categories = "code,position,name_ja,description_ja,name_en,description_en\nTRAVEL,1,渡航,,,Visits.\n";
+    let countries = "code,position,name_ja,name_en\nCN,1,,\nIN,2,,India\n";
+    assert_eq!(
+        faults(&[("staff.csv", staff), ("categories.csv", categories), ("countries.csv", countries)]),
+        [
+            "categories.csv:2:5: name_en: is required",
+            "countries.csv:2:3: name_ja: is required",
+            "staff.csv:2:4: role_ja: is required",
+            "staff.csv:2:7: name_en: is required",
+            "staff.csv:2:8: role_en: is required",
+        ],
+    );
+}
+
+#[test]
+fn a_page_text_belongs_to_a_page_and_a_locale_of_the_site() {
+    let text = "+++\ntitle = \"T\"\n+++\n";
+    assert_eq!(
+        faults(&[("pages/gone.ja.md", text), ("pages/home.fr.md", text)]),
+        [
+            "pages/gone.ja.md:1:1: slug: names something that does not exist, got \"gone\"",
+            "pages/home.fr.md:1:1: locale: names something that does not exist, got \"fr\"",
+        ],
+    );
+}
+
+#[test]
+fn front_matter_is_closed_and_holds_only_texts_that_are_known() {
+    let fences = "must be front matter between two lines of +++";
+    for (text, expected) in [
+        ("本文\n", vec![format!("1:1: {fences}")]),
+        ("+++\ntitle = \"T\"\n\n本文\n", vec![format!("5:1: {fences}")]),
+        ("+++\n+++\n", vec!["1:1: title: is required".into()]),
+        ("+++\ntitle = 1\n+++\n", vec!["2:9: title: must be a text in double quotes".into()]),
+        (
+            "+++\ntitle = \"T\"\nsummary = \"\"\nmood = \"x\"\n+++\n",
+            vec!["3:11: summary: is required".into(), "4:1: mood: is not a known field here".into()],
+        ),
+        (
+            "+++\ntitle = \"T\"\n+++\n本文\n",
+            vec!["4:1: body: must be separated from the front matter by a blank line".into()],
+        ),
+        ("+++\ntitle = \"T\"\n+++\n\n一\n二\u{7}\n", vec!["6:2: body: must not contain control characters".into()]),
+    ] {
+        let expected: Vec<_> = expected.into_iter().map(|fault: String| format!("pages/home.ja.md:{fault}")).collect();
+        assert_eq!(faults(&[("pages/home.ja.md", text)]), expected, "{text}");
+    }
+}
+
+#[test]
+fn broken_toml_is_reported_where_it_breaks_and_accuses_no_other_key() {
+    let found = faults(&[("pages/home.ja.md", "+++\ntitle \"T\"\nmood = 1\n+++\n")]);
+    assert!(found[0].starts_with("pages/home.ja.md:2:7: "), "{found:?}");
+    assert!(!found.iter().any(|fault| fault.contains("title: is required")), "{found:?}");
+}
+
+#[test]
+fn the_site_is_complete_and_consistent() {
+    for (text, expected) in [
+        (site("default_locale = \"ja\"", ""), vec!["1:1: default_locale: is required"]),
+        (
+            site("default_locale = \"ja\"", "default_locale = \"fr\""),
+            vec!["1:18: default_locale: names something that does not exist, got \"fr\"", "3:1: name.fr: is required"],
+        ),
+        (site("ja = \"年鑑\"\n", ""), vec!["3:1: name.ja: is required"]),
+        (site("en = \"Almanac\"", "fr = \"Almanac\""), vec!["4:1: name.fr: names something that does not exist"]),
+        (site("en = \"Almanac\"", "en = 1"), vec!["4:6: name.en: must be a text in double quotes"]),
+        (site("\ndirection = \"ltr\"", ""), vec!["7:1: locales.direction: is required"]),
+        (
+            site("direction = \"ltr\"", "direction = \"up\""),
+            vec!["10:13: locales.direction: must be one of ltr, rtl, got \"up\""],
+        ),
+        (
+            site("fallback = [\"en\"]", "fallback = [\"en\", \"en\", \"ja\", \"fr\", 1]"),
+            vec![
+                "11:19: locales.fallback: must not stand twice, got \"en\"",
+                "11:25: locales.fallback: leads back to the locale itself, got \"ja\"",
+                "11:31: locales.fallback: names something that does not exist, got \"fr\"",
+                "11:37: locales.fallback: must be a text in double quotes",
+            ],
+        ),
+        (
+            site("fallback = [\"en\"]", "fallback = \"en\""),
+            vec!["11:12: locales.fallback: must be a list of texts, such as [\"en\"]"],
+        ),
+        (site("fallback = [\"en\"]", "fallback = []\nmood = 1"), vec!["12:1: locales.mood: is not a known field here"]),
+        (site("[name]", "title = 1\n\n[name]"), vec!["3:1: title: is not a known field here"]),
+        (
+            SITE.replace("code = \"en\"", "code = \"ja\"")
+                .replace("[\"ja\"]", "[]")
+                .replace("[\"en\"]", "[]")
+                .replace("en = \"Almanac\"\n", ""),
+            vec!["13:8: locales.code: must not stand twice, got \"ja\""],
+        ),
+    ] {
+        let expected: Vec<_> = expected.into_iter().map(|fault| format!("site.toml:{fault}")).collect();
+        let mut found = faults(&[("site.toml", &text)]);
+        found.retain(|fault| fault.starts_with("site.toml"));
+        assert_eq!(found, expected, "{text}");
+    }
+}
+
+#[test]
+fn records_may_stand_in_any_order() {
+    let mut files = small();
+    files.insert("pages.csv", "slug,parent,position\nnews,home,1\nhome,,1\n");
+    files.insert("countries.csv", "code,position,name_ja,name_en\nIN,2,インド,India\nCN,1,中国,China\n");
+    let rendered = Dataset::parse(&files).map(|dataset| dataset.render());
+    assert_eq!(rendered, Ok(small()));
+}

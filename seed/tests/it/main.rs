@@ -1,0 +1,6 @@
+//! The promises of the dataset format.
+
+mod example;
+mod faults;
+mod folder;
+mod round_trip;

@@ -1,0 +1,198 @@
+//! Whatever a dataset holds survives being written and read.
+
+use std::{collections::BTreeSet, str::FromStr};
+
+use entities::{
+    CategoryCode, Count, CountryCode, Line, Locale, Localized, Markdown, Observation, ObservationStatus, Position,
+    Prose, Slug, TextDirection, Year,
+};
+use proptest::{
+    collection::{btree_map, btree_set, vec},
+    option,
+    prelude::*,
+    sample::{select, subsequence},
+};
+use seed::{
+    Category, CategoryLabel, Country, Dataset, Files, Page, PageText, Site, SiteLocale, StaffMember, StaffText,
+    VisitCount, YearlyTotal,
+};
+
+/// What breaks careless writers: quotes, separators, comments, fences, escapes, wide and invisible characters.
+const NASTY: [&str; 16] =
+    ["\"", "\"\"", ",", "'''", "\\n", "#", "+++", "=", "日本語", "é", " ", "　", "\u{feff}", "\u{2028}", "a", "[x]"];
+const NASTY_LINES: [&str; 6] = ["\n", "\t", "\n+++\n", "\n\n", "  \n", "\n# "];
+
+fn text<T: FromStr + std::fmt::Debug>(pieces: &'static [&'static str]) -> impl Strategy<Value = T> {
+    let piece = select(pieces);
+    vec(piece, 0..6).prop_filter_map("not a valid value", |pieces| pieces.concat().parse().ok())
+}
+
+fn lines() -> &'static [&'static str] {
+    static ALL: std::sync::LazyLock<Vec<&str>> =
+        std::sync::LazyLock::new(|| NASTY.into_iter().chain(NASTY_LINES).collect());
+    &ALL
+}
+
+fn line() -> impl Strategy<Value = Line> {
+    text(&NASTY)
+}
+
+fn prose() -> impl Strategy<Value = Prose> {
+    text(lines())
+}
+
+fn markdown() -> impl Strategy<Value = Markdown> {
+    text(lines())
+}
+
+fn position() -> impl Strategy<Value = Position> {
+    (0_i64..4).prop_filter_map("out of range", |number| Position::try_from(number).ok())
+}
+
+fn count() -> impl Strategy<Value = Count> {
+    (0_i64..100_000).prop_filter_map("out of range", |number| Count::try_from(number).ok())
+}
+
+fn year() -> impl Strategy<Value = Year> {
+    (2018_i64..2021).prop_filter_map("out of range", |number| Year::try_from(number).ok())
+}
+
+fn code<T: FromStr + Clone + std::fmt::Debug>(codes: &'static [&'static str]) -> impl Strategy<Value = T> {
+    select(codes).prop_filter_map("not a code", |code| code.parse().ok())
+}
+
+fn observation() -> impl Strategy<Value = Observation> {
+    (count(), select(ObservationStatus::ALL.to_vec())).prop_filter_map("contradiction", |(count, status)| {
+        Observation::new(status.has_value().then_some(count), status).ok()
+    })
+}
+
+fn localized<T: std::fmt::Debug, S: Strategy<Value = T>>(
+    locales: &[Locale],
+    value: S,
+) -> impl Strategy<Value = Localized<T>> + use<T, S> {
+    btree_map(select(locales.to_vec()), value, 0..=locales.len())
+}
+
+fn site(locales: Vec<Locale>) -> impl Strategy<Value = Site> {
+    let count = locales.len();
+    let details =
+        vec((line(), select(vec![TextDirection::LeftToRight, TextDirection::RightToLeft]), any::<u8>()), count);
+    (localized(&locales, line()), line(), details).prop_map(move |(mut name, own_name, details)| {
+        name.insert(locales[0].clone(), own_name);
+        let locale = |(code, (name, direction, mask)): (&Locale, (Line, TextDirection, u8))| {
+            let chosen = locales.iter().enumerate().filter(|(bit, other)| mask >> bit & 1 == 1 && *other != code);
+            let fallback = chosen.map(|(_, other)| other.clone()).collect();
+            SiteLocale { code: code.clone(), name, direction, fallback }
+        };
+        let site_locales = locales.iter().zip(details).map(locale).collect();
+        Site { default_locale: locales[0].clone(), name, locales: site_locales }
+    })
+}
+
+fn page_text() -> impl Strategy<Value = PageText> {
+    (line(), option::of(prose()), option::of(line()), option::of(prose()), markdown()).prop_map(
+        |(title, summary, description, signature, body)| PageText { title, summary, description, signature, body },
+    )
+}
+
+fn pages(locales: &[Locale]) -> impl Strategy<Value = Vec<Page>> + use<> {
+    let slugs = btree_set(code::<Slug>(&["about", "a", "b-2", "z", "2022"]), 0..5);
+    let details = vec((position(), localized(locales, page_text()), any::<prop::sample::Index>()), 5);
+    (slugs, details).prop_map(|(slugs, details)| {
+        let slugs: Vec<_> = slugs.into_iter().collect();
+        let page = |(place, (position, texts, above)): (usize, (Position, _, prop::sample::Index))| {
+            // Only a page that comes before can be the parent, so there is no loop; the root is now and then itself.
+            let parent = Some(above.index(place + 1)).filter(|&above| above < place).map(|above| slugs[above].clone());
+            Page { slug: slugs[place].clone(), parent, position, texts }
+        };
+        details.into_iter().take(slugs.len()).enumerate().map(page).collect()
+    })
+}
+
+fn staff(locales: &[Locale]) -> impl Strategy<Value = Vec<StaffMember>> + use<> {
+    let text = (line(), line(), option::of(line()), option::of(line()))
+        .prop_map(|(name, role, degree, field)| StaffText { name, role, degree, field });
+    btree_map(code::<Slug>(&["ann", "bob"]), (position(), localized(locales, text)), 0..3).prop_map(|staff| {
+        staff.into_iter().map(|(slug, (position, texts))| StaffMember { slug, position, texts }).collect()
+    })
+}
+
+fn countries(locales: &[Locale]) -> impl Strategy<Value = Vec<Country>> + use<> {
+    let first = locales[0].clone();
+    let names = (localized(locales, line()), line()).prop_map(move |(mut names, name)| {
+        names.entry(first.clone()).or_insert(name);
+        names
+    });
+    btree_map(code::<CountryCode>(&["CN", "IN", "JP"]), (position(), names), 1..4).prop_map(|countries| {
+        countries.into_iter().map(|(code, (position, names))| Country { code, position, names }).collect()
+    })
+}
+
+fn categories(locales: &[Locale]) -> impl Strategy<Value = Vec<Category>> + use<> {
+    let label = (line(), option::of(prose())).prop_map(|(name, description)| CategoryLabel { name, description });
+    btree_map(code::<CategoryCode>(&["A", "B_2"]), (position(), localized(locales, label)), 1..3).prop_map(
+        |categories| {
+            categories.into_iter().map(|(code, (position, labels))| Category { code, position, labels }).collect()
+        },
+    )
+}
+
+fn dataset() -> impl Strategy<Value = Dataset> {
+    let locales =
+        subsequence(vec!["ja", "en", "zh-Hant", "ar"], 1..=4).prop_shuffle().prop_filter_map("not a locale", |codes| {
+            codes.into_iter().map(|code| code.parse().ok()).collect::<Option<Vec<Locale>>>()
+        });
+    let content = locales.prop_flat_map(|locales| {
+        let notes = vec(localized(&locales, prose()), 12);
+        (pages(&locales), staff(&locales), countries(&locales), categories(&locales), notes, site(locales))
+    });
+    let figures =
+        vec((any::<prop::sample::Index>(), any::<prop::sample::Index>(), year(), observation(), count()), 0..12);
+    (content, figures).prop_map(|((pages, staff, countries, categories, notes, site), figures)| {
+        let (mut visit_counts, mut yearly_totals) = (Vec::new(), Vec::new());
+        let (mut counted, mut totalled) = (BTreeSet::new(), BTreeSet::new());
+        for ((category, country, year, observation, value), note) in figures.into_iter().zip(notes) {
+            let category = category.get(&categories).code.clone();
+            let country = country.get(&countries).code.clone();
+            if totalled.insert((category.clone(), year)) {
+                yearly_totals.push(YearlyTotal { category: category.clone(), year, value, note: note.clone() });
+            }
+            if counted.insert((category.clone(), country.clone(), year)) {
+                visit_counts.push(VisitCount { category, country, year, observation, note });
+            }
+        }
+        Dataset { site, pages, staff, countries, categories, visit_counts, yearly_totals }
+    })
+}
+
+proptest! {
+    #[test]
+    fn whatever_a_file_holds_is_read_or_refused_and_what_is_read_can_be_written(
+        file in any::<prop::sample::Index>(),
+        place in any::<prop::sample::Index>(),
+        length in 0_usize..4,
+        insert in select(&b"\"\"\n,+=[]'x1\\\t\r\0\xff\xef"[..]),
+    ) {
+        let mut files = Files::example();
+        let paths: Vec<_> = files.iter().map(|(path, _)| path.to_owned()).collect();
+        let path = file.get(&paths);
+        let mut bytes = files.remove(path).unwrap_or_default();
+        let start = place.index(bytes.len());
+        let end = bytes.len().min(start + length);
+        bytes.splice(start..end, [insert]);
+        files.insert(path.clone(), bytes);
+        if let Ok(dataset) = Dataset::parse(&files) {
+            prop_assert_eq!(Dataset::parse(&dataset.render()), Ok(dataset));
+        }
+    }
+
+    #[test]
+    fn a_dataset_survives_being_written_and_read(mut dataset in dataset()) {
+        let files = dataset.render();
+        let read = Dataset::parse(&files).map_err(|faults| faults.to_string());
+        dataset.sort();
+        prop_assert_eq!(read.as_ref(), Ok(&dataset));
+        prop_assert_eq!(dataset.render(), files);
+    }
+}
