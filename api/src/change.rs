@@ -28,6 +28,8 @@ pub async fn append(
 ) -> Result<i64> {
     let seq = latest(transaction).await? + 1;
     let tags = serde_json::Value::from_iter(tags);
-    change::Entity::insert(change::ActiveModel { seq: Set(seq), tags: Set(tags), at: Set(now) }).exec(transaction).await?;
+    change::Entity::insert(change::ActiveModel { seq: Set(seq), tags: Set(tags), at: Set(now) })
+        .exec(transaction)
+        .await?;
     Ok(seq)
 }

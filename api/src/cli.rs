@@ -225,8 +225,9 @@ async fn open_database(config: &Config) -> anyhow::Result<Database> {
     if !["sqlite:", "postgres:", "postgresql:"].iter().any(|scheme| url.starts_with(scheme)) {
         bail!("--database-url must begin with sqlite:// or postgres://");
     }
-    // The error does not repeat the URL, which has the password in it.
-    Database::open(&url).await.map_err(|error| match std::error::Error::source(&error) {
+    let password = config.database_password_file.as_deref().map(setup::read_password).transpose()?;
+    // The error does not repeat the URL, which may have a password in it.
+    Database::open(&url, password).await.map_err(|error| match std::error::Error::source(&error) {
         Some(source) => anyhow::anyhow!("the database cannot be opened: {source}"),
         None => error.into(),
     })

@@ -13,6 +13,10 @@ pub struct Config {
     #[arg(long, env = "ALMANAC_DATABASE_URL", global = true, hide_env_values = true, value_name = "URL")]
     pub database_url: Option<String>,
 
+    /// A file with the password for PostgreSQL, instead of one in the URL.
+    #[arg(long, env = "ALMANAC_DATABASE_PASSWORD_FILE", global = true, value_name = "FILE")]
+    pub database_password_file: Option<PathBuf>,
+
     /// The folder for the SQLite file; created when absent.
     #[arg(long, env = "ALMANAC_DATA_DIR", global = true, default_value = "data", value_name = "DIR")]
     pub data_dir: PathBuf,
@@ -101,7 +105,13 @@ pub struct Config {
     pub trusted_proxies: u8,
 
     /// What to log: a level (`error`, `warn`, `info`, `debug`) or a filter such as `info,api::http=debug`.
-    #[arg(long, env = "ALMANAC_LOG", global = true, default_value = "info", value_name = "FILTER")]
+    #[arg(
+        long,
+        env = "ALMANAC_LOG",
+        global = true,
+        default_value = "info,sea_orm_migration=warn,sqlx=warn",
+        value_name = "FILTER"
+    )]
     pub log: String,
 
     /// How to log.
@@ -122,9 +132,7 @@ impl Config {
     /// The database to open.
     #[must_use]
     pub fn database_url(&self) -> String {
-        self.database_url
-            .clone()
-            .unwrap_or_else(|| format!("sqlite://{}", self.data_dir.join("almanac.db").display()))
+        self.database_url.clone().unwrap_or_else(|| format!("sqlite://{}", self.data_dir.join("almanac.db").display()))
     }
 
     /// The address under which clients reach this Almanac, without a slash at the end.

@@ -28,11 +28,11 @@ pub struct Database {
 }
 
 impl Database {
-    /// Opens `sqlite://path` (created when absent) or `postgres://...`.
+    /// Opens `sqlite://path` (created when absent) or `postgres://...`, the latter with `password` if there is one.
     ///
     /// # Errors
     /// When the URL names neither, or the database cannot be reached.
-    pub async fn open(url: &str) -> Result<Self> {
+    pub async fn open(url: &str, password: Option<String>) -> Result<Self> {
         if url.starts_with("sqlite:") {
             // One writing connection is a fair queue; SQLite's own lock is a lottery (and never upgrades a read).
             let writer = sea_orm::Database::connect(sqlite(url, 1)).await?;
@@ -41,6 +41,9 @@ impl Database {
         } else {
             let mut options = ConnectOptions::new(url);
             options.max_connections(POSTGRES_CONNECTIONS).acquire_timeout(PATIENCE).sqlx_logging(false);
+            if let Some(password) = password {
+                options.map_sqlx_postgres_opts(move |options| options.password(&password));
+            }
             let pool = sea_orm::Database::connect(options).await?;
             Ok(Self { writer: pool.clone(), reader: pool })
         }

@@ -7,9 +7,9 @@
 use std::collections::{BTreeMap, HashMap};
 
 use entities::{
-    CategoryCode, CountryCode, DocumentKind, Locale, Localized, Observation, ReleaseKind, RevisionAction, Slug, Version, Year,
-    category, category_name, country, country_name, document, page, page_text, site, site_locale, staff, staff_text,
-    visit_count, yearly_total,
+    CategoryCode, CountryCode, DocumentKind, Locale, Localized, Observation, ReleaseKind, RevisionAction, Slug,
+    Version, Year, category, category_name, country, country_name, document, page, page_text, site, site_locale, staff,
+    staff_text, visit_count, yearly_total,
 };
 use sea_orm::{DatabaseTransaction, EntityTrait, QueryOrder};
 use seed::Dataset;
@@ -104,7 +104,10 @@ impl Import<'_> {
             self.one(&Country { code, position: country.position, names }).await?;
         }
         for category in &dataset.categories {
-            let label = |label: &seed::CategoryLabel| Label { name: label.name.clone(), description: label.description.clone() };
+            let label = |label: &seed::CategoryLabel| Label {
+                name: label.name.clone(),
+                description: label.description.clone(),
+            };
             let labels = category.labels.iter().map(|(locale, text)| (locale.clone(), label(text))).collect();
             self.one(&Category { code: category.code.clone(), position: category.position, labels }).await?;
         }
@@ -133,21 +136,22 @@ impl Import<'_> {
             self.imported.added += 1;
         }
         let reason = Some(self.reason.to_owned());
-        let saved = self.edit.save(content, expected, RevisionAction::Import, reason.clone()).await.map_err(|error| {
-            // Faults name fields of one document; say of which.
-            match error {
-                Error::Invalid(faults) => Error::Invalid(
-                    faults
-                        .into_iter()
-                        .map(|mut fault| {
-                            fault.path.insert(0, format!("{} {}", K::KIND.as_str(), content.key()));
-                            fault
-                        })
-                        .collect(),
-                ),
-                error => error,
-            }
-        })?;
+        let saved =
+            self.edit.save(content, expected, RevisionAction::Import, reason.clone()).await.map_err(|error| {
+                // Faults name fields of one document; say of which.
+                match error {
+                    Error::Invalid(faults) => Error::Invalid(
+                        faults
+                            .into_iter()
+                            .map(|mut fault| {
+                                fault.path.insert(0, format!("{} {}", K::KIND.as_str(), content.key()));
+                                fault
+                            })
+                            .collect(),
+                    ),
+                    error => error,
+                }
+            })?;
         self.edit.publish(saved, content, Release { kind, reason }).await?;
         Ok(saved.id)
     }
@@ -213,16 +217,14 @@ fn staff_text(staff: Uuid, locale: &Locale, text: &seed::StaffText) -> StaffText
 fn year_sheets(dataset: &Dataset) -> Vec<YearSheet> {
     let mut sheets: BTreeMap<(&CategoryCode, Year), YearSheet> = BTreeMap::new();
     for row in &dataset.visit_counts {
-        let sheet = sheets
-            .entry((&row.category, row.year))
-            .or_insert_with(|| YearSheet::empty(row.category.clone(), row.year));
+        let sheet =
+            sheets.entry((&row.category, row.year)).or_insert_with(|| YearSheet::empty(row.category.clone(), row.year));
         let cell = Cell { observation: row.observation, note: row.note.clone() };
         sheet.counts.insert(row.country.clone(), cell);
     }
     for row in &dataset.yearly_totals {
-        let sheet = sheets
-            .entry((&row.category, row.year))
-            .or_insert_with(|| YearSheet::empty(row.category.clone(), row.year));
+        let sheet =
+            sheets.entry((&row.category, row.year)).or_insert_with(|| YearSheet::empty(row.category.clone(), row.year));
         sheet.total = Some(Total { value: row.value, note: row.note.clone() });
     }
     sheets.into_values().collect()

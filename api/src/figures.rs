@@ -12,3 +12,11 @@ pub mod graphql;
 pub mod year_sheet;
 
 pub use published::Published;
+
+use entities::Count;
+
+/// The sum of counts, at most [`Count::MAX`] as every year sheet is checked; none when there is nothing to sum, which is
+/// not the same as zero.
+fn sum(counts: impl Iterator<Item = Count>) -> Option<i64> {
+    counts.map(Count::get).reduce(|sum, count| sum + count)
+}

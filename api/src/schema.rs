@@ -5,8 +5,8 @@ pub mod limits;
 use std::error::Error as _;
 
 use async_graphql::{
-    Context, EmptySubscription, ID, Interface, MergedObject, Object, SDLExportOptions, SchemaBuilder, ServerError, Value,
-    value,
+    Context, EmptySubscription, ID, Interface, MergedObject, Object, SDLExportOptions, SchemaBuilder, ServerError,
+    Value, value,
 };
 use entities::{Locale, Rule};
 
@@ -102,7 +102,9 @@ impl NodeQuery {
         ctx: &Context<'_>,
         id: ID,
         #[graphql(desc = "The locale to serve; the site's default when left out.")] locale: Option<Input<Locale>>,
-        #[graphql(desc = "What to serve instead, first choice first; the locale's own fallbacks when left out, none for [].")]
+        #[graphql(
+            desc = "What to serve instead, first choice first; the locale's own fallbacks when left out, none for []."
+        )]
         fallback: Option<Vec<Input<Locale>>>,
     ) -> Option<Result<Node>> {
         find(ctx, &[id], locale, fallback).map(|nodes| nodes.into_iter().next().flatten()).transpose()
@@ -115,7 +117,9 @@ impl NodeQuery {
         ctx: &Context<'_>,
         ids: Vec<ID>,
         #[graphql(desc = "The locale to serve; the site's default when left out.")] locale: Option<Input<Locale>>,
-        #[graphql(desc = "What to serve instead, first choice first; the locale's own fallbacks when left out, none for [].")]
+        #[graphql(
+            desc = "What to serve instead, first choice first; the locale's own fallbacks when left out, none for []."
+        )]
         fallback: Option<Vec<Input<Locale>>>,
     ) -> Result<Vec<Option<Node>>> {
         if ids.len() > MAX_NODES {

@@ -1,6 +1,8 @@
 //! From an empty database to one that serves: schema, keys, first administrator, first dataset. Each step does nothing
 //! where its work is done, so a second start changes nothing, and two replicas may start at once.
 
+use std::path::Path;
+
 use anyhow::Context as _;
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
 use seed::{Dataset, Files};
@@ -51,14 +53,20 @@ pub async fn fill(state: &State) -> anyhow::Result<Option<FirstSignIn>> {
     }
     let email = state.config().admin_email.clone();
     let (password, made) = match &state.config().admin_password_file {
-        Some(file) => {
-            let text = std::fs::read_to_string(file).with_context(|| format!("{} cannot be read", file.display()))?;
-            (text.trim_end_matches(['\r', '\n']).to_owned(), false)
-        }
+        Some(file) => (read_password(file)?, false),
         None => (random_password(state), true),
     };
     let created = account::create_first(state, &Administrator::command_line(), email.clone(), &password).await?;
     Ok(created.then(|| FirstSignIn { email: email.into(), password: made.then_some(password) }))
+}
+
+/// The password in a file; a line break at the end is not part of it.
+///
+/// # Errors
+/// When the file cannot be read.
+pub fn read_password(file: &Path) -> anyhow::Result<String> {
+    let text = std::fs::read_to_string(file).with_context(|| format!("{} cannot be read", file.display()))?;
+    Ok(text.trim_end_matches(['\r', '\n']).to_owned())
 }
 
 /// A password that nobody guesses: 144 random bits.

@@ -38,6 +38,6 @@ pub use publication::ReleaseKind;
 pub use revision::RevisionAction;
 pub use rule::{Language, Rule};
 pub use value::{
-    CategoryCode, Count, CountryCode, Email, Line, Locale, Localized, Markdown, Position, Prose, Slug, TextDirection, Version,
-    Year,
+    CategoryCode, Count, CountryCode, Email, Line, Locale, Localized, Markdown, Position, Prose, Slug, TextDirection,
+    Version, Year,
 };

@@ -3,8 +3,8 @@
 //! A step is frozen once it is released: a later need is a later step. Nothing of ours is imported, so that a step
 //! means next year what it means today; `tests/it/drift.rs` holds the outcome against the entities.
 
-use sea_orm_migration::prelude::*;
 pub use sea_orm_migration::prelude::MigratorTrait;
+use sea_orm_migration::prelude::*;
 
 mod append_only;
 mod m20261122_000001_create_documents;

@@ -92,10 +92,11 @@ impl MigrationTrait for Migration {
                     .col(uuid("document_id"))
                     .col(big_integer("change_seq"))
                     .col(big_integer_null("number"))
-                    .col(
-                        text_null("release_kind")
-                            .check(Expr::col("release_kind").is_in(["RELEASE", "REVISION", "CORRECTION"])),
-                    )
+                    .col(text_null("release_kind").check(Expr::col("release_kind").is_in([
+                        "RELEASE",
+                        "REVISION",
+                        "CORRECTION",
+                    ])))
                     .col(text_null("reason"))
                     .col(text("actor_kind").check(Expr::col("actor_kind").is_in(["ACCOUNT", "COMMAND_LINE"])))
                     .col(uuid_null("editor_id"))

@@ -64,10 +64,11 @@ impl MigrationTrait for Migration {
                     .table("audit_entries")
                     .col(big_integer("seq").primary_key().check(Expr::cust("seq >= 1")))
                     .col(timestamp_with_time_zone("at"))
-                    .col(
-                        text("actor_kind")
-                            .check(Expr::col("actor_kind").is_in(["ANONYMOUS", "ACCOUNT", "COMMAND_LINE"])),
-                    )
+                    .col(text("actor_kind").check(Expr::col("actor_kind").is_in([
+                        "ANONYMOUS",
+                        "ACCOUNT",
+                        "COMMAND_LINE",
+                    ])))
                     .col(uuid_null("actor_id"))
                     .col(text("action"))
                     .col(text("outcome").check(Expr::col("outcome").is_in(["DONE", "REFUSED"])))
@@ -75,7 +76,10 @@ impl MigrationTrait for Migration {
                     .col(uuid_null("document_id"))
                     .col(big_integer_null("version"))
                     .col(text_null("request_id"))
-                    .col(text("previous_hash").check(Expr::cust("length(previous_hash) = CASE WHEN seq = 1 THEN 0 ELSE 64 END")))
+                    .col(
+                        text("previous_hash")
+                            .check(Expr::cust("length(previous_hash) = CASE WHEN seq = 1 THEN 0 ELSE 64 END")),
+                    )
                     .col(text("hash").check(Expr::cust("length(hash) = 64")))
                     .check(Expr::cust("(actor_kind = 'ACCOUNT') = (actor_id IS NOT NULL)"))
                     .check(Expr::cust("(outcome = 'REFUSED') = (code IS NOT NULL)"))

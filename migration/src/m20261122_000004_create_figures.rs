@@ -62,8 +62,7 @@ impl MigrationTrait for Migration {
             .await?;
 
         let status = Expr::col("status").is_in([WITH_VALUE.as_slice(), WITHOUT_VALUE.as_slice()].concat());
-        let value_matches_status =
-            Expr::col("value").is_not_null().eq(Expr::col("status").is_in(WITH_VALUE));
+        let value_matches_status = Expr::col("value").is_not_null().eq(Expr::col("status").is_in(WITH_VALUE));
         manager
             .create_table(
                 Table::create()
@@ -97,8 +96,7 @@ impl MigrationTrait for Migration {
     }
 
     async fn down(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        let tables =
-            ["yearly_totals", "visit_counts", "category_names", "categories", "country_names", "countries"];
+        let tables = ["yearly_totals", "visit_counts", "category_names", "categories", "country_names", "countries"];
         for table in tables {
             manager.drop_table(Table::drop().table(table).to_owned()).await?;
         }

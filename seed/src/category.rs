@@ -58,6 +58,7 @@ pub(crate) fn read(
             row.fault(CODE, rule, report);
         }
         let labels = read_labels(&row, report);
+        row.require_one(row.groups().map(|(_, [name, _])| name), report);
         if let Some((code, position)) = code.zip(position) {
             categories.push(Category { code, position, labels });
         }

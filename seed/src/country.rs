@@ -1,6 +1,6 @@
 //! `countries.csv`: the countries and areas that figures are recorded for.
 
-use entities::{CountryCode, Line, Locale, Localized, Position, Rule};
+use entities::{CountryCode, Line, Locale, Localized, Position};
 
 use crate::{
     Files,
@@ -49,12 +49,7 @@ pub(crate) fn read(
             row.fault(CODE, rule, report);
         }
         let names = row.localized(report);
-        let columns: Vec<_> = row.groups().map(|(_, [column])| column).collect();
-        if let Some(&first) = columns.first()
-            && columns.iter().all(|&column| row.text(column) == Some(""))
-        {
-            row.fault(first, Rule::Required, report);
-        }
+        row.require_one(row.groups().map(|(_, [name])| name), report);
         if let Some((code, position)) = code.zip(position) {
             countries.push(Country { code, position, names });
         }

@@ -79,15 +79,6 @@ impl IntoIterator for Faults {
     }
 }
 
-impl<'a> IntoIterator for &'a Faults {
-    type Item = &'a Fault;
-    type IntoIter = std::slice::Iter<'a, Fault>;
-
-    fn into_iter(self) -> Self::IntoIter {
-        self.0.iter()
-    }
-}
-
 /// A place in a file, both numbers from 1.
 #[derive(Clone, Copy)]
 pub(crate) struct Spot<'a> {

@@ -108,7 +108,9 @@ impl Files {
         }
         let pages = dir.join(PAGE_TEXTS);
         let texts = if pages.is_dir() { names(&pages)? } else { Vec::new() };
-        let texts = texts.iter().filter(|name| name.ends_with(".md") && !is_hidden(OsStr::new(name)));
+        let texts = texts
+            .iter()
+            .filter(|name| Path::new(name).extension() == Some(OsStr::new("md")) && !is_hidden(OsStr::new(name)));
         let owned = texts.map(|name| format!("{PAGE_TEXTS}{name}")).chain(REQUIRED.map(str::to_owned));
         for stale in owned.filter(|path| !self.0.contains_key(path)) {
             let path = dir.join(stale);

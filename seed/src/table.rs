@@ -227,6 +227,16 @@ impl<'a> Row<'_, 'a> {
         columns.iter().any(|&column| self.text(column).is_some_and(|text| !text.is_empty()))
     }
 
+    /// Reports the first of these cells when all of them can be read and are empty.
+    pub(crate) fn require_one(&self, columns: impl Iterator<Item = usize>, report: &mut Report) {
+        let columns: Vec<usize> = columns.collect();
+        if let Some(&first) = columns.first()
+            && columns.iter().all(|&column| self.text(column) == Some(""))
+        {
+            self.fault(first, Rule::Required, report);
+        }
+    }
+
     fn spot(&self, column: usize) -> Spot<'static> {
         let index = self.heading.places.get(column).copied().flatten().unwrap_or(column);
         let line = self.record.fields.get(index).map_or(self.record.line, |field| field.line);

@@ -1,7 +1,9 @@
 //! Accounts: create, disable, set the password. For the command line today, for administrators tomorrow.
 
 use entities::{Email, Role, Rule, account, session};
-use sea_orm::{ActiveModelTrait, ActiveValue::Set, ColumnTrait, ConnectionTrait, DatabaseTransaction, EntityTrait, QueryFilter};
+use sea_orm::{
+    ActiveModelTrait, ActiveValue::Set, ColumnTrait, ConnectionTrait, DatabaseTransaction, EntityTrait, QueryFilter,
+};
 use uuid::Uuid;
 
 use crate::{

@@ -11,7 +11,9 @@ use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
 use chrono::{DateTime, Utc};
 use entities::{KeyPurpose, key};
 use jsonwebtoken::{DecodingKey, EncodingKey};
-use sea_orm::{ActiveValue::Set, ColumnTrait, ConnectionTrait, DatabaseTransaction, EntityTrait, QueryFilter, QueryOrder};
+use sea_orm::{
+    ActiveValue::Set, ColumnTrait, ConnectionTrait, DatabaseTransaction, EntityTrait, QueryFilter, QueryOrder,
+};
 use serde::Serialize;
 
 use crate::{
@@ -201,4 +203,3 @@ async fn insert(
     key::Entity::insert(row).exec(connection).await?;
     Ok(id)
 }
-

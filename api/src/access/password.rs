@@ -17,7 +17,8 @@ pub const MIN_CHARS: usize = 12;
 pub const MAX_CHARS: usize = 256;
 
 /// The hash of a password that nobody has, so that an unknown address takes as long as a wrong password.
-const NOBODY: &str = "$argon2id$v=19$m=19456,t=2,p=1$bm9ib2R5J3Mgc2FsdCEhIQ$PtVvTTrQ0y0YXKrZtS2PbXXNfcE7PdK0wBHdEaJVqzE";
+const NOBODY: &str =
+    "$argon2id$v=19$m=19456,t=2,p=1$bm9ib2R5J3Mgc2FsdCEhIQ$PtVvTTrQ0y0YXKrZtS2PbXXNfcE7PdK0wBHdEaJVqzE";
 
 /// Checks the length of a new password.
 ///
@@ -66,7 +67,8 @@ mod tests {
 
     #[test]
     fn the_hash_of_nobody_costs_what_a_real_one_costs() {
-        let real = Argon2::default().hash_password_with_salt(b"password", b"0123456789abcdef").map(|hash| hash.to_string());
+        let real =
+            Argon2::default().hash_password_with_salt(b"password", b"0123456789abcdef").map(|hash| hash.to_string());
         let cost = |hash: &str| hash.split('$').take(4).map(str::to_owned).collect::<Vec<_>>();
         assert_eq!(real.as_deref().map(cost), Ok(cost(NOBODY)));
         assert!(PasswordHash::new(NOBODY).is_ok());

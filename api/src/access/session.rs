@@ -82,7 +82,8 @@ pub async fn sign_in(state: &State, caller: &Caller, email: &Email, password: &s
 pub async fn refresh(state: &State, caller: &Caller, token: &str) -> Result<SignedIn> {
     let now = state.now();
     let transaction = state.database().begin_write().await?;
-    let found = refresh_token::Entity::find_by_id(hash(token)).find_also_related(session::Entity).one(&transaction).await?;
+    let found =
+        refresh_token::Entity::find_by_id(hash(token)).find_also_related(session::Entity).one(&transaction).await?;
     let Some((token, Some(session))) = found else { return Err(Error::SessionEnded) };
     let account = account::Entity::find_by_id(session.account_id).one(&transaction).await?;
     let live = session.ended_at.is_none() && now < session.expires_at;

@@ -58,7 +58,9 @@ fn check(limiter: &Limiter, key: &str) -> Result<()> {
     }
     let mut hash = [0; 32];
     hash.copy_from_slice(digest::digest(&digest::SHA256, key.as_bytes()).as_ref());
-    let wait = |until: NotUntil<Duration>| Error::RateLimited(until.wait_time_from(governor::clock::Clock::now(limiter.clock())));
+    let wait = |until: NotUntil<Duration>| {
+        Error::RateLimited(until.wait_time_from(governor::clock::Clock::now(limiter.clock())))
+    };
     limiter.check_key(&hash).map_err(wait)
 }
 

@@ -12,6 +12,9 @@ use pulldown_cmark::{Event, Options, Parser, Tag, TagEnd, html};
 /// The schemes that a link or an image may have, beside relative addresses.
 const SCHEMES: [&str; 4] = ["http", "https", "mailto", "tel"];
 
+/// Stands before every id in a text, and before every reference to one.
+const ID_PREFIX: &str = "text-";
+
 /// A text in the three forms that front ends ask for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Rendered {
@@ -36,9 +39,12 @@ pub fn render(source: &Markdown) -> Rendered {
         .link_rel(Some("noopener noreferrer"))
         .add_generic_attributes(["dir", "lang"])
         // Footnotes link to their notes by id; the prefix keeps them from clashing with the page around them.
-        .add_tag_attributes("sup", ["id"])
         .add_tag_attributes("div", ["id"])
-        .id_prefix(Some("text-"))
+        .id_prefix(Some(ID_PREFIX))
+        .attribute_filter(|_, attribute, value| match (attribute, value.strip_prefix('#')) {
+            ("href", Some(id)) => Some(format!("#{ID_PREFIX}{id}").into()),
+            _ => Some(value.into()),
+        })
         .add_allowed_classes("sup", ["footnote-reference", "footnote-definition-label"])
         .add_allowed_classes("div", ["footnote-definition"]);
     Rendered {
@@ -86,7 +92,8 @@ mod tests {
             "<form action=/x><input></form>",
         ] {
             let html = render(attack).html.to_lowercase();
-            for active in ["<script", "onerror", "onload", "javascript:", "data:", "<iframe", "<svg", "style=", "<form"] {
+            for active in ["<script", "onerror", "onload", "javascript:", "data:", "<iframe", "<svg", "style=", "<form"]
+            {
                 assert!(!html.contains(active), "{attack} left {html}");
             }
         }
@@ -95,7 +102,14 @@ mod tests {
     #[test]
     fn tables_footnotes_ruby_and_direction_survive() {
         let html = render("| a | b |\n|---|---|\n| 1 | 2 |\n\n<ruby>漢<rt>かん</rt></ruby> x[^1]\n\n<p dir=\"rtl\">עברית</p>\n\n[^1]: note").html;
-        for part in ["<td>1</td>", "<ruby>漢<rt>かん</rt></ruby>", "footnote-reference", "href=\"#text-1\"", "id=\"text-1\"", "dir=\"rtl\""] {
+        for part in [
+            "<td>1</td>",
+            "<ruby>漢<rt>かん</rt></ruby>",
+            "footnote-reference",
+            "href=\"#text-1\"",
+            "id=\"text-1\"",
+            "dir=\"rtl\"",
+        ] {
             assert!(html.contains(part), "{part} is missing in {html}");
         }
     }

@@ -9,7 +9,9 @@ use entities::{
     DocumentKind, Line, Locale, Localized, Position, Rule, TextDirection, category_name, country_name, page_text, site,
     site_locale, staff_text,
 };
-use sea_orm::{ActiveValue::Set, ColumnTrait, DatabaseTransaction, EntityTrait, QueryFilter, QuerySelect, sea_query::OnConflict};
+use sea_orm::{
+    ActiveValue::Set, ColumnTrait, DatabaseTransaction, EntityTrait, QueryFilter, QuerySelect, sea_query::OnConflict,
+};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 

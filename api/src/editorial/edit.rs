@@ -97,7 +97,8 @@ impl<'a> Edit<'a> {
         let version = expected.next();
         let (id, published) = match found {
             Some(document) => {
-                let change = document::ActiveModel { id: Set(document.id), version: Set(version), ..Default::default() };
+                let change =
+                    document::ActiveModel { id: Set(document.id), version: Set(version), ..Default::default() };
                 change.update(&self.transaction).await?;
                 (document.id, document.published_number)
             }

@@ -73,7 +73,12 @@ fn collect_changes(old: &Value, new: &Value, path: &str, paths: &mut Vec<String>
         (Value::Object(old), Value::Object(new)) => {
             for name in old.keys().chain(new.keys()).collect::<BTreeSet<_>>() {
                 let at = if path.is_empty() { name.clone() } else { format!("{path}.{name}") };
-                collect_changes(old.get(name).unwrap_or(&Value::Null), new.get(name).unwrap_or(&Value::Null), &at, paths);
+                collect_changes(
+                    old.get(name).unwrap_or(&Value::Null),
+                    new.get(name).unwrap_or(&Value::Null),
+                    &at,
+                    paths,
+                );
             }
         }
         // The content as a whole is no field; without a base, every field of the new content counts.

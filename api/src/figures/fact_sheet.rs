@@ -12,6 +12,7 @@ use crate::{
     figures::{
         Published,
         published::{Figures, PublishedCount, PublishedTotal},
+        sum,
     },
 };
 
@@ -53,15 +54,15 @@ pub struct YearlyTotal<'a> {
     pub year: Year,
     /// The total as published, if one is.
     pub published: Option<&'a PublishedTotal>,
-    /// The sum of the countries that have a value; at most [`Count::MAX`].
-    pub sum: i64,
+    /// The sum of the countries that have a value, at most [`Count::MAX`]; none when no country has one.
+    pub sum: Option<i64>,
 }
 
 impl YearlyTotal<'_> {
-    /// The sum of the countries less the published total; none without a published total.
+    /// The sum of the countries less the published total; none without both.
     #[must_use]
     pub fn difference(&self) -> Option<i64> {
-        self.published.map(|total| self.sum - total.value.get())
+        Some(self.sum? - self.published?.value.get())
     }
 }
 
@@ -157,7 +158,7 @@ fn of_category<'a>(figures: &'a Figures, category: usize, years: &[Year]) -> Cat
     let total = |(index, year): (usize, &Year)| YearlyTotal {
         year: *year,
         published: figures.totals.get(year),
-        sum: countries.iter().filter_map(|series| series.counts[index].value()).map(Count::get).sum(),
+        sum: sum(countries.iter().filter_map(|series| series.counts[index].value())),
     };
     let totals = years.iter().enumerate().map(total).collect();
     CategoryFigures { category, totals, countries }

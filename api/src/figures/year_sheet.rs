@@ -18,8 +18,9 @@ use uuid::Uuid;
 
 use crate::{
     access::Editor,
-    editorial::{Edit, Kind, Release, Saved, revision},
+    editorial::{Edit, Kind, Release, revision},
     error::{Error, Fault, Result},
+    figures::sum,
     locale,
     state::State,
 };
@@ -65,10 +66,10 @@ impl YearSheet {
         Self { category, year, total: None, counts: BTreeMap::new() }
     }
 
-    /// The sum of all cells that have a value.
+    /// The sum of all cells that have a value; none when none has.
     #[must_use]
-    pub fn sum(&self) -> i64 {
-        self.counts.values().filter_map(|cell| cell.observation.value()).map(Count::get).sum()
+    pub fn sum(&self) -> Option<i64> {
+        sum(self.counts.values().filter_map(|cell| cell.observation.value()))
     }
 }
 
@@ -89,22 +90,20 @@ impl Kind for YearSheet {
             faults.push(Fault::new(["category"], Rule::Unknown));
         }
         let known = country::Entity::find().select_only().column(country::Column::Code);
-        let known: BTreeSet<CountryCode> = known.into_tuple::<CountryCode>().all(transaction).await?.into_iter().collect();
+        let known: BTreeSet<CountryCode> =
+            known.into_tuple::<CountryCode>().all(transaction).await?.into_iter().collect();
         for code in self.counts.keys().filter(|code| !known.contains(code)) {
             faults.push(Fault::new(["counts", code.as_str(), "country"], Rule::Unknown));
         }
         if let Some(total) = &self.total {
             faults.extend(locale::unknown(transaction, &["totalNote"], total.note.keys()).await?);
         }
-        let noted: BTreeMap<_, _> = self
-            .counts
-            .iter()
-            .flat_map(|(code, cell)| cell.note.keys().map(move |locale| (locale, code)))
-            .collect();
+        let noted: BTreeMap<_, _> =
+            self.counts.iter().flat_map(|(code, cell)| cell.note.keys().map(move |locale| (locale, code))).collect();
         for (locale, code) in noted {
             faults.extend(locale::unknown(transaction, &["counts", code.as_str(), "note"], [locale]).await?);
         }
-        if self.sum() > Count::MAX {
+        if self.sum().is_some_and(|sum| sum > Count::MAX) {
             faults.push(Fault::new(["counts"], Rule::SumTooLarge { max: Count::MAX }));
         }
         Ok(faults)
@@ -227,6 +226,8 @@ pub struct Changes {
 /// What is to change of one cell.
 #[derive(Clone, Debug)]
 pub struct CellChanges {
+    /// The position of the row in the input, for its faults.
+    pub row: usize,
     /// The country.
     pub country: CountryCode,
     /// The figure.
@@ -259,33 +260,36 @@ impl<T> Patch<T> {
     }
 }
 
-/// Saves changes as a new revision and publishes it if asked, all or nothing.
+/// Saves changes as a new revision and publishes it if asked, all or nothing. `faults` are those that the input had
+/// already; the faults found here are reported with them.
 ///
 /// # Errors
 /// [`Error::Conflict`] when somebody saved in between; [`Error::Invalid`] with every fault of every row.
-pub async fn update(state: &State, editor: &Editor, changes: Changes) -> Result<Editable> {
+pub async fn update(state: &State, editor: &Editor, changes: Changes, mut faults: Vec<Fault>) -> Result<Editable> {
     let mut edit = Edit::begin(state, editor).await?;
     let current = match find(edit.transaction(), editor, &changes.category, changes.year).await {
-        Err(Error::NotFound(_)) => return Err(Error::invalid(["category"], Rule::Unknown)),
+        Err(Error::NotFound(_)) => {
+            faults.push(Fault::new(["category"], Rule::Unknown));
+            return Err(Error::Invalid(faults));
+        }
         current => current?,
     };
-    let published = current.document.as_ref().is_some_and(|document| document.published_number.is_some());
     let (category, year, expected) = (changes.category.clone(), changes.year, changes.expected);
-    let rows: Vec<CountryCode> = changes.counts.iter().map(|cell| cell.country.clone()).collect();
-    let (publish, release) = (changes.publish, changes.release.clone());
-
-    let (sheet, mut faults) = apply(current.draft, changes);
-    let release = match publish.then(|| check_release(release, published)) {
-        Some(Ok(release)) => Some(release),
-        Some(Err(fault)) => {
+    let rows: BTreeMap<CountryCode, usize> =
+        changes.counts.iter().rev().map(|cell| (cell.country.clone(), cell.row)).collect();
+    let published = current.document.as_ref().is_some_and(|document| document.published_number.is_some());
+    let release = match changes.publish.then(|| check_release(changes.release.clone(), published)).transpose() {
+        Ok(release) => release,
+        Err(fault) => {
             faults.push(fault);
             None
         }
-        None => None,
     };
-    // Stale input may look wrong against the newer sheet: who lost the race is told that, not the rest.
-    let saved = edit.save(&sheet, expected, RevisionAction::Save, release.as_ref().and_then(|release| release.reason.clone()));
-    let saved: Saved = match saved.await {
+    let reason = release.as_ref().and_then(|release| release.reason.clone());
+    let sheet = apply(current.draft, changes, &mut faults);
+
+    // Stale input may look wrong against the newer sheet: who lost the race is told that first.
+    let saved = match edit.save(&sheet, expected, RevisionAction::Save, reason).await {
         Ok(saved) if faults.is_empty() => saved,
         Ok(_) => return Err(Error::Invalid(faults)),
         Err(Error::Invalid(more)) => {
@@ -301,9 +305,8 @@ pub async fn update(state: &State, editor: &Editor, changes: Changes) -> Result<
     find(state.database().reader(), editor, &category, year).await
 }
 
-/// The sheet after the changes, and the faults of those that contradict themselves.
-fn apply(mut sheet: YearSheet, changes: Changes) -> (YearSheet, Vec<Fault>) {
-    let mut faults = Vec::new();
+/// The sheet after the changes. Changes that contradict themselves leave a fault instead.
+fn apply(mut sheet: YearSheet, changes: Changes, faults: &mut Vec<Fault>) -> YearSheet {
     let (value, note) = sheet.total.take().map_or((None, None), |total| (Some(total.value), Some(total.note)));
     let note = changes.total_note.apply(note).unwrap_or_default();
     match changes.total.apply(value) {
@@ -312,8 +315,8 @@ fn apply(mut sheet: YearSheet, changes: Changes) -> (YearSheet, Vec<Fault>) {
         None => faults.push(Fault::new(["total"], Rule::Required)),
     }
     let mut seen = BTreeSet::new();
-    for (index, change) in changes.counts.into_iter().enumerate() {
-        let at = |field: &str| ["counts".to_owned(), index.to_string(), field.to_owned()];
+    for change in changes.counts {
+        let at = |field: &str| ["counts".to_owned(), change.row.to_string(), field.to_owned()];
         if !seen.insert(change.country.clone()) {
             faults.push(Fault::new(at("country"), Rule::Duplicate));
             continue;
@@ -336,7 +339,7 @@ fn apply(mut sheet: YearSheet, changes: Changes) -> (YearSheet, Vec<Fault>) {
             Err((rule, field)) => faults.push(Fault::new(at(field), rule)),
         }
     }
-    (sheet, faults)
+    sheet
 }
 
 /// Figures come out as a release; what is out changes as a revision or correction, with a reason.
@@ -356,10 +359,10 @@ fn check_release(release: Release, published: bool) -> Result<Release, Fault> {
 }
 
 /// Content names a cell by its country, input by its row.
-fn by_row(mut fault: Fault, rows: &[CountryCode]) -> Fault {
+fn by_row(mut fault: Fault, rows: &BTreeMap<CountryCode, usize>) -> Fault {
     if let [counts, country, ..] = fault.path.as_mut_slice()
         && counts == "counts"
-        && let Some(row) = rows.iter().position(|code| code.as_str() == country)
+        && let Some((_, row)) = rows.iter().find(|(code, _)| code.as_str() == country)
     {
         *country = row.to_string();
     }

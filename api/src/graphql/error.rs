@@ -36,7 +36,11 @@ pub enum UserErrorCode {
         desc = "What went wrong, for people; in English, or in Japanese for `ja`.",
         arg(name = "locale", ty = "Option<Input<Locale>>")
     ),
-    field(name = "path", ty = "Vec<String>", desc = "The input field concerned, from `input` inwards; empty for none.")
+    field(
+        name = "path",
+        ty = "Vec<String>",
+        desc = "The input field concerned, from `input` inwards; empty for none."
+    )
 )]
 pub enum UserError {
     /// A broken rule.
@@ -225,11 +229,22 @@ impl Faults {
         self.0.push(Fault::new(path, rule));
     }
 
+    /// How many there are so far.
+    pub fn count(&self) -> usize {
+        self.0.len()
+    }
+
     /// Nothing, if there was no fault.
     ///
     /// # Errors
     /// [`Error::Invalid`] with all of them.
     pub fn into_result(self) -> Result<()> {
         if self.0.is_empty() { Ok(()) } else { Err(Error::Invalid(self.0)) }
+    }
+}
+
+impl From<Faults> for Vec<Fault> {
+    fn from(faults: Faults) -> Self {
+        faults.0
     }
 }

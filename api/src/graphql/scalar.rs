@@ -70,7 +70,11 @@ macro_rules! number_scalar {
     };
 }
 
-text_scalar!(Slug, "Slug", "The last part of a page's address: lower-case letters, digits and single hyphens, such as `about-us`.");
+text_scalar!(
+    Slug,
+    "Slug",
+    "The last part of a page's address: lower-case letters, digits and single hyphens, such as `about-us`."
+);
 text_scalar!(
     Locale,
     "Locale",
@@ -84,12 +88,21 @@ text_scalar!(
     "https://www.iso.org/iso-3166-country-codes.html"
 );
 text_scalar!(CategoryCode, "CategoryCode", "The code of a category of visits, such as `RESIDENT`.");
-text_scalar!(Markdown, "Markdown", "Markdown source: CommonMark with tables, footnotes and inline HTML.", "https://spec.commonmark.org/");
+text_scalar!(
+    Markdown,
+    "Markdown",
+    "Markdown source: CommonMark with tables, footnotes and inline HTML.",
+    "https://spec.commonmark.org/"
+);
 text_scalar!(Email, "String", "");
 text_scalar!(Line, "String", "");
 text_scalar!(Prose, "String", "");
 number_scalar!(Year, "Year", "A calendar year from 1900 to 2200, as a number.");
-number_scalar!(Version, "Version", "The number of a document's newest revision, as a number; 0 for a document that does not exist yet.");
+number_scalar!(
+    Version,
+    "Version",
+    "The number of a document's newest revision, as a number; 0 for a document that does not exist yet."
+);
 number_scalar!(Count, "Int", "");
 
 /// A value on its way out.

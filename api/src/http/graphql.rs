@@ -141,7 +141,8 @@ impl Service {
             return Ok(response);
         }
         response.errors.truncate(VALIDATION_ERRORS);
-        let code = response.errors.first().map_or(Code::GraphqlValidationFailed, |error| validation_code(&error.message));
+        let code =
+            response.errors.first().map_or(Code::GraphqlValidationFailed, |error| validation_code(&error.message));
         let errors = response.errors.into_iter().map(mark_validation).collect();
         Err(Refusal { code, errors, allow: None })
     }
@@ -231,7 +232,7 @@ fn select_operation<'a>(
     let mut operations = document
         .operations
         .iter()
-        .map(|(name, operation)| (name.map(|name| name.as_str()), &operation.node))
+        .map(|(name, operation)| (name.map(async_graphql::Name::as_str), &operation.node))
         .filter(|(candidate, _)| name.is_none() || *candidate == name);
     match (operations.next(), operations.next()) {
         (Some(operation), None) => Ok(operation),
@@ -361,5 +362,4 @@ fn encode(body: &Body<'_>, media_type: MediaType) -> Response {
 }
 
 /// The body of a response when everything else failed.
-pub const INTERNAL_SERVER_ERROR: &str =
-    r#"{"errors":[{"message":"internal error","extensions":{"code":"INTERNAL"}}]}"#;
+pub const INTERNAL_SERVER_ERROR: &str = r#"{"errors":[{"message":"internal error","extensions":{"code":"INTERNAL"}}]}"#;

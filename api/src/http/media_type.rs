@@ -20,7 +20,7 @@ impl MediaType {
     /// older client or a person with a shell, so that is `application/json`.
     pub fn negotiate(headers: &HeaderMap) -> Option<Self> {
         let ranges: Vec<(Mime, u16)> = accepted(headers).collect();
-        if ranges.is_empty() && headers.get_all(header::ACCEPT).iter().all(|value| value.is_empty()) {
+        if ranges.is_empty() && headers.get_all(header::ACCEPT).iter().all(HeaderValue::is_empty) {
             return Some(Self::Json);
         }
         let json = rate(&ranges, "application/json");
@@ -74,13 +74,21 @@ fn accepted(headers: &HeaderMap) -> impl Iterator<Item = (Mime, u16)> + '_ {
         .filter(|range| range.get_param(mime::CHARSET).is_none_or(|charset| charset == mime::UTF_8))
         .filter_map(|range| {
             let quality = match range.get_param("q") {
-                Some(quality) => {
-                    quality.as_str().parse::<f32>().ok().filter(|quality| (0.0..=1.0).contains(quality))?
-                }
-                None => 1.0,
+                Some(quality) => thousandths(quality.as_str())?,
+                None => 1_000,
             };
-            Some((range, (quality * 1000.0) as u16))
+            Some((range, quality))
         })
+}
+
+/// A quality value (RFC 9110, section 12.4.2): 0 to 1 with at most three decimals.
+fn thousandths(quality: &str) -> Option<u16> {
+    let (whole, decimals) = quality.split_once('.').unwrap_or((quality, ""));
+    let digits = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
+    if whole.len() != 1 || decimals.len() > 3 || !digits(whole) || !digits(decimals) {
+        return None;
+    }
+    format!("{whole}{decimals:0<3}").parse().ok().filter(|quality| *quality <= 1_000)
 }
 
 #[cfg(test)]

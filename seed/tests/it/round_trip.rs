@@ -118,12 +118,20 @@ fn staff(locales: &[Locale]) -> impl Strategy<Value = Vec<StaffMember>> + use<> 
     })
 }
 
-fn countries(locales: &[Locale]) -> impl Strategy<Value = Vec<Country>> + use<> {
+/// At least one text.
+fn named<T: Clone + std::fmt::Debug, S: Strategy<Value = T> + Clone>(
+    locales: &[Locale],
+    value: S,
+) -> impl Strategy<Value = Localized<T>> + use<T, S> {
     let first = locales[0].clone();
-    let names = (localized(locales, line()), line()).prop_map(move |(mut names, name)| {
-        names.entry(first.clone()).or_insert(name);
-        names
-    });
+    (localized(locales, value.clone()), value).prop_map(move |(mut texts, text)| {
+        texts.entry(first.clone()).or_insert(text);
+        texts
+    })
+}
+
+fn countries(locales: &[Locale]) -> impl Strategy<Value = Vec<Country>> + use<> {
+    let names = named(locales, line().boxed());
     btree_map(code::<CountryCode>(&["CN", "IN", "JP"]), (position(), names), 1..4).prop_map(|countries| {
         countries.into_iter().map(|(code, (position, names))| Country { code, position, names }).collect()
     })
@@ -131,11 +139,10 @@ fn countries(locales: &[Locale]) -> impl Strategy<Value = Vec<Country>> + use<> 
 
 fn categories(locales: &[Locale]) -> impl Strategy<Value = Vec<Category>> + use<> {
     let label = (line(), option::of(prose())).prop_map(|(name, description)| CategoryLabel { name, description });
-    btree_map(code::<CategoryCode>(&["A", "B_2"]), (position(), localized(locales, label)), 1..3).prop_map(
-        |categories| {
-            categories.into_iter().map(|(code, (position, labels))| Category { code, position, labels }).collect()
-        },
-    )
+    let labels = named(locales, label.boxed());
+    btree_map(code::<CategoryCode>(&["A", "B_2"]), (position(), labels), 1..3).prop_map(|categories| {
+        categories.into_iter().map(|(code, (position, labels))| Category { code, position, labels }).collect()
+    })
 }
 
 fn dataset() -> impl Strategy<Value = Dataset> {

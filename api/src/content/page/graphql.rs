@@ -207,7 +207,9 @@ impl PageQuery {
         ctx: &Context<'_>,
         slug: Input<Slug>,
         #[graphql(desc = "The locale to serve; the site's default when left out.")] locale: Option<Input<Locale>>,
-        #[graphql(desc = "What to serve instead, first choice first; the locale's own fallbacks when left out, none for [].")]
+        #[graphql(
+            desc = "What to serve instead, first choice first; the locale's own fallbacks when left out, none for []."
+        )]
         fallback: Option<Vec<Input<Locale>>>,
     ) -> Option<Result<Page>> {
         let found = || {
@@ -231,7 +233,9 @@ impl PageQuery {
         #[graphql(desc = "How many, from 1 to 100; 20 when left out.")] first: Option<i32>,
         #[graphql(desc = "The cursor after which to start.")] after: Option<String>,
         #[graphql(desc = "The locale to serve; the site's default when left out.")] locale: Option<Input<Locale>>,
-        #[graphql(desc = "What to serve instead, first choice first; the locale's own fallbacks when left out, none for [].")]
+        #[graphql(
+            desc = "What to serve instead, first choice first; the locale's own fallbacks when left out, none for []."
+        )]
         fallback: Option<Vec<Input<Locale>>>,
     ) -> Result<PageOf<Page>> {
         let (snapshot, preference) = (ctx.snapshot(), ctx.preference(locale, fallback)?);
@@ -247,12 +251,8 @@ impl PageQuery {
         let order = order.unwrap_or(PageOrder { field: PageOrderField::Position, direction: OrderDirection::Asc });
 
         // A cursor of another parent, order or locale is a cursor of another list.
-        let list = format!(
-            "pages {parent:?} {slugs:?} {:?} {:?} {}",
-            order.field,
-            order.direction,
-            preference.fingerprint()
-        );
+        let list =
+            format!("pages {parent:?} {slugs:?} {:?} {:?} {}", order.field, order.direction, preference.fingerprint());
         let above = match &parent {
             Some(Some(slug)) => match snapshot.content.page_by_slug(slug) {
                 Some(index) => Some(Some(index)),
@@ -271,7 +271,9 @@ impl PageQuery {
                     PageOrderField::Position => SortKey::Path(path(&snapshot, index)),
                     PageOrderField::Slug => SortKey::Text(String::new(), page.slug.clone()),
                     PageOrderField::Title => SortKey::Text(text.title.clone(), page.slug.clone()),
-                    PageOrderField::PublishedAt => SortKey::Time(text.published_at.timestamp_millis(), page.slug.clone()),
+                    PageOrderField::PublishedAt => {
+                        SortKey::Time(text.published_at.timestamp_millis(), page.slug.clone())
+                    }
                 };
                 pages.push(Listed { key, index, locale });
             }

@@ -81,7 +81,9 @@ impl CountryQuery {
         &self,
         ctx: &Context<'_>,
         #[graphql(desc = "The locale to serve; the site's default when left out.")] locale: Option<Input<Locale>>,
-        #[graphql(desc = "What to serve instead, first choice first; the locale's own fallbacks when left out, none for [].")]
+        #[graphql(
+            desc = "What to serve instead, first choice first; the locale's own fallbacks when left out, none for []."
+        )]
         fallback: Option<Vec<Input<Locale>>>,
     ) -> Result<Vec<Country>> {
         let (snapshot, preference) = (ctx.snapshot(), ctx.preference(locale, fallback)?);

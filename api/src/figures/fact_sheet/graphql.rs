@@ -48,9 +48,9 @@ pub struct YearlyTotal {
     year: Scalar<Year>,
     /// The total as published: data, not a sum. Null when none is.
     published_total: Option<Scalar<Count>>,
-    /// The sum of the countries that have a value.
-    sum_of_countries: i64,
-    /// The sum of the countries less the published total; not 0 when the source disagrees with itself.
+    /// The sum of the countries that have a value; null when none has.
+    sum_of_countries: Option<i64>,
+    /// The sum of the countries less the published total, null without both; not 0 when the source disagrees with itself.
     difference: Option<i64>,
     /// What a reader must know about the total.
     note: Option<String>,
@@ -129,7 +129,10 @@ impl Source {
     }
 
     fn note(&self, texts: Option<&Localized<String>>) -> (Option<String>, Option<Scalar<Locale>>) {
-        texts.and_then(|texts| self.preference.pick(texts)).map(|(locale, text)| (text.clone(), Scalar(locale.clone()))).unzip()
+        texts
+            .and_then(|texts| self.preference.pick(texts))
+            .map(|(locale, text)| (text.clone(), Scalar(locale.clone())))
+            .unzip()
     }
 }
 
@@ -147,7 +150,9 @@ impl FactSheetQuery {
         #[graphql(desc = "The first year.")] from: Option<Input<Year>>,
         #[graphql(desc = "The last year.")] to: Option<Input<Year>>,
         #[graphql(desc = "The locale to serve; the site's default when left out.")] locale: Option<Input<Locale>>,
-        #[graphql(desc = "What to serve instead, first choice first; the locale's own fallbacks when left out, none for [].")]
+        #[graphql(
+            desc = "What to serve instead, first choice first; the locale's own fallbacks when left out, none for []."
+        )]
         fallback: Option<Vec<Input<Locale>>>,
     ) -> Result<FactSheet> {
         let mut faults = Faults::default();

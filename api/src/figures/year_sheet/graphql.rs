@@ -82,9 +82,9 @@ pub struct YearSheetContent {
     total: Option<Scalar<Count>>,
     /// What a reader must know about the total, in every locale.
     total_note: Vec<LocalizedText>,
-    /// The sum of the cells that have a value.
-    sum_of_countries: i64,
-    /// The sum of the cells less the total; null without a total.
+    /// The sum of the cells that have a value; null when none has.
+    sum_of_countries: Option<i64>,
+    /// The sum of the cells less the total; null without both.
     difference: Option<i64>,
     /// A cell for each country that has a figure, in the order of the codes.
     counts: Vec<YearSheetCell>,
@@ -116,7 +116,7 @@ impl YearSheetContent {
             total: total.map(|total| Scalar(total.value)),
             total_note: total.map(|total| LocalizedText::all(&total.note)).unwrap_or_default(),
             sum_of_countries: sheet.sum(),
-            difference: total.map(|total| sheet.sum() - total.value.get()),
+            difference: sheet.sum().zip(total).map(|(sum, total)| sum - total.value.get()),
             counts: sheet.counts.iter().map(cell).collect(),
         }
     }
@@ -199,7 +199,8 @@ pub struct VisitCountsUpdateInput {
 }
 
 impl VisitCountsUpdateInput {
-    fn parse(self) -> Result<Changes> {
+    /// The changes as far as they can be read, and the faults of the rest.
+    fn parse(self) -> Result<(Changes, Faults)> {
         let mut faults = Faults::default();
         let category = faults.take(&["category"], self.category);
         let year = faults.take(&["year"], self.year);
@@ -212,33 +213,28 @@ impl VisitCountsUpdateInput {
             faults.push(&["counts"], Rule::TooMany { max: MAX_ROWS });
         }
         let rows = rows.into_iter().take(MAX_ROWS).enumerate();
-        let counts: Vec<Option<CellChanges>> = rows.map(|(index, row)| row.parse(&mut faults, index)).collect();
-        faults.into_result()?;
-        // Without a fault, everything that is required is there.
+        let counts = rows.filter_map(|(index, row)| row.parse(&mut faults, index)).collect();
         let (Some(category), Some(year), Some(expected)) = (category, year, expected) else {
-            return Err(Error::internal("a required input field was neither valid nor at fault"));
+            // Without these there is no sheet to hold the rest against.
+            return Err(faults.into_result().err().unwrap_or(Error::NotFound("the year sheet")));
         };
-        Ok(Changes {
-            category,
-            year,
-            expected,
-            total,
-            total_note,
-            counts: counts.into_iter().flatten().collect(),
-            publish: self.publish,
-            release: Release { kind: self.kind.map(Into::into), reason: reason.map(String::from) },
-        })
+        let release = Release { kind: self.kind.map(Into::into), reason: reason.map(String::from) };
+        let changes = Changes { category, year, expected, total, total_note, counts, publish: self.publish, release };
+        Ok((changes, faults))
     }
 }
 
 impl VisitCountInput {
-    fn parse(self, faults: &mut Faults, index: usize) -> Option<CellChanges> {
-        let index = index.to_string();
+    /// The row, if it can be read; a row with a fault is reported and left out.
+    fn parse(self, faults: &mut Faults, row: usize) -> Option<CellChanges> {
+        let before = faults.count();
+        let index = row.to_string();
         let at = |field| ["counts", index.as_str(), field];
         let country = faults.take(&at("country"), self.country);
         let value = patch(self.value, |value| faults.take(&at("value"), value));
         let note = patch(self.note, |texts| Some(localized(faults, &at("note"), texts)));
-        Some(CellChanges { country: country?, value, status: self.status.map(Into::into), note })
+        let changes = CellChanges { row, country: country?, value, status: self.status.map(Into::into), note };
+        (faults.count() == before).then_some(changes)
     }
 }
 
@@ -298,7 +294,10 @@ impl YearSheetMutation {
         input: VisitCountsUpdateInput,
     ) -> Result<VisitCountsUpdatePayload> {
         let editor = ctx.editor().await?;
-        let update = async { year_sheet::update(ctx.state(), &editor, input.parse()?).await };
+        let update = async {
+            let (changes, faults) = input.parse()?;
+            year_sheet::update(ctx.state(), &editor, changes, faults.into()).await
+        };
         Ok(expected(update.await)?.into())
     }
 }
