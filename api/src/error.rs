@@ -12,6 +12,8 @@ use poem::http::StatusCode;
 use sea_orm::DbErr;
 use uuid::Uuid;
 
+use crate::database;
+
 /// The result of an operation.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
@@ -253,10 +255,7 @@ impl Error {
 
 impl From<DbErr> for Error {
     fn from(error: DbErr) -> Self {
-        match error {
-            DbErr::ConnectionAcquire(_) | DbErr::Conn(_) => Self::Unavailable(Arc::new(error)),
-            error => Self::internal(error),
-        }
+        if database::is_outage(&error) { Self::Unavailable(Arc::new(error)) } else { Self::internal(error) }
     }
 }
 

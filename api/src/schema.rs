@@ -63,7 +63,7 @@ pub fn schema(state: State) -> Schema {
 /// The schema in the schema definition language: `api/schema.graphql`.
 #[must_use]
 pub fn sdl() -> String {
-    let options = SDLExportOptions::new().sorted_fields().sorted_arguments().sorted_enum_items().include_specified_by();
+    let options = SDLExportOptions::new().include_specified_by();
     builder().finish().sdl_with_options(options)
 }
 
@@ -100,7 +100,7 @@ impl NodeQuery {
     async fn node(
         &self,
         ctx: &Context<'_>,
-        id: ID,
+        #[graphql(desc = "The global id.")] id: ID,
         #[graphql(desc = "The locale to serve; the site's default when left out.")] locale: Option<Input<Locale>>,
         #[graphql(
             desc = "What to serve instead, first choice first; the locale's own fallbacks when left out, none for []."
@@ -115,7 +115,7 @@ impl NodeQuery {
     async fn nodes(
         &self,
         ctx: &Context<'_>,
-        ids: Vec<ID>,
+        #[graphql(desc = "The global ids.")] ids: Vec<ID>,
         #[graphql(desc = "The locale to serve; the site's default when left out.")] locale: Option<Input<Locale>>,
         #[graphql(
             desc = "What to serve instead, first choice first; the locale's own fallbacks when left out, none for []."

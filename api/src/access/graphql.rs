@@ -124,7 +124,11 @@ pub struct AccessMutation;
 #[Object]
 impl AccessMutation {
     /// Starts a session.
-    async fn sign_in(&self, ctx: &Context<'_>, input: SignInInput) -> Result<SignInPayload> {
+    async fn sign_in(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Who signs in.")] input: SignInInput,
+    ) -> Result<SignInPayload> {
         let outcome = async {
             let mut faults = Faults::default();
             let email = faults.take(&["email"], input.email);
@@ -137,7 +141,11 @@ impl AccessMutation {
     }
 
     /// Exchanges a refresh token for the next pair of tokens. A refresh token works once.
-    async fn refresh_session(&self, ctx: &Context<'_>, input: RefreshSessionInput) -> Result<RefreshSessionPayload> {
+    async fn refresh_session(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Which session.")] input: RefreshSessionInput,
+    ) -> Result<RefreshSessionPayload> {
         let outcome = session::refresh(ctx.state(), ctx.caller(), &input.refresh_token).await;
         let (session, errors) = split(expected(outcome)?);
         Ok(RefreshSessionPayload { session, errors })

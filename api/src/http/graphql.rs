@@ -302,7 +302,7 @@ const VALIDATION_ERRORS: usize = 100;
 fn validation_code(message: &str) -> Code {
     if message.starts_with("Invalid value for argument ") {
         Code::BadUserInput
-    } else if message.starts_with("The recursion depth of the query ") {
+    } else if message.starts_with("The recursion depth of the query ") || message == "Query is too complex." {
         Code::LimitExceeded
     } else {
         Code::GraphqlValidationFailed

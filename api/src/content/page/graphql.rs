@@ -205,7 +205,7 @@ impl PageQuery {
     async fn page(
         &self,
         ctx: &Context<'_>,
-        slug: Input<Slug>,
+        #[graphql(desc = "The page's slug.")] slug: Input<Slug>,
         #[graphql(desc = "The locale to serve; the site's default when left out.")] locale: Option<Input<Locale>>,
         #[graphql(
             desc = "What to serve instead, first choice first; the locale's own fallbacks when left out, none for []."

@@ -132,8 +132,8 @@ impl YearSheetQuery {
     async fn year_sheet(
         &self,
         ctx: &Context<'_>,
-        category: Input<CategoryCode>,
-        year: Input<Year>,
+        #[graphql(desc = "The category's code.")] category: Input<CategoryCode>,
+        #[graphql(desc = "The year.")] year: Input<Year>,
     ) -> Option<Result<YearSheet>> {
         let found = async {
             let editor = ctx.editor().await?;
@@ -291,7 +291,7 @@ impl YearSheetMutation {
     async fn visit_counts_update(
         &self,
         ctx: &Context<'_>,
-        input: VisitCountsUpdateInput,
+        #[graphql(desc = "What to change.")] input: VisitCountsUpdateInput,
     ) -> Result<VisitCountsUpdatePayload> {
         let editor = ctx.editor().await?;
         let update = async {

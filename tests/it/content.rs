@@ -1,0 +1,6 @@
+//! What front ends read of the site, its pages and its staff.
+
+mod locales;
+mod nodes;
+mod pages;
+mod staff;

@@ -1,0 +1,6 @@
+//! What HTTP clients see.
+
+mod cors;
+mod graphql;
+mod probes;
+mod server;
