@@ -79,6 +79,51 @@ impl ContextExt for Context<'_> {
     }
 }
 
+/// Which locale was asked for, and which is served: flattened into every object that is served only with a text.
+#[derive(SimpleObject)]
+pub struct TextLocale {
+    /// The locale that was asked for.
+    requested_locale: Scalar<Locale>,
+    /// The locale that the texts are in.
+    served_locale: Scalar<Locale>,
+    /// Whether the texts are in another locale than the one asked for.
+    is_fallback: bool,
+}
+
+impl TextLocale {
+    /// What to say of a text that is served in this locale.
+    pub fn new(preference: &Preference, served: &Locale) -> Self {
+        Self {
+            requested_locale: Scalar(preference.requested().clone()),
+            served_locale: Scalar(served.clone()),
+            is_fallback: served != preference.requested(),
+        }
+    }
+}
+
+/// The same of an object that is served even when it has no name in any of the locales.
+#[derive(SimpleObject)]
+pub struct NameLocale {
+    /// The locale that was asked for.
+    requested_locale: Scalar<Locale>,
+    /// The locale that the name is in; null without a name.
+    served_locale: Option<Scalar<Locale>>,
+    /// Whether the name is in another locale than the one asked for.
+    is_fallback: bool,
+}
+
+impl NameLocale {
+    /// What to say of a name out of these.
+    pub fn new<T>(preference: &Preference, names: &Localized<T>) -> Self {
+        let served = preference.pick(names).map(|(locale, _)| locale);
+        Self {
+            requested_locale: Scalar(preference.requested().clone()),
+            served_locale: served.cloned().map(Scalar),
+            is_fallback: served.is_some_and(|served| served != preference.requested()),
+        }
+    }
+}
+
 /// A text in one locale.
 #[derive(SimpleObject, Clone)]
 pub struct LocalizedText {

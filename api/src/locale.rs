@@ -73,12 +73,6 @@ impl Preference {
         std::iter::once(self.requested()).chain(&self.0.1).find_map(|locale| texts.get_key_value(locale))
     }
 
-    /// Whether the text to serve is in another locale than the one asked for.
-    #[must_use]
-    pub fn is_fallback<T>(&self, texts: &Localized<T>) -> bool {
-        self.pick(texts).is_some_and(|(locale, _)| locale != self.requested())
-    }
-
     /// The preference as text: two with the same text serve the same.
     #[must_use]
     pub fn fingerprint(&self) -> String {

@@ -11,7 +11,9 @@ use crate::{
     content::{markdown::Rendered, published},
     delivery::snapshot::Snapshot,
     error::{Error, Result},
-    graphql::{ContextExt, DEFAULT_FIRST, Faults, Html, Input, PageOf, Paging, Scalar, global_id, paginate},
+    graphql::{
+        ContextExt, DEFAULT_FIRST, Faults, Html, Input, PageOf, Paging, Scalar, TextLocale, global_id, paginate,
+    },
     locale::Preference,
 };
 
@@ -88,19 +90,9 @@ impl Page {
         self.text().published_at
     }
 
-    /// The locale that was asked for.
-    async fn requested_locale(&self) -> Scalar<Locale> {
-        Scalar(self.preference.requested().clone())
-    }
-
-    /// The locale that the texts are in.
-    async fn served_locale(&self) -> Scalar<Locale> {
-        Scalar(self.locale.clone())
-    }
-
-    /// Whether the texts are in another locale than the one asked for.
-    async fn is_fallback(&self) -> bool {
-        self.locale != *self.preference.requested()
+    #[graphql(flatten)]
+    async fn locale(&self) -> TextLocale {
+        TextLocale::new(&self.preference, &self.locale)
     }
 
     /// The locales in which this page is published.

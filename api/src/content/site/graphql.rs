@@ -8,7 +8,7 @@ use entities::Locale;
 use crate::{
     delivery::snapshot::Snapshot,
     error::Result,
-    graphql::{ContextExt, Input, Scalar, global_id},
+    graphql::{ContextExt, Input, NameLocale, Scalar, global_id},
     locale::Preference,
 };
 
@@ -70,19 +70,9 @@ impl Site {
         self.preference.pick(&self.snapshot.content.site_name).map(|(_, name)| name.as_str())
     }
 
-    /// The locale that was asked for.
-    async fn requested_locale(&self) -> Scalar<Locale> {
-        Scalar(self.preference.requested().clone())
-    }
-
-    /// The locale that the name is in; null without a name.
-    async fn served_locale(&self) -> Option<Scalar<Locale>> {
-        self.preference.pick(&self.snapshot.content.site_name).map(|(locale, _)| Scalar(locale.clone()))
-    }
-
-    /// Whether the name is in another locale than the one asked for.
-    async fn is_fallback(&self) -> bool {
-        self.preference.is_fallback(&self.snapshot.content.site_name)
+    #[graphql(flatten)]
+    async fn locale(&self) -> NameLocale {
+        NameLocale::new(&self.preference, &self.snapshot.content.site_name)
     }
 
     /// The locale that is served when none is asked for.

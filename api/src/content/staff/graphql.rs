@@ -9,7 +9,7 @@ use crate::{
     content::published,
     delivery::snapshot::Snapshot,
     error::Result,
-    graphql::{ContextExt, Input, Scalar, global_id},
+    graphql::{ContextExt, Input, Scalar, TextLocale, global_id},
     locale::Preference,
 };
 
@@ -76,19 +76,9 @@ impl StaffMember {
         self.text().field.as_deref()
     }
 
-    /// The locale that was asked for.
-    async fn requested_locale(&self) -> Scalar<Locale> {
-        Scalar(self.preference.requested().clone())
-    }
-
-    /// The locale that the texts are in.
-    async fn served_locale(&self) -> Scalar<Locale> {
-        Scalar(self.locale.clone())
-    }
-
-    /// Whether the texts are in another locale than the one asked for.
-    async fn is_fallback(&self) -> bool {
-        self.locale != *self.preference.requested()
+    #[graphql(flatten)]
+    async fn locale(&self) -> TextLocale {
+        TextLocale::new(&self.preference, &self.locale)
     }
 }
 

@@ -9,7 +9,7 @@ use crate::{
     delivery::snapshot::Snapshot,
     error::Result,
     figures::published,
-    graphql::{ContextExt, Input, Scalar, global_id},
+    graphql::{ContextExt, Input, NameLocale, Scalar, global_id},
     locale::Preference,
 };
 
@@ -30,8 +30,8 @@ impl Category {
         &self.snapshot.figures.categories[self.index]
     }
 
-    fn label(&self) -> Option<(&Locale, &published::CategoryLabel)> {
-        self.preference.pick(&self.category().labels)
+    fn label(&self) -> Option<&published::CategoryLabel> {
+        self.preference.pick(&self.category().labels).map(|(_, label)| label)
     }
 }
 
@@ -50,27 +50,17 @@ impl Category {
 
     /// What it is called; null when it has no name in the locale asked for or its fallbacks.
     async fn name(&self) -> Option<&str> {
-        self.label().map(|(_, label)| label.name.as_str())
+        self.label().map(|label| label.name.as_str())
     }
 
     /// What it covers.
     async fn description(&self) -> Option<&str> {
-        self.label().and_then(|(_, label)| label.description.as_deref())
+        self.label().and_then(|label| label.description.as_deref())
     }
 
-    /// The locale that was asked for.
-    async fn requested_locale(&self) -> Scalar<Locale> {
-        Scalar(self.preference.requested().clone())
-    }
-
-    /// The locale that the name is in; null without a name.
-    async fn served_locale(&self) -> Option<Scalar<Locale>> {
-        self.label().map(|(locale, _)| Scalar(locale.clone()))
-    }
-
-    /// Whether the name is in another locale than the one asked for.
-    async fn is_fallback(&self) -> bool {
-        self.preference.is_fallback(&self.category().labels)
+    #[graphql(flatten)]
+    async fn locale(&self) -> NameLocale {
+        NameLocale::new(&self.preference, &self.category().labels)
     }
 }
 

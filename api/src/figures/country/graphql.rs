@@ -3,13 +3,13 @@
 use std::sync::Arc;
 
 use async_graphql::{Context, ID, Object};
-use entities::{CountryCode, Locale, Localized};
+use entities::{CountryCode, Locale};
 
 use crate::{
     delivery::snapshot::Snapshot,
     error::Result,
     figures::published,
-    graphql::{ContextExt, Input, Scalar, global_id},
+    graphql::{ContextExt, Input, NameLocale, Scalar, global_id},
     locale::Preference,
 };
 
@@ -29,10 +29,6 @@ impl Country {
     fn country(&self) -> &published::Country {
         &self.snapshot.figures.countries[self.index]
     }
-
-    fn names(&self) -> &Localized<String> {
-        &self.country().names
-    }
 }
 
 /// A country or area.
@@ -50,22 +46,12 @@ impl Country {
 
     /// What the publisher calls it; null when it has no name in the locale asked for or its fallbacks.
     async fn name(&self) -> Option<&str> {
-        self.preference.pick(self.names()).map(|(_, name)| name.as_str())
+        self.preference.pick(&self.country().names).map(|(_, name)| name.as_str())
     }
 
-    /// The locale that was asked for.
-    async fn requested_locale(&self) -> Scalar<Locale> {
-        Scalar(self.preference.requested().clone())
-    }
-
-    /// The locale that the name is in; null without a name.
-    async fn served_locale(&self) -> Option<Scalar<Locale>> {
-        self.preference.pick(self.names()).map(|(locale, _)| Scalar(locale.clone()))
-    }
-
-    /// Whether the name is in another locale than the one asked for.
-    async fn is_fallback(&self) -> bool {
-        self.preference.is_fallback(self.names())
+    #[graphql(flatten)]
+    async fn locale(&self) -> NameLocale {
+        NameLocale::new(&self.preference, &self.country().names)
     }
 }
 

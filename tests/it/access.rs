@@ -1,0 +1,8 @@
+//! Who may do what: accounts, sessions, tokens, and the audit log.
+
+mod accounts;
+mod audit;
+mod every_mutation;
+mod sessions;
+mod sign_in;
+mod tokens;

@@ -1,0 +1,189 @@
+//! Every field of the two roots and who may use it. A field that is not in these tables fails the tests.
+
+use std::collections::BTreeSet;
+
+use api::access::{Administrator, account};
+use entities::audit_entry;
+use sea_orm::{EntityTrait, PaginatorTrait};
+use serde_json::{Value, json};
+use tests::{ADMINISTRATOR, Client, EDITOR, Reply, TestApp, on_both_databases};
+
+/// Who may use a field.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Who {
+    /// Everybody.
+    Anyone,
+    /// Editors and administrators.
+    Editor,
+}
+
+/// A field with a document that does what the field is there for.
+struct Entry {
+    field: &'static str,
+    who: Who,
+    document: &'static str,
+}
+
+const MUTATIONS: [Entry; 4] = [
+    Entry {
+        field: "signIn",
+        who: Who::Anyone,
+        document: "mutation { signIn(input: { email: \"editor@example.org\", password: \"an editor's password\" }) {
+            session { accessToken } errors { code }
+        } }",
+    },
+    Entry {
+        field: "refreshSession",
+        who: Who::Anyone,
+        document: "mutation($refreshToken: String!) { refreshSession(input: { refreshToken: $refreshToken }) {
+            session { accessToken } errors { code }
+        } }",
+    },
+    Entry { field: "signOut", who: Who::Editor, document: "mutation { signOut { signedOut errors { code } } }" },
+    Entry {
+        field: "visitCountsUpdate",
+        who: Who::Editor,
+        document: "mutation { visitCountsUpdate(input: {
+            category: \"TRAVEL\", year: 2050, expectedVersion: 0, total: 1, publish: true, kind: RELEASE
+        }) { yearSheet { version } errors { code } } }",
+    },
+];
+
+const QUERIES: [Entry; 11] = [
+    Entry { field: "site", who: Who::Anyone, document: "{ site { name } }" },
+    Entry { field: "locales", who: Who::Anyone, document: "{ locales { code } }" },
+    Entry { field: "page", who: Who::Anyone, document: "{ page(slug: \"about-us\") { title } }" },
+    Entry { field: "pages", who: Who::Anyone, document: "{ pages { totalCount } }" },
+    Entry { field: "staff", who: Who::Anyone, document: "{ staff { name } }" },
+    Entry { field: "countries", who: Who::Anyone, document: "{ countries { code } }" },
+    Entry { field: "categories", who: Who::Anyone, document: "{ categories { code } }" },
+    Entry { field: "factSheet", who: Who::Anyone, document: "{ factSheet { years } }" },
+    Entry { field: "node", who: Who::Anyone, document: "{ node(id: \"x\") { id } }" },
+    Entry { field: "nodes", who: Who::Anyone, document: "{ nodes(ids: []) { id } }" },
+    Entry { field: "viewer", who: Who::Anyone, document: "{ viewer { email } }" },
+];
+
+const GUARDED_QUERIES: [Entry; 1] = [Entry {
+    field: "yearSheet",
+    who: Who::Editor,
+    document: "{ yearSheet(category: \"TRAVEL\", year: 2018) { version draft { total } } }",
+}];
+
+fn all_queries() -> impl Iterator<Item = &'static Entry> {
+    QUERIES.iter().chain(&GUARDED_QUERIES)
+}
+
+/// The callers that may not, each with a name.
+async fn outsiders(app: &TestApp) -> Vec<(&'static str, Client)> {
+    let signed_out = app.sign_in(ADMINISTRATOR).await;
+    let client = app.bearer(&signed_out.access_token);
+    client.run("mutation { signOut { signedOut } }", json!({})).await.data();
+    account::create(
+        app.state(),
+        &Administrator::command_line(),
+        account::NewAccount {
+            email: "former@example.org".parse().unwrap(),
+            role: entities::Role::Administrator,
+            password: "a former password".to_owned(),
+        },
+    )
+    .await
+    .expect("an account");
+    let reply = app.try_sign_in("former@example.org", "a former password").await;
+    let disabled = app.bearer(reply.at("/data/signIn/session/accessToken").as_str().unwrap());
+    let email = "former@example.org".parse().unwrap();
+    account::disable(app.state(), &Administrator::command_line(), &email).await.expect("disabled");
+    vec![("anonymous", app.anonymous()), ("signed out", client), ("disabled", disabled)]
+}
+
+async fn run(app: &TestApp, client: &Client, entry: &Entry) -> Reply {
+    // A token of its own each time, since it works once.
+    let refresh_token = match entry.field {
+        "refreshSession" => app.sign_in(EDITOR).await.refresh_token,
+        _ => String::new(),
+    };
+    let variables = if entry.field == "refreshSession" { json!({ "refreshToken": refresh_token }) } else { json!({}) };
+    client.run(entry.document, variables).await
+}
+
+async fn roots(app: &TestApp) -> (BTreeSet<String>, BTreeSet<String>) {
+    let document = "{ __schema { queryType { fields { name } } mutationType { fields { name } } } }";
+    let reply = app.anonymous().run(document, json!({})).await;
+    let names = |pointer: &str| {
+        let fields = reply.at(pointer).as_array().expect("fields");
+        fields.iter().map(|field| field["name"].as_str().expect("a name").to_owned()).collect()
+    };
+    (names("/data/__schema/queryType/fields"), names("/data/__schema/mutationType/fields"))
+}
+
+#[tokio::test]
+async fn the_tables_have_every_field_and_no_other() {
+    let (queries, mutations) = roots(&TestApp::new().await).await;
+    assert_eq!(mutations, MUTATIONS.iter().map(|entry| entry.field.to_owned()).collect());
+    assert_eq!(queries, all_queries().map(|entry| entry.field.to_owned()).collect());
+}
+
+on_both_databases! {
+    async fn no_outsider_runs_a_guarded_mutation(app: TestApp) {
+        for (name, client) in outsiders(&app).await {
+            for entry in MUTATIONS.iter().filter(|entry| entry.who != Who::Anyone) {
+                // Signing out twice is no harm and no news.
+                if entry.field == "signOut" && name != "anonymous" {
+                    continue;
+                }
+                let before = audit_entry::Entity::find().count(app.state().database().reader()).await.expect("a number");
+                let reply = run(&app, &client, entry).await;
+                assert_eq!((reply.status(), reply.code()), (200, "UNAUTHENTICATED"), "{name} {}", entry.field);
+                assert_eq!(reply.at("/data"), &Value::Null, "{name} {}", entry.field);
+                let after = audit_entry::Entity::find().count(app.state().database().reader()).await.expect("a number");
+                assert_eq!(before, after, "{name} {}", entry.field);
+            }
+        }
+    }
+
+    async fn no_outsider_runs_a_guarded_query(app: TestApp) {
+        for (name, client) in outsiders(&app).await {
+            for entry in &GUARDED_QUERIES {
+                let reply = run(&app, &client, entry).await;
+                assert_eq!((reply.status(), reply.code()), (200, "UNAUTHENTICATED"), "{name} {}", entry.field);
+                assert_eq!(reply.at("/data")[entry.field], Value::Null, "{name} {}", entry.field);
+            }
+        }
+    }
+
+    async fn everybody_who_may_run_a_mutation_can(app: TestApp) {
+        // Each on a year sheet of its own would be each with a document of its own; so each has a database of its own.
+        for who in ["anonymous", "editor", "administrator"] {
+            for entry in &MUTATIONS {
+                if who == "anonymous" && entry.who != Who::Anyone {
+                    continue;
+                }
+                let client = match who {
+                    "editor" => app.bearer(&app.sign_in(EDITOR).await.access_token),
+                    "administrator" => app.bearer(&app.sign_in(ADMINISTRATOR).await.access_token),
+                    _ => app.anonymous(),
+                };
+                let mut codes = vec![];
+                if who == "administrator" && entry.field == "visitCountsUpdate" {
+                    // The editor was here first.
+                    codes.push("VERSION_CONFLICT");
+                }
+                app.clock().advance(chrono::Duration::minutes(5));
+                assert_eq!(run(&app, &client, entry).await.user_codes(entry.field), codes, "{who} {}", entry.field);
+            }
+        }
+    }
+
+    async fn everybody_who_may_run_a_query_can(app: TestApp) {
+        for (who, client) in [
+            ("anonymous", app.anonymous()),
+            ("editor", app.editor().await),
+            ("administrator", app.administrator().await),
+        ] {
+            for entry in all_queries().filter(|entry| who != "anonymous" || entry.who == Who::Anyone) {
+                let reply = run(&app, &client, entry).await;
+                assert!(reply.data().get(entry.field).is_some(), "{who} {}", entry.field);
+            }
+        }
+    }
+}

@@ -1,0 +1,157 @@
+//! Sessions: refresh tokens work once, and everything that ends a session ends it at once.
+
+use api::access::{Administrator, account};
+use chrono::Duration;
+use entities::{account as accounts, audit_entry, refresh_token, session as sessions};
+use sea_orm::EntityTrait;
+use serde_json::{Value, json};
+use tests::{ADMINISTRATOR, EDITOR, Session, TestApp, on_both_databases};
+
+const UPDATE: &str = "mutation($input: VisitCountsUpdateInput!) { visitCountsUpdate(input: $input) {
+    yearSheet { version } errors { code }
+} }";
+
+/// Whether the access token opens neither `viewer` nor a write, nor the refresh token a next session.
+async fn assert_ended(app: &TestApp, session: &Session) {
+    let client = app.bearer(&session.access_token);
+    let viewer = client.run("{ viewer { email } }", json!({})).await;
+    assert_eq!((viewer.code(), viewer.at("/data/viewer")), ("UNAUTHENTICATED", &Value::Null));
+    let input = json!({ "category": "TRAVEL", "year": 2050, "expectedVersion": 0, "total": 1 });
+    let write = client.run(UPDATE, json!({ "input": input })).await;
+    assert_eq!((write.code(), write.at("/data")), ("UNAUTHENTICATED", &Value::Null));
+    let refreshed = app.try_refresh(&session.refresh_token).await;
+    assert_eq!(refreshed.user_codes("refreshSession"), ["SESSION_ENDED"]);
+    assert_eq!(refreshed.at("/data/refreshSession/session"), &Value::Null);
+}
+
+async fn assert_live(app: &TestApp, session: &Session) {
+    let viewer = app.bearer(&session.access_token).run("{ viewer { email } }", json!({})).await;
+    assert!(viewer.data()["viewer"]["email"].is_string());
+}
+
+async fn sign_out(app: &TestApp, session: &Session) {
+    let reply = app.bearer(&session.access_token).run("mutation { signOut { signedOut errors { code } } }", json!({})).await;
+    assert_eq!(reply.data(), &json!({ "signOut": { "signedOut": true, "errors": [] } }));
+}
+
+on_both_databases! {
+    async fn a_refresh_gives_the_next_pair_and_leaves_the_access_token_alone(app: TestApp) {
+        let first = app.sign_in(EDITOR).await;
+        app.clock().advance(Duration::minutes(9));
+        let second = app.refresh(&first.refresh_token).await;
+        assert_ne!(first.refresh_token, second.refresh_token);
+        assert_live(&app, &first).await;
+        app.clock().advance(Duration::minutes(9));
+        assert_live(&app, &second).await;
+        let third = app.refresh(&second.refresh_token).await;
+        assert_live(&app, &third).await;
+    }
+
+    async fn a_refresh_token_that_comes_twice_ends_its_family_and_no_other(app: TestApp) {
+        let first = app.sign_in(EDITOR).await;
+        let elsewhere = app.sign_in(EDITOR).await;
+        let second = app.refresh(&first.refresh_token).await;
+        let third = app.refresh(&second.refresh_token).await;
+        let again = app.try_refresh(&first.refresh_token).await;
+        assert_eq!(again.user_codes("refreshSession"), ["SESSION_ENDED"]);
+        for session in [&first, &second, &third] {
+            assert_ended(&app, session).await;
+        }
+        assert_live(&app, &elsewhere).await;
+    }
+
+    async fn of_two_refreshes_at_once_one_wins(app: TestApp) {
+        let session = app.sign_in(EDITOR).await;
+        let replica = app.reopen().await;
+        let (one, other) = tokio::join!(app.try_refresh(&session.refresh_token), replica.try_refresh(&session.refresh_token));
+        let mut outcomes = [one.user_codes("refreshSession"), other.user_codes("refreshSession")];
+        outcomes.sort_unstable();
+        assert_eq!(outcomes, [vec![], vec!["SESSION_ENDED"]]);
+    }
+
+    async fn a_refresh_token_that_nobody_handed_out_opens_nothing(app: TestApp) {
+        let session = app.sign_in(EDITOR).await;
+        let rows = refresh_token::Entity::find().all(app.state().database().reader()).await.expect("rows");
+        for token in ["", "x", session.access_token.as_str(), rows[0].hash.as_str(), "' OR ''='"] {
+            assert_eq!(app.try_refresh(token).await.user_codes("refreshSession"), ["SESSION_ENDED"], "{token}");
+        }
+        assert_live(&app, &session).await;
+    }
+
+    async fn signing_out_ends_the_session_at_once_and_no_other(app: TestApp) {
+        let first = app.sign_in(EDITOR).await;
+        let second = app.refresh(&first.refresh_token).await;
+        let elsewhere = app.sign_in(EDITOR).await;
+        sign_out(&app, &first).await;
+        assert_ended(&app, &first).await;
+        assert_ended(&app, &second).await;
+        assert_ended(&app.reopen().await, &second).await;
+        assert_live(&app, &elsewhere).await;
+    }
+
+    async fn a_session_ends_after_its_days_however_often_it_is_refreshed(app: TestApp) {
+        let app = app.with(|config| config.session_days = 2).await;
+        let mut session = app.sign_in(EDITOR).await;
+        for _ in 0..8 {
+            app.clock().advance(Duration::hours(5));
+            session = app.refresh(&session.refresh_token).await;
+        }
+        app.clock().advance(Duration::hours(8) - Duration::milliseconds(1));
+        session = app.refresh(&session.refresh_token).await;
+        assert_live(&app, &session).await;
+        app.clock().advance(Duration::milliseconds(1));
+        assert_ended(&app, &session).await;
+        let again = app.sign_in(EDITOR).await;
+        assert_live(&app, &again).await;
+    }
+
+    async fn disabling_an_account_ends_its_sessions_at_once(app: TestApp) {
+        let sessions = [app.sign_in(EDITOR).await, app.sign_in(EDITOR).await];
+        let other = app.sign_in(ADMINISTRATOR).await;
+        let replica = app.reopen().await;
+        let email = EDITOR.email.parse().expect("an address");
+        account::disable(app.state(), &Administrator::command_line(), &email).await.expect("disabled");
+        for session in &sessions {
+            assert_ended(&app, session).await;
+            assert_ended(&replica, session).await;
+        }
+        assert_live(&app, &other).await;
+    }
+
+    async fn a_new_password_ends_the_sessions_of_the_old_one_at_once(app: TestApp) {
+        let session = app.sign_in(EDITOR).await;
+        let other = app.sign_in(ADMINISTRATOR).await;
+        let email = EDITOR.email.parse().expect("an address");
+        let administrator = Administrator::command_line();
+        account::set_password(app.state(), &administrator, &email, "another password").await.expect("a password");
+        assert_ended(&app, &session).await;
+        assert_live(&app, &other).await;
+        let old = app.try_sign_in(EDITOR.email, EDITOR.password).await;
+        assert_eq!(old.user_codes("signIn"), ["INVALID_CREDENTIALS"]);
+        let new = app.try_sign_in(EDITOR.email, "another password").await;
+        assert_eq!(new.user_codes("signIn"), [] as [&str; 0]);
+    }
+
+    async fn no_row_holds_a_token_or_a_password(app: TestApp) {
+        let first = app.sign_in(EDITOR).await;
+        let second = app.refresh(&first.refresh_token).await;
+        app.try_sign_in(EDITOR.email, "a password that is wrong").await;
+        let database = app.state().database().reader();
+        let tokens = refresh_token::Entity::find().all(database).await.expect("rows");
+        assert_eq!(tokens.len(), 2);
+        let accounts = accounts::Entity::find().all(database).await.expect("rows");
+        assert!(accounts.iter().all(|account| account.password_hash.starts_with("$argon2id$v=19$m=19456,t=2,p=1$")));
+        let rows = format!(
+            "{tokens:?} {accounts:?} {:?} {:?}",
+            sessions::Entity::find().all(database).await.expect("rows"),
+            audit_entry::Entity::find().all(database).await.expect("rows"),
+        );
+        for session in [&first, &second] {
+            assert!(!rows.contains(&session.refresh_token) && !rows.contains(&session.access_token));
+        }
+        for password in [EDITOR.password, ADMINISTRATOR.password, "a password that is wrong"] {
+            assert!(!rows.contains(password));
+        }
+        assert!(rows.contains(EDITOR.email), "the rows are those that would hold them");
+    }
+}
