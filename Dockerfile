@@ -1,5 +1,5 @@
 # The version is that of rust-toolchain.toml.
-FROM rust:1.95-bookworm AS build
+FROM rust:1.95.0-bookworm AS build
 WORKDIR /src
 COPY . .
 RUN cargo build --profile dist --locked

@@ -19,7 +19,7 @@ use crate::{
         key,
     },
     config::{Config, LogFormat},
-    database::Database,
+    database::{self, Database},
     dataset, delivery,
     http::{self, server},
     schema, setup,
@@ -149,12 +149,14 @@ async fn run(cli: Cli) -> anyhow::Result<()> {
         Command::Serve => serve(config).await,
         Command::Schema => say(&schema::sdl()),
         Command::Migrate => {
+            create_database(&config)?;
             open_database(&config).await?.migrate().await?;
             say("The database has this version's schema.\n")
         }
         Command::Import { dir, reason } => {
             let files = Files::read(&dir).with_context(|| format!("{} cannot be read", dir.display()))?;
             let dataset = Dataset::parse(&files)?;
+            create_database(&config)?;
             let state = open(config).await?;
             let imported = dataset::import(&state, &Editor::command_line(), &dataset, &reason).await?;
             let dataset::Imported { added, changed, unchanged } = imported;
@@ -216,11 +218,17 @@ fn say(text: &str) -> anyhow::Result<()> {
     }
 }
 
-async fn open_database(config: &Config) -> anyhow::Result<Database> {
+/// Makes the database's place on disk, for the commands that start with nothing.
+fn create_database(config: &Config) -> anyhow::Result<()> {
     if config.database_url.is_none() {
         std::fs::create_dir_all(&config.data_dir)
             .with_context(|| format!("the data folder {} cannot be made", config.data_dir.display()))?;
     }
+    let url = config.database_url();
+    database::create_file(&url).with_context(|| format!("{url} cannot be made"))
+}
+
+async fn open_database(config: &Config) -> anyhow::Result<Database> {
     let url = config.database_url();
     if !["sqlite:", "postgres:", "postgresql:"].iter().any(|scheme| url.starts_with(scheme)) {
         bail!("--database-url must begin with sqlite:// or postgres://");
@@ -249,6 +257,7 @@ fn explain(error: crate::error::Error) -> anyhow::Error {
 
 async fn serve(config: Config) -> anyhow::Result<()> {
     let listener = TcpListener::bind(config.bind).await.with_context(|| format!("cannot listen on {}", config.bind))?;
+    create_database(&config)?;
     let state = open(config).await?;
     let first = setup::fill(&state).await?;
     let address = listener.local_addr()?;

@@ -4,7 +4,7 @@
 //! transaction. So the change feed and the audit chain have no gaps and commit in the order of their numbers, and
 //! reading a version before writing the next needs no retry.
 
-use std::time::Duration;
+use std::{fs::OpenOptions, io, time::Duration};
 
 use migration::{Migrator, MigratorTrait};
 use sea_orm::{
@@ -31,10 +31,10 @@ pub struct Database {
 }
 
 impl Database {
-    /// Opens `sqlite://path` (created when absent) or `postgres://...`, the latter with `password` if there is one.
+    /// Opens `sqlite://path` or `postgres://...`, the latter with `password` if there is one.
     ///
     /// # Errors
-    /// When the URL names neither, or the database cannot be reached.
+    /// When the URL names neither, or the database is not there or cannot be reached.
     pub async fn open(url: &str, password: Option<String>) -> Result<Self> {
         if url.starts_with("sqlite:") {
             // One writing connection is a fair queue; SQLite's own lock is a lottery (and never upgrades a read).
@@ -149,6 +149,21 @@ pub fn is_outage(error: &DbErr) -> bool {
     }
 }
 
+/// Makes the file of `sqlite://path` when it is absent, readable by its owner only: password hashes and signing keys are
+/// in it. Does nothing for any other database.
+///
+/// # Errors
+/// When the file cannot be made.
+pub fn create_file(url: &str) -> io::Result<()> {
+    let Some(path) = url.strip_prefix("sqlite://") else { return Ok(()) };
+    let path = path.split_once('?').map_or(path, |(path, _)| path);
+    let mut options = OpenOptions::new();
+    options.create(true).append(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options.open(path).map(drop)
+}
+
 fn sqlite(url: &str, connections: u32) -> ConnectOptions {
     let mut options = ConnectOptions::new(url);
     options
@@ -158,7 +173,6 @@ fn sqlite(url: &str, connections: u32) -> ConnectOptions {
         .sqlx_logging(false)
         .map_sqlx_sqlite_opts(|options| {
             options
-                .create_if_missing(true)
                 .foreign_keys(true)
                 .busy_timeout(PATIENCE)
                 .journal_mode(SqliteJournalMode::Wal)

@@ -18,7 +18,7 @@ use poem::{
     web::{Data, Json},
 };
 use serde_json::json;
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout};
 
 pub use self::cors::InvalidOrigin;
 use self::{
@@ -36,6 +36,8 @@ use crate::{
 
 /// Time in which a request body must have arrived.
 const BODY_TIMEOUT: Duration = Duration::from_secs(20);
+/// Time in which the database must answer to count as reachable; probes are impatient.
+const READY_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// Everything that is served, as one endpoint: for the accept loop and for tests alike.
 ///
@@ -142,9 +144,9 @@ fn healthz() -> Json<serde_json::Value> {
 /// The process can do its work: the database answers. Reads go on without it.
 #[handler]
 async fn readyz(state: Data<&State>) -> Response {
-    match state.database().ping().await {
-        Ok(()) => Json(json!({ "status": "ok", "change": state.snapshot().seq })).into_response(),
-        Err(_) => Json(json!({ "status": "database unreachable", "change": state.snapshot().seq }))
+    match timeout(READY_TIMEOUT, state.database().ping()).await {
+        Ok(Ok(())) => Json(json!({ "status": "ok", "change": state.snapshot().seq })).into_response(),
+        _ => Json(json!({ "status": "database unreachable", "change": state.snapshot().seq }))
             .with_status(StatusCode::SERVICE_UNAVAILABLE)
             .into_response(),
     }

@@ -17,7 +17,7 @@ use tokio::sync::OnceCell;
 
 use crate::{
     app::{ADMINISTRATOR, EDITOR, config, start},
-    postgres,
+    postgres, scratch,
 };
 
 /// What a test runs on.
@@ -86,7 +86,7 @@ async fn sqlite() -> Kind {
 }
 
 fn file() -> (TempDir, String) {
-    let folder = TempDir::new().expect("a folder");
+    let folder = scratch::folder("almanac-sqlite-");
     let url = format!("sqlite://{}", path(&folder).display());
     (folder, url)
 }
@@ -102,6 +102,7 @@ pub(crate) async fn fill(url: &str) {
     std::fs::write(&password_file, ADMINISTRATOR.password).expect("a password file");
     let config = Config { admin_password_file: Some(password_file), ..config() };
 
+    api::database::create_file(url).expect("a place for the template");
     let database = Database::open(url, None).await.expect("the template opens");
     let random = Random::from_system().expect("random numbers");
     let state = api::setup::open(config, database, Clock::manual(start()), random).await.expect("the template opens");

@@ -20,13 +20,14 @@ mod app;
 mod database;
 mod postgres;
 mod reply;
+mod scratch;
 
 pub use app::{ADMINISTRATOR, Client, Credentials, EDITOR, Session, Statements, TestApp, start};
 pub use database::{Backend, TestDatabase};
 pub use reply::Reply;
 
-/// Makes two tests of each promise: `a_promise::sqlite` and `a_promise::postgres`. The latter does nothing where there is
-/// no PostgreSQL, unless `ALMANAC_REQUIRE_POSTGRES` is set.
+/// Makes two tests of each promise: `a_promise::sqlite` and `a_promise::postgres`. The latter does nothing where there
+/// is no PostgreSQL, and fails there when `ALMANAC_REQUIRE_POSTGRES` is set.
 #[macro_export]
 macro_rules! on_both_databases {
     ($($(#[$attribute:meta])* async fn $name:ident($app:ident: TestApp) $promise:block)+) => {$(

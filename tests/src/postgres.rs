@@ -1,8 +1,8 @@
 //! PostgreSQL for tests: the server that `TEST_DATABASE_URL` names, or a private one for the time of this process.
 //!
-//! A private server listens on a socket in its own folder and nowhere else, so that nothing can collide. Its keeper is a
-//! shell that waits for the end of its standard input, which this process holds: however this process ends, the server
-//! stops and its folder vanishes.
+//! A private server listens on a socket in its own folder and nowhere else, so that nothing can collide. Its keeper is
+//! a shell that waits for the end of its standard input, which this process holds: however this process ends, the
+//! server stops and its folder vanishes.
 
 use std::{
     collections::BTreeSet,
@@ -18,10 +18,9 @@ use std::{
 };
 
 use sea_orm::{ConnectOptions, ConnectionTrait, DatabaseConnection, Statement};
-use tempfile::TempDir;
 use tokio::sync::{Mutex, OnceCell};
 
-use crate::database::fill;
+use crate::{database::fill, scratch};
 
 /// Every database of a test run begins with this, then the run.
 const PREFIX: &str = "almanac_test_";
@@ -175,7 +174,7 @@ async fn claim(url: String, run: String) {
 fn start() -> Result<(String, Child), String> {
     let programs = programs().ok_or("neither TEST_DATABASE_URL nor the programs of a server were found")?;
     let owner = owner()?;
-    let folder = TempDir::with_prefix("almanac-postgres-").expect("a folder").keep();
+    let folder = scratch::folder("almanac-postgres-").keep();
     if let Some((user, group)) = owner {
         chown(&folder, Some(user), Some(group)).expect("the folder can be given away");
     }
@@ -211,6 +210,9 @@ fsync = off
 full_page_writes = off
 synchronous_commit = off
 autovacuum = off
+wal_level = minimal
+max_wal_senders = 0
+max_wal_size = 128MB
 END
     "$1/pg_ctl" start -w -D "$2/data" -l "$2/server.log"
 }

@@ -1,1 +1,17 @@
-//! The promises that need a real process or a whole database.
+//! The promises that need a real process or a whole database of its own.
+//!
+//! `process` starts the binary and listens to it, `http` talks to it, `blank` has databases without anything in them,
+//! `ledger` knows which tables must agree with each other.
+
+#![expect(clippy::expect_used, clippy::panic, reason = "tests stop where they stand, and so do their helpers")]
+
+mod blank;
+mod http;
+mod ledger;
+mod process;
+
+mod cli;
+mod compose;
+mod dataset;
+mod drift;
+mod durability;

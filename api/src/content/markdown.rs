@@ -38,6 +38,10 @@ pub fn render(source: &Markdown) -> Rendered {
         .url_schemes(HashSet::from(SCHEMES))
         .link_rel(Some("noopener noreferrer"))
         .add_generic_attributes(["dir", "lang"])
+        // The alignment of a table's columns, and nothing else that a style could say.
+        .add_tag_attributes("td", ["style"])
+        .add_tag_attributes("th", ["style"])
+        .filter_style_properties(HashSet::from(["text-align"]))
         // Footnotes link to their notes by id; the prefix keeps them from clashing with the page around them.
         .add_tag_attributes("div", ["id"])
         .id_prefix(Some(ID_PREFIX))
@@ -89,10 +93,12 @@ mod tests {
             "<iframe src=//evil></iframe>",
             "<svg onload=alert(1)>",
             "<p style=\"background:url(javascript:1)\">a</p>",
+            "<table><tr><td style=\"background:url(javascript:1);position:fixed\">a</td></tr></table>",
             "<form action=/x><input></form>",
         ] {
             let html = render(attack).html.to_lowercase();
-            for active in ["<script", "onerror", "onload", "javascript:", "data:", "<iframe", "<svg", "style=", "<form"]
+            for active in
+                ["<script", "onerror", "onload", "javascript:", "data:", "<iframe", "<svg", "url(", "position", "<form"]
             {
                 assert!(!html.contains(active), "{attack} left {html}");
             }
@@ -101,9 +107,10 @@ mod tests {
 
     #[test]
     fn tables_footnotes_ruby_and_direction_survive() {
-        let html = render("| a | b |\n|---|---|\n| 1 | 2 |\n\n<ruby>漢<rt>かん</rt></ruby> x[^1]\n\n<p dir=\"rtl\">עברית</p>\n\n[^1]: note").html;
+        let html = render("| a | b |\n|---|--:|\n| 1 | 2 |\n\n<ruby>漢<rt>かん</rt></ruby> x[^1]\n\n<p dir=\"rtl\">עברית</p>\n\n[^1]: note").html;
         for part in [
             "<td>1</td>",
+            "<td style=\"text-align:right\">2</td>",
             "<ruby>漢<rt>かん</rt></ruby>",
             "footnote-reference",
             "href=\"#text-1\"",

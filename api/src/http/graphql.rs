@@ -2,7 +2,7 @@
 //!
 //! Follows the draft of the GraphQL-over-HTTP specification. [`Service::respond`] does all of it; the steps are public
 //! for a caller that puts something between them, such as a cache: [`MediaType::negotiate`], [`Parameters::receive`],
-//! [`Service::parse`], [`Service::execute`] and [`write`] or [`Refusal::into_response`].
+//! [`Service::parse`], [`Service::execute`] and [`write()`] or [`Refusal::into_response`].
 //!
 //! Cross-site request forgery is closed by the content type: a browser asks for permission (CORS preflight) before it
 //! sends `application/json` to another origin, and nothing but `application/json` is read here. Mutations never run on

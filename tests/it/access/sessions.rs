@@ -30,7 +30,8 @@ async fn assert_live(app: &TestApp, session: &Session) {
 }
 
 async fn sign_out(app: &TestApp, session: &Session) {
-    let reply = app.bearer(&session.access_token).run("mutation { signOut { signedOut errors { code } } }", json!({})).await;
+    let reply =
+        app.bearer(&session.access_token).run("mutation { signOut { signedOut errors { code } } }", json!({})).await;
     assert_eq!(reply.data(), &json!({ "signOut": { "signedOut": true, "errors": [] } }));
 }
 
@@ -63,7 +64,8 @@ on_both_databases! {
     async fn of_two_refreshes_at_once_one_wins(app: TestApp) {
         let session = app.sign_in(EDITOR).await;
         let replica = app.reopen().await;
-        let (one, other) = tokio::join!(app.try_refresh(&session.refresh_token), replica.try_refresh(&session.refresh_token));
+        let token = &session.refresh_token;
+        let (one, other) = tokio::join!(app.try_refresh(token), replica.try_refresh(token));
         let mut outcomes = [one.user_codes("refreshSession"), other.user_codes("refreshSession")];
         outcomes.sort_unstable();
         assert_eq!(outcomes, [vec![], vec!["SESSION_ENDED"]]);

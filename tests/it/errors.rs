@@ -1,0 +1,180 @@
+//! The catalogue of error codes: what README.md lists, what a client can meet, and what it never reads.
+
+use api::{error::Code, schema};
+use async_graphql::{ErrorExtensions, Pos, ServerError};
+use chrono::Duration;
+use poem::{Body, http::Method};
+use sea_orm::ConnectionTrait;
+use serde_json::{Value, json};
+use tests::{EDITOR, Reply, TestApp, on_both_databases};
+
+const UPDATE: &str = "mutation($input: VisitCountsUpdateInput!) { visitCountsUpdate(input: $input) {
+    yearSheet { version } errors { code }
+} }";
+
+/// The rows of the table under `## Error codes`: code and HTTP status as it stands there.
+fn table() -> Vec<(String, String)> {
+    let readme = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../README.md")).expect("README.md");
+    let section = readme.split("\n## Error codes\n").nth(1).expect("a section \"Error codes\"");
+    let section = section.split("\n## ").next().expect("its text");
+    let cells = section.lines().filter(|line| line.starts_with("| `")).map(|line| line.split('|').map(str::trim));
+    cells
+        .map(|mut cells| {
+            let code = cells.nth(1).expect("a code").trim_matches('`').to_owned();
+            (code, cells.next().expect("a status").to_owned())
+        })
+        .collect()
+}
+
+/// A request that meets the code: the HTTP status under `application/graphql-response+json`, and the code.
+/// What breaks the app for good comes last in [`Code::ALL`].
+async fn meet(app: &TestApp, code: Code) -> (u16, String) {
+    let client = app.raw();
+    let post = || client.post("/graphql").header("accept", "application/graphql-response+json");
+    let query = |query: &str| json!({ "query": query });
+    let request = match code {
+        Code::BadRequest => post().body_json(&json!({})),
+        Code::MethodNotAllowed => client.request(Method::PUT, "/graphql"),
+        Code::NotAcceptable => client.post("/graphql").header("accept", "text/html").body_json(&query("{ viewer }")),
+        Code::UnsupportedMediaType => post().content_type("text/plain").body("{}"),
+        Code::PayloadTooLarge => {
+            post().content_type("application/json").header("content-length", "99999999").body("{}")
+        }
+        Code::RequestTimeout => {
+            let (writer, reader) = tokio::io::duplex(16);
+            tokio::time::pause();
+            let body = Body::from_async_read(reader);
+            let reply = Reply::read(post().content_type("application/json").body(body).send().await).await;
+            tokio::time::resume();
+            drop(writer);
+            return (reply.status(), reply.code().to_owned());
+        }
+        Code::NotFoundPath => client.get("/nope"),
+        Code::GraphqlParseFailed => post().body_json(&query("{")),
+        Code::GraphqlValidationFailed => post().body_json(&query("{ nope }")),
+        Code::OperationResolutionFailure => {
+            post().body_json(&json!({ "query": "{ site { name } }", "operationName": "A" }))
+        }
+        Code::LimitExceeded => post().body_json(&query(&"{".repeat(100))),
+        Code::BadUserInput => post().body_json(&query("{ page(slug: \"No Slug\") { title } }")),
+        Code::VersionConflict | Code::NotFound => {
+            // A year that has figures, and one that has none.
+            let year = if code == Code::NotFound { 2100 } else { 2018 };
+            let input = json!({ "category": "TRAVEL", "year": year, "expectedVersion": 99, "total": 1 });
+            let reply = app.editor().await.run(UPDATE, json!({ "input": input })).await;
+            return (reply.status(), reply.user_codes("visitCountsUpdate").concat());
+        }
+        Code::Unauthenticated => {
+            post().body_json(&query("{ yearSheet(category: \"TRAVEL\", year: 2018) { version } }"))
+        }
+        Code::InvalidCredentials => {
+            let reply = app.try_sign_in("nobody@example.org", "a wrong password").await;
+            return (reply.status(), reply.user_codes("signIn").concat());
+        }
+        Code::SessionEnded => {
+            let reply = app.try_refresh("unknown").await;
+            return (reply.status(), reply.user_codes("refreshSession").concat());
+        }
+        Code::RateLimited => {
+            for _ in 0..5 {
+                app.try_sign_in("somebody@example.org", "a wrong password").await;
+            }
+            let reply = app.try_sign_in("somebody@example.org", "a wrong password").await;
+            app.clock().advance(Duration::minutes(3));
+            return (reply.status(), reply.user_codes("signIn").concat());
+        }
+        Code::Unavailable => {
+            let replica = app.reopen().await;
+            replica.state().database().clone().close().await.expect("closes");
+            let reply = replica.try_refresh("unknown").await;
+            return (reply.status(), reply.code().to_owned());
+        }
+        Code::Internal => {
+            let database = app.state().database().reader();
+            database.execute_unprepared("ALTER TABLE refresh_tokens RENAME TO lost").await.expect("a lost table");
+            let reply = app.try_refresh("unknown").await;
+            assert_eq!(reply.at("/errors/0/message"), "internal error");
+            assert!(!reply.text().contains("refresh_tokens"), "{}", reply.text());
+            return (reply.status(), reply.code().to_owned());
+        }
+    };
+    let reply = Reply::read(request.send().await).await;
+    (reply.status(), reply.code().to_owned())
+}
+
+on_both_databases! {
+    async fn every_code_can_be_met_with_the_status_that_the_readme_names(app: TestApp) {
+        for (code, (name, statuses)) in Code::ALL.into_iter().zip(table()) {
+            let (status, met) = meet(&app, code).await;
+            assert_eq!(met, code.as_str());
+            assert!(statuses.contains(&status.to_string()), "{name}: {status}, README.md says {statuses}");
+        }
+    }
+
+    async fn without_its_database_a_process_reads_on_and_says_that_it_cannot_write(app: TestApp) {
+        let session = app.sign_in(EDITOR).await;
+        app.state().database().clone().close().await.expect("closes");
+        let client = app.bearer(&session.access_token);
+        let input = json!({ "category": "TRAVEL", "year": 2050, "expectedVersion": 0, "total": 1 });
+        let write = client.run(UPDATE, json!({ "input": input })).await;
+        assert_eq!((write.status(), write.code(), write.at("/data")), (200, "UNAVAILABLE", &Value::Null));
+        let read = client.run("{ factSheet { years } viewer { email } }", json!({})).await;
+        assert_eq!((read.code(), read.at("/data/viewer")), ("UNAVAILABLE", &Value::Null));
+        assert!(read.at("/data/factSheet/years").is_array(), "the rest is served");
+        for reply in [write, read] {
+            assert_eq!(reply.at("/errors/0/message"), "the database cannot be reached; try again");
+            assert!(!reply.text().contains("pool"), "{}", reply.text());
+        }
+    }
+}
+
+#[test]
+fn the_readme_lists_every_code_in_the_order_of_the_catalogue() {
+    let listed: Vec<String> = table().into_iter().map(|(code, _)| code).collect();
+    assert_eq!(listed, Code::ALL.map(Code::as_str));
+}
+
+#[tokio::test]
+async fn the_catalogue_has_every_code_that_a_payload_can_have() {
+    let document = "{ __type(name: \"UserErrorCode\") { enumValues { name } } }";
+    let reply = TestApp::new().await.anonymous().run(document, json!({})).await;
+    let codes = reply.at("/data/__type/enumValues").as_array().expect("values");
+    assert!(!codes.is_empty());
+    for code in codes {
+        let code = code["name"].as_str().expect("a name");
+        assert!(Code::ALL.iter().any(|known| known.as_str() == code), "{code}");
+    }
+}
+
+#[test]
+fn nothing_of_a_foreign_error_reaches_a_client() {
+    let secret = "password authentication failed for user \"almanac\" at 10.0.0.1";
+    let at = Pos { line: 1, column: 3 };
+    let io = || std::io::Error::other(secret);
+    let database = || sea_orm::DbErr::Custom(secret.to_owned());
+    let spoofed =
+        async_graphql::Error::new_with_source(io()).extend_with(|_, extensions| extensions.set("code", secret));
+    for error in [
+        async_graphql::Error::new_with_source(io()),
+        async_graphql::Error::new_with_source(database()),
+        async_graphql::Error::new_with_source(api::error::Error::internal(io())),
+        async_graphql::Error::new_with_source(api::error::Error::from(database())),
+        async_graphql::Error::new(secret),
+        spoofed,
+    ] {
+        let error = ServerError {
+            path: vec![async_graphql::PathSegment::Field("site".to_owned())],
+            ..error.into_server_error(at)
+        };
+        let presented = schema::present(error, "request");
+        let json = serde_json::to_value(&presented).expect("JSON");
+        let expected = json!({
+            "message": "internal error",
+            "locations": [{ "line": 1, "column": 3 }],
+            "path": ["site"],
+            "extensions": { "code": "INTERNAL" },
+        });
+        assert_eq!(json, expected);
+        assert!(presented.source.is_none());
+    }
+}

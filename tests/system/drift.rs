@@ -1,0 +1,612 @@
+//! The schema that the migrations make: held against the entities, taken down again, and tried with bad rows.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use api::database::Database;
+use migration::{Migrator, MigratorTrait};
+use sea_orm::{ConnectionTrait, DatabaseConnection, Statement, TransactionTrait};
+use tests::{Backend, on_both_databases};
+
+use crate::{
+    blank::{Blank, connect, on_each_database},
+    ledger::{self, texts},
+    process::run,
+};
+
+/// What migrations and entities may differ in, and why. Empty is best.
+const TOLERATED: [(&str, &str); 1] = [("seaql_migrations", "the migrator's own table, which has no entity of ours")];
+
+/// One table as the database describes it.
+#[derive(Debug, Default, PartialEq, Eq)]
+struct Table {
+    /// Type and whether it may be null.
+    columns: BTreeMap<String, String>,
+    primary_key: Vec<String>,
+    unique: BTreeSet<Vec<String>>,
+    /// `(columns) -> table(columns)`
+    foreign_keys: BTreeSet<String>,
+}
+
+async fn tables(connection: &DatabaseConnection, backend: Backend) -> BTreeMap<String, Table> {
+    let names = match backend {
+        Backend::Sqlite => "SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite_%'",
+        Backend::Postgres => "SELECT tablename::text FROM pg_tables WHERE schemaname = current_schema()",
+    };
+    let mut tables = BTreeMap::new();
+    for name in texts(connection, names).await {
+        let table = match backend {
+            Backend::Sqlite => sqlite_table(connection, &name).await,
+            Backend::Postgres => postgres_table(connection, &name).await,
+        };
+        tables.insert(name, table);
+    }
+    tables
+}
+
+/// Names joined by commas, taken apart.
+fn list(names: &str) -> Vec<String> {
+    names.split(',').map(str::to_owned).collect()
+}
+
+async fn sqlite_table(connection: &DatabaseConnection, table: &str) -> Table {
+    let columns = format!(
+        "SELECT name || ' ' || lower(type) || iif(\"notnull\" OR pk > 0, '', ' null') FROM pragma_table_info('{table}')"
+    );
+    let primary_key = format!("SELECT name FROM pragma_table_info('{table}') WHERE pk > 0 ORDER BY pk");
+    let unique = format!(
+        "SELECT (SELECT group_concat(name) FROM (SELECT name FROM pragma_index_info(i.name) ORDER BY seqno)) \
+         FROM pragma_index_list('{table}') AS i WHERE \"unique\" AND origin <> 'pk'"
+    );
+    let foreign_keys = format!(
+        "SELECT '(' || group_concat(\"from\") || ') -> ' || \"table\" || '(' || group_concat(\"to\") || ')' \
+         FROM (SELECT * FROM pragma_foreign_key_list('{table}') ORDER BY id, seq) GROUP BY id"
+    );
+    read(connection, [&columns, &primary_key, &unique, &foreign_keys]).await
+}
+
+async fn postgres_table(connection: &DatabaseConnection, table: &str) -> Table {
+    let columns = format!(
+        "SELECT column_name || ' ' || data_type || coalesce('(' || character_maximum_length || ')', '') \
+         || CASE is_nullable WHEN 'YES' THEN ' null' ELSE '' END \
+         FROM information_schema.columns WHERE table_schema = current_schema() AND table_name = '{table}'"
+    );
+    let names = |numbers: &str, table: &str| {
+        format!(
+            "(SELECT string_agg(a.attname::text, ',' ORDER BY n.place) FROM unnest({numbers}) WITH ORDINALITY AS n(number, place) \
+             JOIN pg_attribute a ON a.attnum = n.number AND a.attrelid = {table})"
+        )
+    };
+    let key = names("i.indkey", "i.indrelid");
+    let index =
+        |filter: &str| format!("SELECT {key} FROM pg_index i WHERE i.indrelid = '{table}'::regclass AND {filter}");
+    let primary_key = format!("SELECT unnest(string_to_array(({}), ','))", index("i.indisprimary"));
+    let unique = index("i.indisunique AND NOT i.indisprimary");
+    let foreign_keys = format!(
+        "SELECT '(' || {} || ') -> ' || c.confrelid::regclass::text || '(' || {} || ')' \
+         FROM pg_constraint c WHERE c.contype = 'f' AND c.conrelid = '{table}'::regclass",
+        names("c.conkey", "c.conrelid"),
+        names("c.confkey", "c.confrelid"),
+    );
+    read(connection, [&columns, &primary_key, &unique, &foreign_keys]).await
+}
+
+async fn read(connection: &DatabaseConnection, [columns, primary_key, unique, foreign_keys]: [&str; 4]) -> Table {
+    let columns = texts(connection, columns).await.into_iter().map(|column| {
+        let (name, kind) = column.split_once(' ').expect("a name and a type");
+        (name.to_owned(), kind.to_owned())
+    });
+    Table {
+        columns: columns.collect(),
+        primary_key: texts(connection, primary_key).await,
+        unique: texts(connection, unique).await.iter().map(|names| list(names)).collect(),
+        foreign_keys: texts(connection, foreign_keys).await.into_iter().collect(),
+    }
+}
+
+/// Every object of ours in the database with its definition: tables, checks, indexes, triggers, functions.
+async fn objects(connection: &DatabaseConnection, backend: Backend) -> BTreeSet<String> {
+    let sql = match backend {
+        Backend::Sqlite => vec![
+            "SELECT type || ' ' || name || ' ' || coalesce(sql, '') FROM sqlite_schema \
+             WHERE name NOT LIKE 'sqlite_%' AND tbl_name <> 'seaql_migrations'",
+        ],
+        Backend::Postgres => vec![
+            "SELECT relkind::text || ' ' || relname::text FROM pg_class \
+             WHERE relnamespace = current_schema()::regnamespace AND relname::text NOT LIKE 'seaql_migrations%'",
+            "SELECT conrelid::regclass::text || ' ' || conname::text || ' ' || pg_get_constraintdef(oid) FROM pg_constraint \
+             WHERE connamespace = current_schema()::regnamespace AND conname::text NOT LIKE 'seaql_migrations%'",
+            "SELECT indexdef FROM pg_indexes WHERE schemaname = current_schema() AND tablename <> 'seaql_migrations'",
+            "SELECT pg_get_triggerdef(t.oid) FROM pg_trigger t JOIN pg_class c ON c.oid = t.tgrelid \
+             WHERE c.relnamespace = current_schema()::regnamespace AND NOT t.tgisinternal",
+            "SELECT pg_get_functiondef(oid) FROM pg_proc WHERE pronamespace = current_schema()::regnamespace",
+            "SELECT 'type ' || typname::text FROM pg_type WHERE typnamespace = current_schema()::regnamespace \
+             AND typname::text NOT LIKE '%seaql_migrations'",
+        ],
+    };
+    let mut objects = BTreeSet::new();
+    for sql in sql {
+        objects.extend(texts(connection, sql).await);
+    }
+    objects
+}
+
+on_each_database! {
+    async fn the_migrations_make_the_tables_that_the_entities_describe(migrated: Blank) {
+        let backend = migrated.backend();
+        let entities = Blank::on(backend).await.expect("there was one already");
+        let (migrated, entities) = (migrated.connect().await, entities.connect().await);
+        Migrator::up(&migrated, None).await.expect("the migrations");
+        entities.get_schema_registry("entities::*").apply(&entities).await.expect("the schema of the entities");
+
+        let (mut migrated, entities) = (tables(&migrated, backend).await, tables(&entities, backend).await);
+        for (table, _reason) in TOLERATED {
+            migrated.remove(table).unwrap_or_else(|| panic!("{table} is tolerated and not there"));
+        }
+        assert!(entities.len() >= 20, "every entity is linked: {:?}", entities.keys());
+        let names = |tables: &BTreeMap<String, Table>| tables.keys().cloned().collect::<Vec<_>>();
+        assert_eq!(names(&migrated), names(&entities));
+        for (name, entity) in entities {
+            let table = &migrated[&name];
+            assert_eq!(table.columns, entity.columns, "columns of {name}");
+            assert_eq!(table.primary_key, entity.primary_key, "primary key of {name}");
+            assert_eq!(table.unique, entity.unique, "unique keys of {name}");
+            // The entities leave out the keys that no query follows.
+            let missing: Vec<_> = entity.foreign_keys.difference(&table.foreign_keys).collect();
+            assert!(missing.is_empty(), "relations of {name} without a foreign key: {missing:?}");
+        }
+    }
+
+    async fn the_migrations_can_be_taken_back_to_nothing_and_done_again(blank: Blank) {
+        let (connection, backend) = (blank.connect().await, blank.backend());
+        Migrator::up(&connection, None).await.expect("the way up");
+        let first = objects(&connection, backend).await;
+        assert!(first.len() > 40, "{first:?}");
+        Migrator::down(&connection, None).await.expect("the way down");
+        assert_eq!(objects(&connection, backend).await, BTreeSet::new());
+        Migrator::up(&connection, None).await.expect("the way up again");
+        assert_eq!(objects(&connection, backend).await, first);
+    }
+
+    async fn every_single_migration_can_be_taken_back_and_done_again(blank: Blank) {
+        let (connection, backend) = (blank.connect().await, blank.backend());
+        let mut steps = vec![objects(&connection, backend).await];
+        for _ in Migrator::migrations() {
+            Migrator::up(&connection, Some(1)).await.expect("a step up");
+            steps.push(objects(&connection, backend).await);
+        }
+        while let Some(step) = steps.pop() {
+            assert_eq!(objects(&connection, backend).await, step, "with {} steps", steps.len());
+            if !steps.is_empty() {
+                Migrator::down(&connection, Some(1)).await.expect("a step down");
+            }
+        }
+    }
+
+    async fn a_database_of_a_newer_almanac_is_refused_and_left_alone(blank: Blank) {
+        let database = Database::open(blank.url(), None).await.expect("the database opens");
+        database.migrate().await.expect("the migrations");
+        let connection = blank.connect().await;
+        let newer = "INSERT INTO seaql_migrations (version, applied_at) VALUES ('m29990101_000001_of_the_future', 0)";
+        connection.execute_unprepared(newer).await.expect("a migration of the future");
+        let before = objects(&connection, blank.backend()).await;
+        database.migrate().await.expect_err("a newer database");
+        database.close().await.expect("the database closes");
+
+        for command in [blank.almanac(&["migrate"]), blank.serve(&[])] {
+            let complaint = run(command, "").await.complaint();
+            assert!(complaint.contains("m29990101_000001_of_the_future"), "{complaint}");
+        }
+        assert_eq!(objects(&connection, blank.backend()).await, before);
+        assert!(ledger::rows(&connection).await.values().all(|rows| *rows == 0));
+    }
+}
+
+/// What refuses a row.
+enum By {
+    /// A check: a part of its text on SQLite, its name on PostgreSQL.
+    Check(&'static str, &'static str),
+    /// A foreign key: its name on PostgreSQL; SQLite names none.
+    ForeignKey(&'static str),
+    /// A unique or primary key: its columns on SQLite, its name on PostgreSQL.
+    Key(&'static str, &'static str),
+    /// A column that must have a value.
+    NotNull(&'static str),
+    /// The trigger of a table.
+    AppendOnly(&'static str),
+}
+
+impl By {
+    /// What the database says, in one of these two ways.
+    fn says(&self, backend: Backend) -> String {
+        match (self, backend) {
+            (Self::Check(text, _), Backend::Sqlite) => format!("CHECK constraint failed: {text}"),
+            (Self::Check(_, name), Backend::Postgres) => format!("violates check constraint \"{name}\""),
+            (Self::ForeignKey(_), Backend::Sqlite) => "FOREIGN KEY constraint failed".to_owned(),
+            (Self::ForeignKey(name), Backend::Postgres) => format!("foreign key constraint \"{name}\""),
+            (Self::Key(columns, _), Backend::Sqlite) => format!("UNIQUE constraint failed: {columns}"),
+            (Self::Key(_, name), Backend::Postgres) => format!("unique constraint \"{name}\""),
+            (Self::NotNull(column), Backend::Sqlite) => format!("NOT NULL constraint failed: {column}"),
+            (Self::NotNull(column), Backend::Postgres) => {
+                let (table, column) = column.split_once('.').expect("a table and a column");
+                format!("null value in column \"{column}\" of relation \"{table}\"")
+            }
+            (Self::AppendOnly(table), _) => format!("{table} is append-only"),
+        }
+    }
+}
+
+/// Where `{id}` stands, a UUID that nothing has.
+fn sql(statement: &str, backend: Backend) -> String {
+    let id = match backend {
+        Backend::Sqlite => "randomblob(16)",
+        Backend::Postgres => "gen_random_uuid()",
+    };
+    statement
+        .replace("{id}", id)
+        .replace("{now}", "'2026-01-15 00:00:00+00:00'")
+        .replace("{sheet}", "(SELECT id FROM documents WHERE key = 'YEAR_SHEET/RESIDENT/2022')")
+}
+
+/// Rows that are wrong, and what must refuse them.
+fn bad_rows() -> Vec<(&'static str, By)> {
+    use By::{AppendOnly, Check, ForeignKey, Key, NotNull};
+    vec![
+        // Figures.
+        (
+            "INSERT INTO visit_counts (category, country, year, value, status, note) VALUES ('RESIDENT', 'CN', 1899, 1, 'FINAL', '{}')",
+            Check("\"year\" BETWEEN 1900 AND 2200", "visit_counts_year_check"),
+        ),
+        (
+            "INSERT INTO visit_counts (category, country, year, value, status, note) VALUES ('RESIDENT', 'CN', 2201, 1, 'FINAL', '{}')",
+            Check("\"year\" BETWEEN 1900 AND 2200", "visit_counts_year_check"),
+        ),
+        (
+            "INSERT INTO visit_counts (category, country, year, value, status, note) VALUES ('RESIDENT', 'CN', 2030, -1, 'FINAL', '{}')",
+            Check("\"value\" BETWEEN 0 AND 2147483647", "visit_counts_value_check"),
+        ),
+        (
+            "INSERT INTO visit_counts (category, country, year, value, status, note) VALUES ('RESIDENT', 'CN', 2030, 2147483648, 'FINAL', '{}')",
+            Check("\"value\" BETWEEN 0 AND 2147483647", "visit_counts_value_check"),
+        ),
+        (
+            "INSERT INTO visit_counts (category, country, year, value, status, note) VALUES ('RESIDENT', 'CN', 2030, NULL, 'FINAL', '{}')",
+            Check("(\"value\" IS NOT NULL) = (\"status\" IN", "visit_counts_check"),
+        ),
+        (
+            "INSERT INTO visit_counts (category, country, year, value, status, note) VALUES ('RESIDENT', 'CN', 2030, 0, 'MISSING', '{}')",
+            Check("(\"value\" IS NOT NULL) = (\"status\" IN", "visit_counts_check"),
+        ),
+        (
+            "INSERT INTO visit_counts (category, country, year, value, status, note) VALUES ('RESIDENT', 'CN', 2030, NULL, 'GUESSED', '{}')",
+            Check("\"status\" IN", "visit_counts_status_check"),
+        ),
+        (
+            "INSERT INTO visit_counts (category, country, year, value, status, note) VALUES ('RESIDENT', 'XX', 2030, 1, 'FINAL', '{}')",
+            ForeignKey("visit_counts_country_fkey"),
+        ),
+        (
+            "INSERT INTO visit_counts (category, country, year, value, status, note) VALUES ('NONE', 'CN', 2030, 1, 'FINAL', '{}')",
+            ForeignKey("visit_counts_category_fkey"),
+        ),
+        (
+            "INSERT INTO visit_counts SELECT * FROM visit_counts",
+            Key("visit_counts.category, visit_counts.country, visit_counts.year", "visit_counts_pkey"),
+        ),
+        (
+            "INSERT INTO visit_counts (category, country, year, value, status, note) VALUES ('RESIDENT', 'CN', 2030, 1, 'FINAL', NULL)",
+            NotNull("visit_counts.note"),
+        ),
+        (
+            "INSERT INTO yearly_totals (category, year, value, note) VALUES ('RESIDENT', 2030, -1, '{}')",
+            Check("\"value\" BETWEEN 0 AND 2147483647", "yearly_totals_value_check"),
+        ),
+        (
+            "INSERT INTO yearly_totals (category, year, value, note) VALUES ('RESIDENT', 1899, 1, '{}')",
+            Check("\"year\" BETWEEN 1900 AND 2200", "yearly_totals_year_check"),
+        ),
+        (
+            "INSERT INTO yearly_totals (category, year, value, note) VALUES ('RESIDENT', 2030, NULL, '{}')",
+            NotNull("yearly_totals.value"),
+        ),
+        (
+            "INSERT INTO yearly_totals (category, year, value, note) VALUES ('NONE', 2030, 1, '{}')",
+            ForeignKey("yearly_totals_category_fkey"),
+        ),
+        (
+            "INSERT INTO yearly_totals SELECT * FROM yearly_totals",
+            Key("yearly_totals.category, yearly_totals.year", "yearly_totals_pkey"),
+        ),
+        // Countries and categories.
+        (
+            "INSERT INTO countries (code, document_id, position) VALUES ('xx', {sheet}, 1)",
+            Check("length(code) = 2 AND code = upper(code)", "countries_code_check"),
+        ),
+        (
+            "INSERT INTO countries (code, document_id, position) VALUES ('XXX', {sheet}, 1)",
+            Check("length(code) = 2 AND code = upper(code)", "countries_code_check"),
+        ),
+        (
+            "INSERT INTO countries (code, document_id, position) VALUES ('XX', {sheet}, -1)",
+            Check("position >= 0", "countries_position_check"),
+        ),
+        (
+            "INSERT INTO countries (code, document_id, position) VALUES ('XX', {id}, 1)",
+            ForeignKey("countries_document_id_fkey"),
+        ),
+        (
+            "UPDATE countries SET document_id = (SELECT document_id FROM countries WHERE code = 'CN') WHERE code = 'VN'",
+            Key("countries.document_id", "countries_document_id_key"),
+        ),
+        ("DELETE FROM countries WHERE code = 'CN'", ForeignKey("_country_fkey")),
+        (
+            "INSERT INTO country_names (country, locale, name) VALUES ('CN', 'fr', 'Chine')",
+            ForeignKey("country_names_locale_fkey"),
+        ),
+        (
+            "INSERT INTO country_names (country, locale, name) VALUES ('XX', 'en', 'Nowhere')",
+            ForeignKey("country_names_country_fkey"),
+        ),
+        ("UPDATE country_names SET name = ' '", Check("trim(name) <> ''", "country_names_name_check")),
+        (
+            "INSERT INTO categories (code, document_id, position) VALUES ('other', {sheet}, 3)",
+            Check("code <> '' AND code = upper(code)", "categories_code_check"),
+        ),
+        (
+            "INSERT INTO categories (code, document_id, position) VALUES ('OTHER', {sheet}, -1)",
+            Check("position >= 0", "categories_position_check"),
+        ),
+        (
+            "INSERT INTO categories (code, document_id, position) VALUES ('OTHER', {id}, 3)",
+            ForeignKey("categories_document_id_fkey"),
+        ),
+        (
+            "INSERT INTO category_names (category, locale, name) VALUES ('TRAVEL', 'fr', 'Voyage')",
+            ForeignKey("category_names_locale_fkey"),
+        ),
+        ("UPDATE category_names SET name = ''", Check("trim(name) <> ''", "category_names_name_check")),
+        // The site, pages and staff.
+        ("UPDATE site SET default_locale = 'fr'", ForeignKey("site_default_locale_fkey")),
+        ("UPDATE site_locales SET direction = 'up'", Check("\"direction\" IN", "site_locales_direction_check")),
+        ("UPDATE site_locales SET name = ''", Check("trim(name) <> ''", "site_locales_name_check")),
+        ("UPDATE site_locales SET position = -1", Check("position >= 0", "site_locales_position_check")),
+        ("DELETE FROM site_locales WHERE locale = 'en'", ForeignKey("_locale_fkey")),
+        (
+            "UPDATE pages SET slug = 'About-Us' WHERE slug = 'about-us'",
+            Check("slug <> '' AND slug = lower(slug)", "pages_slug_check"),
+        ),
+        (
+            "UPDATE pages SET slug = 'about/us' WHERE slug = 'about-us'",
+            Check("slug <> '' AND slug = lower(slug)", "pages_slug_check"),
+        ),
+        (
+            "UPDATE pages SET slug = '' WHERE slug = 'about-us'",
+            Check("slug <> '' AND slug = lower(slug)", "pages_slug_check"),
+        ),
+        ("UPDATE pages SET slug = 'staff' WHERE slug = 'about-us'", Key("pages.slug", "pages_slug_key")),
+        ("UPDATE pages SET parent_id = document_id", Check("parent_id <> document_id", "pages_check")),
+        ("UPDATE pages SET parent_id = {id}", ForeignKey("pages_parent_id_fkey")),
+        ("UPDATE pages SET position = -1", Check("position >= 0", "pages_position_check")),
+        ("DELETE FROM pages WHERE slug = 'about-us'", ForeignKey("_id_fkey")),
+        ("UPDATE page_texts SET locale = 'fr'", ForeignKey("page_texts_locale_fkey")),
+        ("UPDATE page_texts SET locale = 'en'", Key("page_texts.page_id, page_texts.locale", "page_texts_page_locale")),
+        ("UPDATE page_texts SET title = '  '", Check("trim(title) <> ''", "page_texts_title_check")),
+        ("UPDATE page_texts SET page_id = {sheet} WHERE locale = 'en'", ForeignKey("page_texts_page_id_fkey")),
+        ("UPDATE staff SET slug = 'X'", Check("slug <> '' AND slug = lower(slug)", "staff_slug_check")),
+        ("UPDATE staff SET position = -1", Check("position >= 0", "staff_position_check")),
+        ("UPDATE staff_texts SET locale = 'fr'", ForeignKey("staff_texts_locale_fkey")),
+        (
+            "UPDATE staff_texts SET locale = 'en'",
+            Key("staff_texts.staff_id, staff_texts.locale", "staff_texts_staff_locale"),
+        ),
+        ("UPDATE staff_texts SET name = ''", Check("trim(name) <> ''", "staff_texts_name_check")),
+        ("UPDATE staff_texts SET role = ''", Check("trim(role) <> ''", "staff_texts_role_check")),
+        // Documents.
+        (
+            "UPDATE documents SET published_number = version + 1",
+            Check("published_number BETWEEN 1 AND version", "documents_check"),
+        ),
+        (
+            "UPDATE documents SET published_number = 0",
+            Check("published_number BETWEEN 1 AND version", "documents_check"),
+        ),
+        ("UPDATE documents SET version = 9, published_number = 9", ForeignKey("documents_published_revision")),
+        (
+            "INSERT INTO documents (id, kind, key, version, created_at) VALUES ({id}, 'PAGE', 'PAGE/new', -1, {now})",
+            Check("version >= 0", "documents_version_check"),
+        ),
+        (
+            "INSERT INTO documents (id, kind, key, version, created_at) VALUES ({id}, 'POEM', 'POEM/new', 0, {now})",
+            Check("\"kind\" IN", "documents_kind_check"),
+        ),
+        (
+            "INSERT INTO documents (id, kind, key, version, created_at) VALUES ({id}, 'YEAR_SHEET', 'YEAR_SHEET/RESIDENT/2022', 0, {now})",
+            Key("documents.key", "documents_key_key"),
+        ),
+        ("DELETE FROM documents WHERE key = 'YEAR_SHEET/RESIDENT/2022'", ForeignKey("_document_id_fkey")),
+        // Revisions.
+        (
+            "INSERT INTO revisions (document_id, number, content, action, actor_kind, created_at) VALUES ({sheet}, 1, '{}', 'SAVE', 'COMMAND_LINE', {now})",
+            Key("revisions.document_id, revisions.number", "revisions_pkey"),
+        ),
+        (
+            "INSERT INTO revisions (document_id, number, content, action, actor_kind, created_at) VALUES ({sheet}, 0, '{}', 'SAVE', 'COMMAND_LINE', {now})",
+            Check("number >= 1", "revisions_number_check"),
+        ),
+        (
+            "INSERT INTO revisions (document_id, number, content, action, actor_kind, created_at) VALUES ({sheet}, 2, '{}', 'GUESS', 'COMMAND_LINE', {now})",
+            Check("\"action\" IN", "revisions_action_check"),
+        ),
+        (
+            "INSERT INTO revisions (document_id, number, content, action, actor_kind, created_at) VALUES ({sheet}, 2, '{}', 'SAVE', 'ACCOUNT', {now})",
+            Check("(actor_kind = 'ACCOUNT') = (editor_id IS NOT NULL)", "revisions_check"),
+        ),
+        (
+            "INSERT INTO revisions (document_id, number, content, action, actor_kind, created_at) VALUES ({sheet}, 2, '{}', 'SAVE', 'ANONYMOUS', {now})",
+            Check("\"actor_kind\" IN", "revisions_actor_kind_check"),
+        ),
+        (
+            "INSERT INTO revisions (document_id, number, content, action, actor_kind, editor_id, created_at) VALUES ({sheet}, 2, '{}', 'SAVE', 'ACCOUNT', {id}, {now})",
+            ForeignKey("revisions_editor_id_fkey"),
+        ),
+        (
+            "INSERT INTO revisions (document_id, number, content, action, actor_kind, created_at) VALUES ({id}, 1, '{}', 'SAVE', 'COMMAND_LINE', {now})",
+            ForeignKey("revisions_document_id_fkey"),
+        ),
+        ("UPDATE revisions SET reason = 'Another'", AppendOnly("revisions")),
+        ("DELETE FROM revisions WHERE number = 1", AppendOnly("revisions")),
+        (
+            "INSERT INTO revisions (document_id, number, content, action, actor_kind, created_at) VALUES ({sheet}, 1, '{}', 'SAVE', 'COMMAND_LINE', {now}) \
+             ON CONFLICT (document_id, number) DO UPDATE SET content = '{}'",
+            AppendOnly("revisions"),
+        ),
+        // Changes and publications.
+        ("INSERT INTO changes (seq, tags, at) VALUES (0, '[]', {now})", Check("seq >= 1", "changes_seq_check")),
+        ("INSERT INTO changes (seq, tags, at) VALUES (1, '[]', {now})", Key("changes.seq", "changes_pkey")),
+        ("UPDATE changes SET tags = '[]'", AppendOnly("changes")),
+        ("DELETE FROM changes", AppendOnly("changes")),
+        (
+            "INSERT INTO publications (document_id, change_seq, number, release_kind, actor_kind, published_at) VALUES ({sheet}, 1, 1, 'CORRECTION', 'COMMAND_LINE', {now})",
+            Check("release_kind IS NULL OR release_kind = 'RELEASE' OR reason IS NOT NULL", "publications_check1"),
+        ),
+        (
+            "INSERT INTO publications (document_id, change_seq, number, release_kind, actor_kind, published_at) VALUES ({sheet}, 1, 1, 'REVISION', 'COMMAND_LINE', {now})",
+            Check("release_kind IS NULL OR release_kind = 'RELEASE' OR reason IS NOT NULL", "publications_check1"),
+        ),
+        (
+            "INSERT INTO publications (document_id, change_seq, number, release_kind, reason, actor_kind, published_at) VALUES ({sheet}, 1, 1, 'RUMOUR', 'Why not', 'COMMAND_LINE', {now})",
+            Check("\"release_kind\" IN", "publications_release_kind_check"),
+        ),
+        (
+            "INSERT INTO publications (document_id, change_seq, number, actor_kind, published_at) VALUES ({sheet}, 1, 1, 'ACCOUNT', {now})",
+            Check("(actor_kind = 'ACCOUNT') = (editor_id IS NOT NULL)", "publications_check"),
+        ),
+        (
+            "INSERT INTO publications (document_id, change_seq, number, actor_kind, published_at) VALUES ({sheet}, 2, 1, 'COMMAND_LINE', {now})",
+            ForeignKey("publications_change_seq_fkey"),
+        ),
+        (
+            "INSERT INTO publications (document_id, change_seq, number, actor_kind, published_at) VALUES ({sheet}, 1, 1, 'COMMAND_LINE', {now})",
+            Key("publications.document_id, publications.change_seq", "publications_pkey"),
+        ),
+        ("UPDATE publications SET reason = 'Another'", AppendOnly("publications")),
+        ("DELETE FROM publications", AppendOnly("publications")),
+        // Accounts, sessions and keys.
+        (
+            "UPDATE accounts SET email = 'Editor@example.org' WHERE role = 'EDITOR'",
+            Check("email = lower(email)", "accounts_email_check"),
+        ),
+        ("UPDATE accounts SET email = 'editor@example.org'", Key("accounts.email", "accounts_email_key")),
+        (
+            "UPDATE accounts SET password_hash = 'password'",
+            Check("password_hash LIKE '$argon2id$%'", "accounts_password_hash_check"),
+        ),
+        (
+            "UPDATE accounts SET password_hash = '$argon2i$v=19$m=8,t=1,p=1$YWJjZGVmZ2g$YWJj'",
+            Check("password_hash LIKE '$argon2id$%'", "accounts_password_hash_check"),
+        ),
+        ("UPDATE accounts SET password_hash = NULL", NotNull("accounts.password_hash")),
+        ("UPDATE accounts SET role = 'OWNER'", Check("\"role\" IN", "accounts_role_check")),
+        (
+            "INSERT INTO sessions (id, account_id, created_at, expires_at) VALUES ({id}, {id}, {now}, {now})",
+            ForeignKey("sessions_account_id_fkey"),
+        ),
+        (
+            "INSERT INTO refresh_tokens (hash, session_id, created_at) VALUES ('short', {id}, {now})",
+            Check("length(hash) = 64", "refresh_tokens_hash_check"),
+        ),
+        (
+            "INSERT INTO refresh_tokens (hash, session_id, created_at) VALUES ('0000000000000000000000000000000000000000000000000000000000000000', {id}, {now})",
+            ForeignKey("refresh_tokens_session_id_fkey"),
+        ),
+        ("UPDATE keys SET purpose = 'DOOR'", Check("\"purpose\" IN", "keys_purpose_check")),
+        (
+            "INSERT INTO keys (id, purpose, secret, created_at) VALUES ('short', 'CURSOR', 'secret', {now})",
+            Check("length(secret) >= 32", "keys_secret_check"),
+        ),
+        // The audit log.
+        ("UPDATE audit_entries SET action = 'nothing'", AppendOnly("audit_entries")),
+        ("DELETE FROM audit_entries", AppendOnly("audit_entries")),
+        (
+            "INSERT INTO audit_entries (seq, at, actor_kind, action, outcome, previous_hash, hash) SELECT 1, at, actor_kind, action, outcome, previous_hash, hash FROM audit_entries WHERE seq = 1",
+            Key("audit_entries.seq", "audit_entries_pkey"),
+        ),
+        (
+            "INSERT INTO audit_entries (seq, at, actor_kind, action, outcome, previous_hash, hash) SELECT 0, at, actor_kind, action, outcome, hash, hash FROM audit_entries WHERE seq = 1",
+            Check("seq >= 1", "audit_entries_seq_check"),
+        ),
+        (
+            "INSERT INTO audit_entries (seq, at, actor_kind, action, outcome, previous_hash, hash) SELECT 99, at, 'ACCOUNT', action, outcome, hash, hash FROM audit_entries WHERE seq = 1",
+            Check("(actor_kind = 'ACCOUNT') = (actor_id IS NOT NULL)", "audit_entries_check1"),
+        ),
+        (
+            "INSERT INTO audit_entries (seq, at, actor_kind, action, outcome, previous_hash, hash) SELECT 99, at, actor_kind, action, 'REFUSED', hash, hash FROM audit_entries WHERE seq = 1",
+            Check("(outcome = 'REFUSED') = (code IS NOT NULL)", "audit_entries_check2"),
+        ),
+        (
+            "INSERT INTO audit_entries (seq, at, actor_kind, action, outcome, previous_hash, hash) SELECT 99, at, actor_kind, action, 'MAYBE', hash, hash FROM audit_entries WHERE seq = 1",
+            Check("\"outcome\" IN", "audit_entries_outcome_check"),
+        ),
+        (
+            "INSERT INTO audit_entries (seq, at, actor_kind, action, outcome, previous_hash, hash) SELECT 99, at, actor_kind, action, outcome, '', hash FROM audit_entries WHERE seq = 1",
+            Check("length(previous_hash) =", "audit_entries_check"),
+        ),
+        (
+            "INSERT INTO audit_entries (seq, at, actor_kind, action, outcome, previous_hash, hash) SELECT 99, at, actor_kind, action, outcome, hash, '' FROM audit_entries WHERE seq = 1",
+            Check("length(hash) = 64", "audit_entries_hash_check"),
+        ),
+    ]
+}
+
+/// What the database says to a statement, whose effect is undone.
+async fn answer(connection: &DatabaseConnection, sql: &str) -> Result<u64, String> {
+    let transaction = connection.begin().await.expect("a transaction");
+    let statement = Statement::from_string(connection.get_database_backend(), sql);
+    let result = transaction.execute_raw(statement).await;
+    transaction.rollback().await.expect("the transaction is rolled back");
+    result.map(|done| done.rows_affected()).map_err(|error| error.to_string())
+}
+
+on_both_databases! {
+    async fn the_database_itself_refuses_bad_rows(app: TestApp) {
+        let connection = connect(app.database_url()).await;
+        let mut surprises = Vec::new();
+        for (statement, by) in bad_rows() {
+            let (sql, expected) = (sql(statement, app.backend()), by.says(app.backend()));
+            match answer(&connection, &sql).await {
+                Err(error) if error.contains(&expected) => {}
+                other => surprises.push(format!("{sql}\n  expected: {expected}\n  got: {other:?}")),
+            }
+        }
+        assert!(surprises.is_empty(), "{}", surprises.join("\n"));
+    }
+
+    async fn the_same_rows_without_the_mistake_are_taken(app: TestApp) {
+        let connection = connect(app.database_url()).await;
+        for statement in [
+            "INSERT INTO visit_counts (category, country, year, value, status, note) VALUES ('RESIDENT', 'CN', 1900, 0, 'FINAL', '{}')",
+            "INSERT INTO visit_counts (category, country, year, value, status, note) VALUES ('RESIDENT', 'CN', 2200, 2147483647, 'BREAK', '{}')",
+            "INSERT INTO visit_counts (category, country, year, value, status, note) VALUES ('RESIDENT', 'CN', 2030, NULL, 'MISSING', '{}')",
+            "INSERT INTO yearly_totals (category, year, value, note) VALUES ('RESIDENT', 2030, 1, '{}')",
+            "INSERT INTO countries (code, document_id, position) VALUES ('XX', {sheet}, 1)",
+            "INSERT INTO documents (id, kind, key, version, created_at) VALUES ({id}, 'PAGE', 'PAGE/new', 0, {now})",
+            "INSERT INTO revisions (document_id, number, content, action, actor_kind, created_at) VALUES ({sheet}, 2, '{}', 'SAVE', 'COMMAND_LINE', {now})",
+            "INSERT INTO changes (seq, tags, at) VALUES (2, '[]', {now})",
+            "INSERT INTO audit_entries (seq, at, actor_kind, action, outcome, previous_hash, hash) SELECT 99, at, actor_kind, action, outcome, hash, hash FROM audit_entries WHERE seq = 1",
+        ] {
+            let sql = sql(statement, app.backend());
+            assert_eq!(answer(&connection, &sql).await, Ok(1), "{sql}");
+        }
+    }
+
+    async fn what_is_append_only_cannot_be_replaced_or_emptied_by_the_database_s_own_shortcuts(app: TestApp) {
+        let connection = connect(app.database_url()).await;
+        for table in ["revisions", "changes", "publications", "audit_entries"] {
+            let shortcut = match app.backend() {
+                Backend::Sqlite => format!("INSERT OR REPLACE INTO {table} SELECT * FROM {table} LIMIT 1"),
+                Backend::Postgres => format!("TRUNCATE {table} CASCADE"),
+            };
+            let said = answer(&connection, &shortcut).await.expect_err(&shortcut);
+            assert!(said.contains("is append-only"), "{shortcut}: {said}");
+        }
+    }
+}
