@@ -140,11 +140,8 @@ impl<T: ScalarValue> InputType for Input<T> {
     }
 
     fn create_type_info(registry: &mut Registry) -> String {
-        match T::NAME {
-            "String" => <String as InputType>::create_type_info(registry),
-            "Int" => <i32 as InputType>::create_type_info(registry),
-            _ => registry.create_input_type::<Scalar<T>, _>(MetaTypeId::Scalar, |_| meta_type::<T>()),
-        }
+        // One scalar, whichever way it goes.
+        <Scalar<T> as OutputType>::create_type_info(registry)
     }
 
     fn parse(value: Option<Value>) -> InputValueResult<Self> {
@@ -154,32 +151,6 @@ impl<T: ScalarValue> InputType for Input<T> {
 
     fn to_value(&self) -> Value {
         self.0.as_ref().map_or(Value::Null, ScalarValue::write)
-    }
-
-    fn as_raw_value(&self) -> Option<&Self> {
-        Some(self)
-    }
-}
-
-// The registry tells types apart by their Rust name: input and output of one scalar register as `Scalar<T>`.
-impl<T: ScalarValue> InputType for Scalar<T> {
-    type RawValueType = Self;
-
-    fn type_name() -> Cow<'static, str> {
-        <Input<T> as InputType>::type_name()
-    }
-
-    fn create_type_info(registry: &mut Registry) -> String {
-        <Input<T> as InputType>::create_type_info(registry)
-    }
-
-    fn parse(value: Option<Value>) -> InputValueResult<Self> {
-        let input = Input::<T>::parse(value).map_err(InputValueError::propagate)?;
-        Ok(Self(input.0?))
-    }
-
-    fn to_value(&self) -> Value {
-        self.0.write()
     }
 
     fn as_raw_value(&self) -> Option<&Self> {
