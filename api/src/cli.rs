@@ -106,7 +106,8 @@ enum RoleName {
 
 #[derive(Debug, Subcommand)]
 enum Key {
-    /// Make a new signing key. Tokens that are out stay valid until they expire; running servers follow by themselves.
+    /// Make a new signing key, which signs from five seconds later on. Tokens that are out stay valid until they expire;
+    /// running servers follow by themselves.
     Rotate,
 }
 
@@ -170,7 +171,7 @@ async fn run(cli: Cli) -> anyhow::Result<()> {
         Command::User(command) => user(&open(config).await?, command).await,
         Command::Key(Key::Rotate) => {
             let id = key::rotate(&open(config).await?, &Administrator::command_line()).await?;
-            say(&format!("Tokens are now signed by key {id}.\n"))
+            say(&format!("In {} seconds, key {id} signs.\n", key::HANDOVER.num_seconds()))
         }
     }
 }

@@ -2,17 +2,22 @@
 
 use sea_orm_migration::{prelude::*, sea_orm::DbBackend};
 
-/// Makes `table` refuse every update and deletion.
-pub(crate) async fn protect(manager: &SchemaManager<'_>, table: &str) -> Result<(), DbErr> {
+/// Makes `table`, with this primary key, refuse every update, deletion and replacement.
+pub(crate) async fn protect(manager: &SchemaManager<'_>, table: &str, key: &[&str]) -> Result<(), DbErr> {
     let sql = match manager.get_database_backend() {
-        DbBackend::Sqlite => ["UPDATE", "DELETE"]
-            .map(|verb| {
-                format!(
-                    "CREATE TRIGGER {table}_refuse_{verb} BEFORE {verb} ON {table} \
-                     BEGIN SELECT RAISE(ABORT, '{table} is append-only'); END;"
-                )
-            })
-            .join("\n"),
+        DbBackend::Sqlite => {
+            // INSERT OR REPLACE deletes without a word to the trigger for deletions.
+            let same_key: Vec<String> = key.iter().map(|column| format!("{column} = NEW.{column}")).collect();
+            let replaced = format!("WHEN EXISTS (SELECT 1 FROM {table} WHERE {})", same_key.join(" AND "));
+            [("UPDATE", ""), ("DELETE", ""), ("INSERT", replaced.as_str())]
+                .map(|(verb, condition)| {
+                    format!(
+                        "CREATE TRIGGER {table}_refuse_{verb} BEFORE {verb} ON {table} {condition} \
+                         BEGIN SELECT RAISE(ABORT, '{table} is append-only'); END;"
+                    )
+                })
+                .join("\n")
+        }
         _ => format!(
             "CREATE FUNCTION {table}_refuse() RETURNS trigger LANGUAGE plpgsql AS \
              $$ BEGIN RAISE EXCEPTION '{table} is append-only'; END $$; \

@@ -117,10 +117,9 @@ impl MigrationTrait for Migration {
             )
             .await?;
 
-        for table in ["revisions", "changes", "publications"] {
-            append_only::protect(manager, table).await?;
-        }
-        Ok(())
+        append_only::protect(manager, "revisions", &["document_id", "number"]).await?;
+        append_only::protect(manager, "changes", &["seq"]).await?;
+        append_only::protect(manager, "publications", &["document_id", "change_seq"]).await
     }
 
     async fn down(&self, manager: &SchemaManager) -> Result<(), DbErr> {

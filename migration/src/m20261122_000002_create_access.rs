@@ -86,7 +86,7 @@ impl MigrationTrait for Migration {
                     .to_owned(),
             )
             .await?;
-        append_only::protect(manager, "audit_entries").await
+        append_only::protect(manager, "audit_entries", &["seq"]).await
     }
 
     async fn down(&self, manager: &SchemaManager) -> Result<(), DbErr> {

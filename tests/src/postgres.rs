@@ -17,6 +17,7 @@ use std::{
     sync::atomic::{AtomicU64, Ordering},
 };
 
+use api::{access::audit::hexadecimal, state::Random};
 use sea_orm::{ConnectOptions, ConnectionTrait, DatabaseConnection, Statement};
 use tokio::sync::{Mutex, OnceCell};
 
@@ -52,7 +53,7 @@ pub(crate) struct Server {
     // A template must have no connection while it is copied.
     copying: Mutex<()>,
     // Its standard input keeps a private server alive.
-    _keeper: Option<Child>,
+    keeper: Option<Child>,
 }
 
 /// A copy of the template, dropped with this.
@@ -68,11 +69,12 @@ impl Server {
             Some(url) => (url, None),
             None => start().map(|(url, keeper)| (url, Some(keeper)))?,
         };
-        let run = format!("{PREFIX}{}", std::process::id());
+        let random = Random::from_system().expect("random numbers");
+        let run = format!("{PREFIX}{}", hexadecimal(&random.bytes::<8>()));
         if keeper.is_none() {
             claim(url.clone(), run.clone()).await;
         }
-        let server = Self { url, run, next: AtomicU64::new(0), copying: Mutex::new(()), _keeper: keeper };
+        let server = Self { url, run, next: AtomicU64::new(0), copying: Mutex::new(()), keeper };
         let template = server.template();
         server.execute(&format!("CREATE DATABASE {template}")).await;
         fill(&server.url_of(&template)).await;
@@ -118,8 +120,12 @@ impl Drop for Copy {
         let sql = format!("DROP DATABASE {} WITH (FORCE)", self.name);
         let server = self.server;
         // `drop` cannot wait for a future inside the test's runtime, so it gets one of its own.
-        let dropped = std::thread::spawn(move || runtime().block_on(server.execute(&sql))).join();
-        assert!(dropped.is_ok() || std::thread::panicking(), "the database of a test cannot be dropped");
+        let dropping = std::thread::spawn(move || runtime().block_on(server.execute(&sql)));
+        // A private server takes along what is left when this process ends; nobody has to wait for it.
+        if server.keeper.is_none() {
+            let dropped = dropping.join();
+            assert!(dropped.is_ok() || std::thread::panicking(), "the database of a test cannot be dropped");
+        }
     }
 }
 
@@ -153,13 +159,12 @@ async fn claim(url: String, run: String) {
             let databases = databases.await.expect("the names of the databases");
             let names = databases.iter().map(|row| row.try_get::<String>("", "datname").expect("a name"));
             let names: Vec<String> = names.collect();
-            let run_of = |name: &str| name.rsplit_once('_').map_or(name, |(run, _)| run).to_owned();
-            for other in names.iter().map(|name| run_of(name)).collect::<BTreeSet<_>>() {
-                let held = query(lock("pg_try_advisory_lock", &other)).await.expect("the lock of another run");
+            for other in names.iter().filter_map(|name| run_of(name)).collect::<BTreeSet<_>>() {
+                let held = query(lock("pg_try_advisory_lock", other)).await.expect("the lock of another run");
                 if !held.iter().any(|row| row.try_get("", "held") == Ok(true)) {
                     continue;
                 }
-                for name in names.iter().filter(|name| run_of(name) == other) {
+                for name in names.iter().filter(|name| run_of(name) == Some(other)) {
                     query(format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)")).await.expect("a leftover goes");
                 }
             }
@@ -168,6 +173,13 @@ async fn claim(url: String, run: String) {
         });
     });
     claimed.await.expect("the claim succeeds");
+}
+
+/// The run that a database belongs to, when it belongs to one.
+fn run_of(database: &str) -> Option<&str> {
+    let (run, _) = database.rsplit_once('_')?;
+    let id = run.strip_prefix(PREFIX)?;
+    (id.len() == 16 && id.bytes().all(|byte| byte.is_ascii_hexdigit())).then_some(run)
 }
 
 /// Starts a private server.

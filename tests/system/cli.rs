@@ -1,6 +1,6 @@
 //! The command line, through the real process.
 
-use std::{collections::BTreeSet, path::Path, process::Command};
+use std::{collections::BTreeSet, os::unix::fs::PermissionsExt, path::Path};
 
 use seed::Files;
 use serde_json::json;
@@ -75,6 +75,14 @@ async fn start(blank: &Blank) -> Server {
 }
 
 on_each_database! {
+    async fn a_stop_right_after_the_greeting_ends_well(blank: Blank) {
+        for signal in ["TERM", "INT"] {
+            let server = start(&blank).await;
+            server.signal(signal);
+            server.end().await.ok();
+        }
+    }
+
     async fn the_first_start_says_once_how_to_sign_in_and_serves_the_example(blank: Blank) {
         let mut server = Server::start(blank.serve(&[])).await;
         let password = server.password().await;
@@ -217,6 +225,7 @@ on_each_database! {
     }
 
     async fn passwords_that_nobody_gave_are_made_and_told_once(blank: Blank) {
+        run(blank.almanac(&["migrate"]), "").await.ok();
         let told = |finished: Finished| {
             let password = finished.output.strip_prefix("The password is ").map(|rest| rest.trim_end().to_owned());
             password.unwrap_or_else(|| panic!("no password in {}", finished.output))
@@ -233,6 +242,7 @@ on_each_database! {
     }
 
     async fn faulty_orders_about_accounts_are_refused(blank: Blank) {
+        run(blank.almanac(&["migrate"]), "").await.ok();
         for (arguments, input, expected) in [
             (&["user", "add", EDITOR, "--role", "editor", "--password-stdin"][..], "too short", "12"),
             (&["user", "password", EDITOR, "--password-stdin"], "a long enough one", "the account does not exist"),
@@ -379,6 +389,8 @@ async fn without_any_setting_the_data_lives_in_a_folder_of_its_own() {
     server.stop().await;
     let names: Vec<_> = std::fs::read_dir(folder.path().join("data")).expect("the data folder").collect();
     assert_eq!(names.len(), 1, "the write-ahead log is folded in at the end: {names:?}");
+    let file = std::fs::metadata(folder.path().join("data/almanac.db")).expect("the database");
+    assert_eq!(file.permissions().mode() & 0o077, 0, "keys and hashes are nobody else's to read");
 }
 
 /// What a server says that cannot start with this environment.
@@ -438,7 +450,19 @@ async fn a_data_folder_that_cannot_be_made_or_written_is_named() {
     let folder = folder.path().join("data");
     std::fs::create_dir_all(folder.join("almanac.db")).expect("a folder");
     let complaint = complaint_of(&[("ALMANAC_DATA_DIR", folder.to_str().expect("a path in UTF-8"))]).await;
-    assert!(complaint.contains("the database cannot be opened"), "{complaint}");
+    assert!(complaint.contains("data/almanac.db cannot be made"), "{complaint}");
+}
+
+#[tokio::test]
+async fn a_command_about_a_database_that_is_not_there_says_so_and_makes_none() {
+    let folder = tempfile::TempDir::new().expect("a folder");
+    for arguments in [&["export", "exported"][..], &["key", "rotate"], &["user", "disable", EDITOR]] {
+        let mut command = almanac(arguments);
+        command.current_dir(folder.path());
+        let complaint = run(command, "").await.complaint();
+        assert!(complaint.contains("the database cannot be opened"), "{complaint}");
+        assert_eq!(std::fs::read_dir(folder.path()).expect("a folder").count(), 0, "{arguments:?}");
+    }
 }
 
 #[tokio::test]

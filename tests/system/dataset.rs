@@ -36,6 +36,7 @@ async fn import(state: &State, dataset: &Dataset, reason: &str) -> Result<Import
 
 /// A state over an empty database: migrated and with its keys, but without a dataset.
 async fn empty_state(app: &TestApp, blank: &Blank) -> State {
+    api::database::create_file(blank.url()).expect("a file");
     let database = Database::open(blank.url(), None).await.expect("the database opens");
     let random = Random::from_system().expect("random numbers");
     let state = api::setup::open(app.state().config().clone(), database, Clock::manual(start()), random).await;

@@ -160,7 +160,7 @@ on_each_database! {
         let (connection, backend) = (blank.connect().await, blank.backend());
         Migrator::up(&connection, None).await.expect("the way up");
         let first = objects(&connection, backend).await;
-        assert!(first.len() > 40, "{first:?}");
+        assert!(first.len() >= 29, "{first:?}");
         Migrator::down(&connection, None).await.expect("the way down");
         assert_eq!(objects(&connection, backend).await, BTreeSet::new());
         Migrator::up(&connection, None).await.expect("the way up again");
@@ -183,6 +183,7 @@ on_each_database! {
     }
 
     async fn a_database_of_a_newer_almanac_is_refused_and_left_alone(blank: Blank) {
+        api::database::create_file(blank.url()).expect("a file");
         let database = Database::open(blank.url(), None).await.expect("the database opens");
         database.migrate().await.expect("the migrations");
         let connection = blank.connect().await;
@@ -254,19 +255,19 @@ fn bad_rows() -> Vec<(&'static str, By)> {
         // Figures.
         (
             "INSERT INTO visit_counts (category, country, year, value, status, note) VALUES ('RESIDENT', 'CN', 1899, 1, 'FINAL', '{}')",
-            Check("\"year\" BETWEEN 1900 AND 2200", "visit_counts_year_check"),
+            Check("year", "visit_counts_year_check"),
         ),
         (
             "INSERT INTO visit_counts (category, country, year, value, status, note) VALUES ('RESIDENT', 'CN', 2201, 1, 'FINAL', '{}')",
-            Check("\"year\" BETWEEN 1900 AND 2200", "visit_counts_year_check"),
+            Check("year", "visit_counts_year_check"),
         ),
         (
             "INSERT INTO visit_counts (category, country, year, value, status, note) VALUES ('RESIDENT', 'CN', 2030, -1, 'FINAL', '{}')",
-            Check("\"value\" BETWEEN 0 AND 2147483647", "visit_counts_value_check"),
+            Check("value", "visit_counts_value_check"),
         ),
         (
             "INSERT INTO visit_counts (category, country, year, value, status, note) VALUES ('RESIDENT', 'CN', 2030, 2147483648, 'FINAL', '{}')",
-            Check("\"value\" BETWEEN 0 AND 2147483647", "visit_counts_value_check"),
+            Check("value", "visit_counts_value_check"),
         ),
         (
             "INSERT INTO visit_counts (category, country, year, value, status, note) VALUES ('RESIDENT', 'CN', 2030, NULL, 'FINAL', '{}')",
@@ -278,7 +279,7 @@ fn bad_rows() -> Vec<(&'static str, By)> {
         ),
         (
             "INSERT INTO visit_counts (category, country, year, value, status, note) VALUES ('RESIDENT', 'CN', 2030, NULL, 'GUESSED', '{}')",
-            Check("\"status\" IN", "visit_counts_status_check"),
+            Check("status", "visit_counts_status_check"),
         ),
         (
             "INSERT INTO visit_counts (category, country, year, value, status, note) VALUES ('RESIDENT', 'XX', 2030, 1, 'FINAL', '{}')",
@@ -298,11 +299,11 @@ fn bad_rows() -> Vec<(&'static str, By)> {
         ),
         (
             "INSERT INTO yearly_totals (category, year, value, note) VALUES ('RESIDENT', 2030, -1, '{}')",
-            Check("\"value\" BETWEEN 0 AND 2147483647", "yearly_totals_value_check"),
+            Check("value", "yearly_totals_value_check"),
         ),
         (
             "INSERT INTO yearly_totals (category, year, value, note) VALUES ('RESIDENT', 1899, 1, '{}')",
-            Check("\"year\" BETWEEN 1900 AND 2200", "yearly_totals_year_check"),
+            Check("year", "yearly_totals_year_check"),
         ),
         (
             "INSERT INTO yearly_totals (category, year, value, note) VALUES ('RESIDENT', 2030, NULL, '{}')",
@@ -337,7 +338,7 @@ fn bad_rows() -> Vec<(&'static str, By)> {
             "UPDATE countries SET document_id = (SELECT document_id FROM countries WHERE code = 'CN') WHERE code = 'VN'",
             Key("countries.document_id", "countries_document_id_key"),
         ),
-        ("DELETE FROM countries WHERE code = 'CN'", ForeignKey("_country_fkey")),
+        ("DELETE FROM countries WHERE code = 'CN'", ForeignKey("country_names_country_fkey")),
         (
             "INSERT INTO country_names (country, locale, name) VALUES ('CN', 'fr', 'Chine')",
             ForeignKey("country_names_locale_fkey"),
@@ -366,10 +367,10 @@ fn bad_rows() -> Vec<(&'static str, By)> {
         ("UPDATE category_names SET name = ''", Check("trim(name) <> ''", "category_names_name_check")),
         // The site, pages and staff.
         ("UPDATE site SET default_locale = 'fr'", ForeignKey("site_default_locale_fkey")),
-        ("UPDATE site_locales SET direction = 'up'", Check("\"direction\" IN", "site_locales_direction_check")),
+        ("UPDATE site_locales SET direction = 'up'", Check("direction", "site_locales_direction_check")),
         ("UPDATE site_locales SET name = ''", Check("trim(name) <> ''", "site_locales_name_check")),
         ("UPDATE site_locales SET position = -1", Check("position >= 0", "site_locales_position_check")),
-        ("DELETE FROM site_locales WHERE locale = 'en'", ForeignKey("_locale_fkey")),
+        ("DELETE FROM site_locales WHERE locale = 'en'", ForeignKey("page_texts_locale_fkey")),
         (
             "UPDATE pages SET slug = 'About-Us' WHERE slug = 'about-us'",
             Check("slug <> '' AND slug = lower(slug)", "pages_slug_check"),
@@ -386,14 +387,17 @@ fn bad_rows() -> Vec<(&'static str, By)> {
         ("UPDATE pages SET parent_id = document_id", Check("parent_id <> document_id", "pages_check")),
         ("UPDATE pages SET parent_id = {id}", ForeignKey("pages_parent_id_fkey")),
         ("UPDATE pages SET position = -1", Check("position >= 0", "pages_position_check")),
-        ("DELETE FROM pages WHERE slug = 'about-us'", ForeignKey("_id_fkey")),
-        ("UPDATE page_texts SET locale = 'fr'", ForeignKey("page_texts_locale_fkey")),
+        ("DELETE FROM pages WHERE slug = 'about-us'", ForeignKey("pages_parent_id_fkey")),
+        ("UPDATE page_texts SET locale = 'fr' WHERE locale = 'en'", ForeignKey("page_texts_locale_fkey")),
         ("UPDATE page_texts SET locale = 'en'", Key("page_texts.page_id, page_texts.locale", "page_texts_page_locale")),
         ("UPDATE page_texts SET title = '  '", Check("trim(title) <> ''", "page_texts_title_check")),
-        ("UPDATE page_texts SET page_id = {sheet} WHERE locale = 'en'", ForeignKey("page_texts_page_id_fkey")),
+        (
+            "UPDATE page_texts SET page_id = {sheet} WHERE document_id = (SELECT document_id FROM page_texts LIMIT 1)",
+            ForeignKey("page_texts_page_id_fkey"),
+        ),
         ("UPDATE staff SET slug = 'X'", Check("slug <> '' AND slug = lower(slug)", "staff_slug_check")),
         ("UPDATE staff SET position = -1", Check("position >= 0", "staff_position_check")),
-        ("UPDATE staff_texts SET locale = 'fr'", ForeignKey("staff_texts_locale_fkey")),
+        ("UPDATE staff_texts SET locale = 'fr' WHERE locale = 'en'", ForeignKey("staff_texts_locale_fkey")),
         (
             "UPDATE staff_texts SET locale = 'en'",
             Key("staff_texts.staff_id, staff_texts.locale", "staff_texts_staff_locale"),
@@ -416,13 +420,13 @@ fn bad_rows() -> Vec<(&'static str, By)> {
         ),
         (
             "INSERT INTO documents (id, kind, key, version, created_at) VALUES ({id}, 'POEM', 'POEM/new', 0, {now})",
-            Check("\"kind\" IN", "documents_kind_check"),
+            Check("kind", "documents_kind_check"),
         ),
         (
             "INSERT INTO documents (id, kind, key, version, created_at) VALUES ({id}, 'YEAR_SHEET', 'YEAR_SHEET/RESIDENT/2022', 0, {now})",
             Key("documents.key", "documents_key_key"),
         ),
-        ("DELETE FROM documents WHERE key = 'YEAR_SHEET/RESIDENT/2022'", ForeignKey("_document_id_fkey")),
+        ("DELETE FROM documents WHERE key = 'YEAR_SHEET/RESIDENT/2022'", ForeignKey("revisions_document_id_fkey")),
         // Revisions.
         (
             "INSERT INTO revisions (document_id, number, content, action, actor_kind, created_at) VALUES ({sheet}, 1, '{}', 'SAVE', 'COMMAND_LINE', {now})",
@@ -434,7 +438,7 @@ fn bad_rows() -> Vec<(&'static str, By)> {
         ),
         (
             "INSERT INTO revisions (document_id, number, content, action, actor_kind, created_at) VALUES ({sheet}, 2, '{}', 'GUESS', 'COMMAND_LINE', {now})",
-            Check("\"action\" IN", "revisions_action_check"),
+            Check("action", "revisions_action_check"),
         ),
         (
             "INSERT INTO revisions (document_id, number, content, action, actor_kind, created_at) VALUES ({sheet}, 2, '{}', 'SAVE', 'ACCOUNT', {now})",
@@ -442,7 +446,7 @@ fn bad_rows() -> Vec<(&'static str, By)> {
         ),
         (
             "INSERT INTO revisions (document_id, number, content, action, actor_kind, created_at) VALUES ({sheet}, 2, '{}', 'SAVE', 'ANONYMOUS', {now})",
-            Check("\"actor_kind\" IN", "revisions_actor_kind_check"),
+            Check("actor_kind", "revisions_actor_kind_check"),
         ),
         (
             "INSERT INTO revisions (document_id, number, content, action, actor_kind, editor_id, created_at) VALUES ({sheet}, 2, '{}', 'SAVE', 'ACCOUNT', {id}, {now})",
@@ -474,7 +478,7 @@ fn bad_rows() -> Vec<(&'static str, By)> {
         ),
         (
             "INSERT INTO publications (document_id, change_seq, number, release_kind, reason, actor_kind, published_at) VALUES ({sheet}, 1, 1, 'RUMOUR', 'Why not', 'COMMAND_LINE', {now})",
-            Check("\"release_kind\" IN", "publications_release_kind_check"),
+            Check("release_kind", "publications_release_kind_check"),
         ),
         (
             "INSERT INTO publications (document_id, change_seq, number, actor_kind, published_at) VALUES ({sheet}, 1, 1, 'ACCOUNT', {now})",
@@ -505,7 +509,7 @@ fn bad_rows() -> Vec<(&'static str, By)> {
             Check("password_hash LIKE '$argon2id$%'", "accounts_password_hash_check"),
         ),
         ("UPDATE accounts SET password_hash = NULL", NotNull("accounts.password_hash")),
-        ("UPDATE accounts SET role = 'OWNER'", Check("\"role\" IN", "accounts_role_check")),
+        ("UPDATE accounts SET role = 'OWNER'", Check("role", "accounts_role_check")),
         (
             "INSERT INTO sessions (id, account_id, created_at, expires_at) VALUES ({id}, {id}, {now}, {now})",
             ForeignKey("sessions_account_id_fkey"),
@@ -518,7 +522,7 @@ fn bad_rows() -> Vec<(&'static str, By)> {
             "INSERT INTO refresh_tokens (hash, session_id, created_at) VALUES ('0000000000000000000000000000000000000000000000000000000000000000', {id}, {now})",
             ForeignKey("refresh_tokens_session_id_fkey"),
         ),
-        ("UPDATE keys SET purpose = 'DOOR'", Check("\"purpose\" IN", "keys_purpose_check")),
+        ("UPDATE keys SET purpose = 'DOOR'", Check("purpose", "keys_purpose_check")),
         (
             "INSERT INTO keys (id, purpose, secret, created_at) VALUES ('short', 'CURSOR', 'secret', {now})",
             Check("length(secret) >= 32", "keys_secret_check"),
@@ -544,7 +548,7 @@ fn bad_rows() -> Vec<(&'static str, By)> {
         ),
         (
             "INSERT INTO audit_entries (seq, at, actor_kind, action, outcome, previous_hash, hash) SELECT 99, at, actor_kind, action, 'MAYBE', hash, hash FROM audit_entries WHERE seq = 1",
-            Check("\"outcome\" IN", "audit_entries_outcome_check"),
+            Check("outcome", "audit_entries_outcome_check"),
         ),
         (
             "INSERT INTO audit_entries (seq, at, actor_kind, action, outcome, previous_hash, hash) SELECT 99, at, actor_kind, action, outcome, '', hash FROM audit_entries WHERE seq = 1",
@@ -596,6 +600,12 @@ on_both_databases! {
             let sql = sql(statement, app.backend());
             assert_eq!(answer(&connection, &sql).await, Ok(1), "{sql}");
         }
+    }
+
+    async fn a_filled_database_can_be_taken_down_too(app: TestApp) {
+        let connection = connect(app.database_url()).await;
+        Migrator::down(&connection, None).await.expect("the way down");
+        assert_eq!(objects(&connection, app.backend()).await, BTreeSet::new());
     }
 
     async fn what_is_append_only_cannot_be_replaced_or_emptied_by_the_database_s_own_shortcuts(app: TestApp) {

@@ -8,7 +8,7 @@ use aws_lc_rs::{
     signature::{Ed25519KeyPair, KeyPair},
 };
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, Duration, Utc};
 use entities::{KeyPurpose, key};
 use jsonwebtoken::{DecodingKey, EncodingKey};
 use sea_orm::{
@@ -26,6 +26,9 @@ use crate::{
 
 /// The tag of a change of keys in the change feed.
 pub const TAG: &str = "keys";
+
+/// How long a new key is known before it signs, so that no replica meets a token whose key it has not loaded yet.
+pub const HANDOVER: Duration = Duration::seconds(5);
 
 /// The keys in force.
 pub struct KeyRing {
@@ -70,7 +73,7 @@ impl KeyRing {
     /// # Errors
     /// When the database cannot be read, or has no keys yet ([`ensure`]).
     pub async fn load(database: &Database) -> Result<Self> {
-        let rows = key::Entity::find().order_by_desc(key::COLUMN.created_at).all(database.reader()).await?;
+        let rows = key::Entity::find().order_by_asc(key::COLUMN.created_at).all(database.reader()).await?;
         let mut signing = Vec::new();
         let mut cursor = None;
         for row in rows {
@@ -83,14 +86,14 @@ impl KeyRing {
         Ok(Self { signing, cursor })
     }
 
-    /// The key that signs: the newest that is not retired.
+    /// The key that signs at `now`: the oldest that is not retired.
     ///
     /// # Errors
     /// When every key is retired.
-    pub fn current(&self) -> Result<&SigningKey> {
+    pub fn current(&self, now: DateTime<Utc>) -> Result<&SigningKey> {
         self.signing
             .iter()
-            .find(|key| key.retired_at.is_none())
+            .find(|key| key.retired_at.is_none_or(|retired| now < retired))
             .ok_or_else(|| Error::internal("the database has no signing key"))
     }
 
@@ -128,7 +131,7 @@ impl SigningKey {
 
     /// A retired key verifies until the last token that it can have signed has expired (60 minutes at most).
     fn is_valid(&self, now: DateTime<Utc>) -> bool {
-        self.retired_at.is_none_or(|retired| now < retired + chrono::Duration::minutes(61))
+        self.retired_at.is_none_or(|retired| now < retired + Duration::minutes(61))
     }
 
     fn jwk(&self) -> Jwk {
@@ -157,7 +160,8 @@ pub async fn ensure(transaction: &DatabaseTransaction, random: &Random, now: Dat
     Ok(())
 }
 
-/// Retires the key that signs access tokens and makes its successor. Tokens that are out stay valid until they expire.
+/// Makes a key that signs access tokens from [`HANDOVER`] later on, and retires the present one at that moment. Tokens that are
+/// out stay valid until they expire.
 ///
 /// # Errors
 /// When the database cannot be written.
@@ -167,7 +171,7 @@ pub async fn rotate(state: &State, administrator: &Administrator) -> Result<Stri
     key::Entity::update_many()
         .filter(key::COLUMN.purpose.eq(KeyPurpose::AccessToken))
         .filter(key::COLUMN.retired_at.is_null())
-        .set(key::ActiveModel { retired_at: Set(Some(now)), ..Default::default() })
+        .set(key::ActiveModel { retired_at: Set(Some(now + HANDOVER)), ..Default::default() })
         .exec(&transaction)
         .await?;
     let id = insert(&transaction, state.random(), now, KeyPurpose::AccessToken).await?;

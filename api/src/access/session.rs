@@ -111,12 +111,13 @@ pub async fn refresh(state: &State, caller: &Caller, token: &str) -> Result<Sign
 /// Ends the session of the caller's access token.
 ///
 /// # Errors
-/// [`Error::Unauthenticated`] without a token.
+/// [`Error::Unauthenticated`] without a token, or when its session has ended already.
 pub async fn sign_out(state: &State, caller: &Caller) -> Result<()> {
     let claims = caller.claims.as_ref().ok_or(Error::Unauthenticated)?;
+    let account = live_account(state, claims).await?;
     let transaction = state.database().begin_write().await?;
     end(state, &transaction, claims.sid).await?;
-    let entry = audit::Entry::done(Actor::Account(claims.sub), "signOut").request(Some(&caller.request_id));
+    let entry = audit::Entry::done(Actor::Account(account.id), "signOut").request(Some(&caller.request_id));
     audit::record(&transaction, state.now(), entry).await?;
     Ok(transaction.commit().await?)
 }

@@ -61,7 +61,7 @@ pub fn issue(state: &State, account: &account::Model, session: Uuid) -> Result<A
         exp: expires_at.timestamp(),
     };
     let keys = state.keys();
-    let key = keys.current()?;
+    let key = keys.current(now)?;
     let header = Header { typ: Some(TYPE.to_owned()), kid: Some(key.id.clone()), ..Header::new(Algorithm::EdDSA) };
     let token = encode(&header, &claims, &key.encoding).map_err(Error::internal)?;
     Ok(AccessToken { token, expires_at })

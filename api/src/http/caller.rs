@@ -1,6 +1,6 @@
 //! From the headers of a request to the caller: token, request id, network.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use poem::{Request, http::header};
 
@@ -46,17 +46,22 @@ pub(super) fn identify(state: &State, request: &Request, request_id: String) -> 
     Ok(Caller { claims, request_id, network: network(state, request) })
 }
 
+/// An address, with or without a port.
+fn parse_address(text: &str) -> Option<IpAddr> {
+    text.parse().or_else(|_| text.parse().map(|address: SocketAddr| address.ip())).ok()
+}
+
 /// The network that a request comes from; empty when it cannot be told.
 fn network(state: &State, request: &Request) -> String {
     let proxies = usize::from(state.config().trusted_proxies);
     let address = if proxies == 0 {
-        request.remote_addr().as_socket_addr().map(std::net::SocketAddr::ip)
+        request.remote_addr().as_socket_addr().map(SocketAddr::ip)
     } else {
         let forwarded = request.headers().get_all("x-forwarded-for").iter();
         let addresses: Vec<&str> =
             forwarded.filter_map(|value| value.to_str().ok()).flat_map(|value| value.split(',')).collect();
         // Only what our own proxies appended can be trusted; whatever stands further left, a client may have made up.
-        addresses.iter().rev().nth(proxies - 1).and_then(|address| address.trim().parse().ok())
+        addresses.iter().rev().nth(proxies - 1).and_then(|address| parse_address(address.trim()))
     };
     match address.map(|address| address.to_canonical()) {
         Some(IpAddr::V4(address)) => address.to_string(),

@@ -300,7 +300,9 @@ const VALIDATION_ERRORS: usize = 100;
 
 /// The engine tells what went wrong in validation only by its message.
 fn validation_code(message: &str) -> Code {
-    if message.starts_with("Invalid value for argument ") {
+    // The last two come from arguments that a field's cost is computed from.
+    let coercion = ["Invalid value for argument ", "Failed to parse \"", "Expected input type \""];
+    if coercion.iter().any(|start| message.starts_with(start)) {
         Code::BadUserInput
     } else if message.starts_with("The recursion depth of the query ") || message == "Query is too complex." {
         Code::LimitExceeded

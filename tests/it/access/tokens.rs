@@ -55,7 +55,7 @@ impl Forgery {
 
     /// Signed with the key that this app signs with.
     fn signed_by(&self, app: &TestApp) -> String {
-        self.signed(&app.state().keys().current().expect("a key").encoding, Algorithm::EdDSA)
+        self.signed(&app.state().keys().current(app.state().now()).expect("a key").encoding, Algorithm::EdDSA)
     }
 }
 
@@ -216,9 +216,12 @@ on_both_databases! {
 
     async fn a_rotated_key_signs_nothing_new_and_verifies_until_its_last_token_has_expired(app: TestApp) {
         let old = app.sign_in(EDITOR).await.access_token;
-        let old_key = app.state().keys().current().expect("a key").encoding.clone();
+        let old_key = app.state().keys().current(app.state().now()).expect("a key").encoding.clone();
         let replica = app.reopen().await;
         let new_id = key::rotate(app.state(), &api::access::Administrator::command_line()).await.expect("rotates");
+        let between = app.sign_in(EDITOR).await.access_token;
+        assert_eq!(id_of(&between), id_of(&old), "until every replica knows the new key, the old one signs");
+        app.clock().advance(key::HANDOVER);
         let new = app.sign_in(EDITOR).await.access_token;
         assert_eq!(id_of(&new), new_id);
         assert_ne!(id_of(&old), new_id);
