@@ -469,19 +469,19 @@ fn bad_rows() -> Vec<(&'static str, By)> {
         ("UPDATE changes SET tags = '[]'", AppendOnly("changes")),
         ("DELETE FROM changes", AppendOnly("changes")),
         (
-            "INSERT INTO publications (document_id, change_seq, number, release_kind, actor_kind, published_at) VALUES ({sheet}, 1, 1, 'CORRECTION', 'COMMAND_LINE', {now})",
+            "INSERT INTO publications (document_id, change_seq, number, release_kind, actor_kind, published_at) VALUES ({sheet}, 2, 1, 'CORRECTION', 'COMMAND_LINE', {now})",
             Check("release_kind IS NULL OR release_kind = 'RELEASE' OR reason IS NOT NULL", "publications_check1"),
         ),
         (
-            "INSERT INTO publications (document_id, change_seq, number, release_kind, actor_kind, published_at) VALUES ({sheet}, 1, 1, 'REVISION', 'COMMAND_LINE', {now})",
+            "INSERT INTO publications (document_id, change_seq, number, release_kind, actor_kind, published_at) VALUES ({sheet}, 2, 1, 'REVISION', 'COMMAND_LINE', {now})",
             Check("release_kind IS NULL OR release_kind = 'RELEASE' OR reason IS NOT NULL", "publications_check1"),
         ),
         (
-            "INSERT INTO publications (document_id, change_seq, number, release_kind, reason, actor_kind, published_at) VALUES ({sheet}, 1, 1, 'RUMOUR', 'Why not', 'COMMAND_LINE', {now})",
+            "INSERT INTO publications (document_id, change_seq, number, release_kind, reason, actor_kind, published_at) VALUES ({sheet}, 2, 1, 'RUMOUR', 'Why not', 'COMMAND_LINE', {now})",
             Check("release_kind", "publications_release_kind_check"),
         ),
         (
-            "INSERT INTO publications (document_id, change_seq, number, actor_kind, published_at) VALUES ({sheet}, 1, 1, 'ACCOUNT', {now})",
+            "INSERT INTO publications (document_id, change_seq, number, actor_kind, published_at) VALUES ({sheet}, 2, 1, 'ACCOUNT', {now})",
             Check("(actor_kind = 'ACCOUNT') = (editor_id IS NOT NULL)", "publications_check"),
         ),
         (
@@ -578,6 +578,8 @@ on_both_databases! {
             let (sql, expected) = (sql(statement, app.backend()), by.says(app.backend()));
             match answer(&connection, &sql).await {
                 Err(error) if error.contains(&expected) => {}
+                // What keeps a row from being replaced may speak up before its key does.
+                Err(error) if matches!(by, By::Key(..)) && error.contains("is append-only") => {}
                 other => surprises.push(format!("{sql}\n  expected: {expected}\n  got: {other:?}")),
             }
         }
