@@ -235,28 +235,22 @@ async fn open_database(config: &Config) -> anyhow::Result<Database> {
         bail!("--database-url must begin with sqlite:// or postgres://");
     }
     let password = config.database_password_file.as_deref().map(setup::read_password).transpose()?;
-    // The error does not repeat the URL, which may have a password in it.
-    Database::open(&url, password).await.map_err(|error| match std::error::Error::source(&error) {
-        Some(source) => anyhow::anyhow!("the database cannot be opened: {source}"),
-        None => error.into(),
+    Database::open(&url, password).await.map_err(|error| {
+        // A URL that cannot be read is repeated by whoever failed to read it, and may have a password in it.
+        let cause = format!("{:#}", anyhow::Error::from(error)).replace(&url, "the URL");
+        anyhow::anyhow!("the database cannot be opened: {cause}")
     })
 }
 
 async fn open(config: Config) -> anyhow::Result<State> {
     let database = open_database(&config).await?;
     let random = Random::from_system()?;
-    setup::open(config, database, Clock::System, random).await.map_err(explain)
-}
-
-/// Internal errors hide their cause from clients; an operator may see it.
-fn explain(error: crate::error::Error) -> anyhow::Error {
-    match std::error::Error::source(&error) {
-        Some(source) => anyhow::anyhow!("{error}: {source}"),
-        None => error.into(),
-    }
+    Ok(setup::open(config, database, Clock::System, random).await?)
 }
 
 async fn serve(config: Config) -> anyhow::Result<()> {
+    // From the start: who is told that the server is there may ask it to stop.
+    let stop = server::stop_signal()?;
     let listener = TcpListener::bind(config.bind).await.with_context(|| format!("cannot listen on {}", config.bind))?;
     create_database(&config)?;
     let state = open(config).await?;
@@ -268,7 +262,7 @@ async fn serve(config: Config) -> anyhow::Result<()> {
         max_connections: usize::try_from(state.config().max_connections)?,
         ..server::Settings::default()
     };
-    server::serve(listener, http::app(&state)?, settings, server::stop_signal()).await?;
+    server::serve(listener, http::app(&state)?, settings, stop).await?;
     following.abort();
     state.database().clone().close().await?;
     Ok(())

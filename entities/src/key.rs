@@ -23,6 +23,7 @@ pub struct Model {
     /// What it is for.
     pub purpose: KeyPurpose,
     /// The secret itself.
+    #[sea_orm(column_type = "Blob")]
     pub secret: Vec<u8>,
     /// When it was made.
     pub created_at: DateTimeUtc,

@@ -123,6 +123,9 @@ impl MigrationTrait for Migration {
     }
 
     async fn down(&self, manager: &SchemaManager) -> Result<(), DbErr> {
+        // Dropping a table deletes its rows first; documents must let go of their revisions.
+        let unpublish = Query::update().table("documents").value("published_number", Expr::null()).to_owned();
+        manager.execute(unpublish).await?;
         if manager.get_database_backend() != DbBackend::Sqlite {
             let key = ForeignKey::drop().table("documents").name("documents_published_revision").to_owned();
             manager.drop_foreign_key(key).await?;

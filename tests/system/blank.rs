@@ -8,8 +8,8 @@ use tests::{Backend, TestDatabase};
 
 use crate::process::almanac;
 
-/// Makes two tests of each promise: `a_promise::sqlite` and `a_promise::postgres`. The latter does nothing where there is
-/// no PostgreSQL.
+/// Makes two tests of each promise: `a_promise::sqlite` and `a_promise::postgres`. The latter does nothing where there
+/// is no PostgreSQL.
 macro_rules! on_each_database {
     ($($(#[$attribute:meta])* async fn $name:ident($blank:ident: Blank) $promise:block)+) => {$(
         $(#[$attribute])*

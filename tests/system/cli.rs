@@ -88,7 +88,8 @@ on_each_database! {
         let password = server.password().await;
         assert_eq!(password.len(), 24, "144 bits");
         assert_eq!(total(&server.anonymous()).await, 67);
-        let viewer = server.anonymous().sign_in(ADMIN, &password).await.run("{ viewer { email role } }", json!({})).await;
+        let administrator = server.anonymous().sign_in(ADMIN, &password).await;
+        let viewer = administrator.run("{ viewer { email role } }", json!({})).await;
         assert_eq!(viewer.at("/data/viewer"), &json!({ "email": ADMIN, "role": "ADMINISTRATOR" }));
 
         let address = server.address();
@@ -150,7 +151,8 @@ on_each_database! {
     async fn a_faulty_dataset_is_refused_with_every_fault_in_its_place_and_nothing_is_written(blank: Blank) {
         let folder = one_more(&blank);
         let mut files = Files::read(Path::new(&folder)).expect("a folder");
-        files.insert("figures/yearly_totals.csv", "category,year,value,note_ja,note_en\nTRAVEL,1899,64,,\nNONE,2019,-1,,\n");
+        let totals = "category,year,value,note_ja,note_en\nTRAVEL,1899,64,,\nNONE,2019,-1,,\n";
+        files.insert("figures/yearly_totals.csv", totals);
         files.insert("countries.csv", "code,position,name_ja,name_en\ncn,1,中国,China\n");
         files.remove("staff.csv");
         let folder = blank.path("faulty");
@@ -208,16 +210,17 @@ on_each_database! {
         let password = ["user", "password", EDITOR, "--password-stdin"];
         run(blank.almanac(&password), "the editor's second\n").await.ok();
         let ended = viewer.run("{ viewer { email } }", json!({})).await;
-        assert_eq!((ended.status, ended.text_at("/errors/0/extensions/code").as_str()), (200, "UNAUTHENTICATED"), "{ended:?}");
-        let old = client.try_sign_in(EDITOR, "the editor's first").await;
-        assert_eq!(old.at("/data/signIn"), &json!({ "session": null, "errors": [{ "code": "INVALID_CREDENTIALS" }] }));
+        assert_eq!(ended.text_at("/errors/0/extensions/code"), "UNAUTHENTICATED");
+        let refusal = json!({ "session": null, "errors": [{ "code": "INVALID_CREDENTIALS" }] });
+        let refused = client.try_sign_in(EDITOR, "the editor's first").await;
+        assert_eq!(refused.at("/data/signIn"), &refusal);
         let viewer = client.sign_in(EDITOR, "the editor's second").await;
 
         run(blank.almanac(&["user", "disable", EDITOR]), "").await.ok();
         let ended = viewer.run("{ viewer { email } }", json!({})).await;
         assert_eq!(ended.text_at("/errors/0/extensions/code"), "UNAUTHENTICATED");
         let refused = client.try_sign_in(EDITOR, "the editor's second").await;
-        assert_eq!(refused.at("/data/signIn"), &json!({ "session": null, "errors": [{ "code": "INVALID_CREDENTIALS" }] }));
+        assert_eq!(refused.at("/data/signIn"), &refusal);
 
         client.sign_in(ADMIN, PASSWORD).await;
         server.stop().await;
@@ -310,9 +313,9 @@ on_each_database! {
         for signal in ["TERM", "INT"] {
             let server = start(&blank).await;
             let body = json!({ "query": TOTALS }).to_string();
-            let head = server.anonymous().head("POST", "/graphql");
-            let length = body.len();
-            let head = format!("{head}Content-Type: application/json\r\nContent-Length: {length}\r\nExpect: 100-continue\r\n\r\n");
+            let mut head = server.anonymous().head("POST", "/graphql");
+            head += &format!("Content-Type: application/json\r\nContent-Length: {}\r\n", body.len());
+            head += "Expect: 100-continue\r\n\r\n";
             let mut stream = TcpStream::connect(server.address()).await.expect("a connection");
             stream.write_all(head.as_bytes()).await.expect("the head is sent");
             // The server asks for the body: from here on the request is in flight.
@@ -343,13 +346,16 @@ on_each_database! {
         client.try_sign_in(ADMIN, wrong).await;
         client.try_sign_in("stranger@example.org", PASSWORD).await;
         let session = client.try_sign_in(ADMIN, PASSWORD).await;
-        let [access, refresh] = ["accessToken", "refreshToken"].map(|name| session.text_at(&format!("/data/signIn/session/{name}")));
+        let access = session.text_at("/data/signIn/session/accessToken");
+        let refresh = session.text_at("/data/signIn/session/refreshToken");
 
         let administrator = client.bearer(&access);
         administrator.run("{ viewer { email } }", json!({})).await;
         // By GET, and with a password where none belongs.
-        administrator.get("/graphql?query=%7Bviewer%7Bemail%7D%7D&variables=%7B%22secret%22%3A%22by-get%22%7D").await.expect("an answer");
-        client.run(&format!("mutation {{ signIn(input: {{ email: \"{ADMIN}\", password: \"inline-secret\" }}) {{ nonsense }} }}"), json!({})).await;
+        let address = "/graphql?query=%7Bviewer%7Bemail%7D%7D&variables=%7B%22secret%22%3A%22by-get%22%7D";
+        administrator.get(address).await.expect("an answer");
+        let input = format!("{{ email: \"{ADMIN}\", password: \"inline-secret\" }}");
+        client.run(&format!("mutation {{ signIn(input: {input}) {{ nonsense }} }}"), json!({})).await;
         client.bearer("not.a.token").run("{ viewer { email } }", json!({})).await;
         let refresh_mutation = "mutation($input: RefreshSessionInput!) { refreshSession(input: $input) {
             session { accessToken refreshToken } errors { code } } }";
@@ -361,7 +367,8 @@ on_each_database! {
         let Finished { output, log, .. } = server.stop().await;
         assert!(log.contains("/graphql"), "the requests are logged: {log}");
         let signature = access.rsplit('.').next().expect("a signature");
-        for secret in [PASSWORD, wrong, signature, &refresh, &next, "by-get", "inline-secret", "not.a.token", ADMIN, "stranger@"] {
+        let sent = [PASSWORD, wrong, "by-get", "inline-secret", "not.a.token", ADMIN, "stranger@"];
+        for secret in sent.into_iter().chain([signature, &refresh, &next]) {
             let line = log.lines().find(|line| line.contains(secret));
             assert!(line.is_none(), "{secret} in the log: {}", line.unwrap_or_default());
             assert!(secret == ADMIN || !output.contains(secret), "{secret} in the output: {output}");
@@ -426,7 +433,6 @@ async fn a_database_that_cannot_be_reached_is_named_without_its_password() {
         format!("postgres://almanac:the-secret@{address}/almanac"),
         "postgres://almanac:the-secret@[::1/almanac".to_owned(),
         "postgres://almanac:the-secret@localhost:port/almanac".to_owned(),
-        "sqlite://no/such/folder/the-secret.db?mode=wrong".to_owned(),
     ] {
         let password_file = password_file.to_str().expect("a path in UTF-8");
         let environment = [("ALMANAC_DATABASE_URL", url.as_str()), ("ALMANAC_DATABASE_PASSWORD_FILE", password_file)];

@@ -127,14 +127,9 @@ fn the_image_is_built_here_runs_without_privileges_and_tells_its_health() {
     let compose = compose();
     let built: Vec<&Service> = compose.services.values().filter(|service| service.build.is_some()).collect();
     let [service] = built[..] else { panic!("one service is built here") };
-    let dockerfile = match service.build.clone().map(ShortOrLong::into_long) {
-        Some(build) => match build.dockerfile {
-            None => "Dockerfile".to_owned(),
-            Some(other) => panic!("another file than Dockerfile: {other:?}"),
-        },
-        None => panic!("it is built"),
-    };
-    assert!(root().join(dockerfile).is_file());
+    let instructions = service.build.clone().map(ShortOrLong::into_long).expect("it is built");
+    assert_eq!(instructions.dockerfile, None, "nothing but Dockerfile");
+    assert!(root().join("Dockerfile").is_file());
     assert!(service.user.is_none(), "the image says who runs it");
 
     let user = last_stage("USER").pop().expect("a user");

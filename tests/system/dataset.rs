@@ -15,6 +15,7 @@ use entities::{
 };
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder};
 use seed::{Dataset, Files};
+use serde_json::json;
 use tests::{Backend, TestApp, on_both_databases, start};
 
 use crate::{
@@ -34,10 +35,14 @@ async fn import(state: &State, dataset: &Dataset, reason: &str) -> Result<Import
     dataset::import(state, &Editor::command_line(), dataset, reason).await
 }
 
-/// A state over an empty database: migrated and with its keys, but without a dataset.
-async fn empty_state(app: &TestApp, blank: &Blank) -> State {
+/// An empty database as the product opens it.
+async fn open(blank: &Blank) -> Database {
     api::database::create_file(blank.url()).expect("a file");
-    let database = Database::open(blank.url(), None).await.expect("the database opens");
+    Database::open(blank.url(), None).await.expect("the database opens")
+}
+
+/// A state over an empty database: migrated and with its keys, but without a dataset.
+async fn empty_state(app: &TestApp, database: Database) -> State {
     let random = Random::from_system().expect("random numbers");
     let state = api::setup::open(app.state().config().clone(), database, Clock::manual(start()), random).await;
     state.expect("the state opens")
@@ -156,7 +161,8 @@ on_both_databases! {
         assert_eq!((imported.added, imported.changed), (7, 8));
 
         let after = ledger::rows(&connection).await;
-        for (table, more) in [("document", 7), ("revision", 15), ("publication", 15), ("change", 1), ("audit_entry", 1)] {
+        let more = [("document", 7), ("revision", 15), ("publication", 15), ("change", 1), ("audit_entry", 1)];
+        for (table, more) in more {
             assert_eq!(after[table], before[table] + more, "{table}");
         }
         let rows = publication::Entity::find()
@@ -272,14 +278,17 @@ on_both_databases! {
         dataset.sort();
         import(app.state(), &dataset, "Upside down").await.expect("the dataset fits");
         assert_eq!(export(app.state()).await, dataset.render());
-        let reply = app.anonymous().run("{ page(slug: \"about-us\") { parent { slug parent { slug } } } }", serde_json::json!({})).await;
-        assert_eq!(reply.at("/data/page/parent"), &serde_json::json!({ "slug": "staff", "parent": null }));
+        let document = "{ page(slug: \"about-us\") { parent { slug parent { slug } } } }";
+        let reply = app.anonymous().run(document, json!({})).await;
+        assert_eq!(reply.at("/data/page/parent"), &json!({ "slug": "staff", "parent": null }));
     }
 
     async fn an_import_replaces_what_an_editor_left_unpublished(app: TestApp) {
-        let sheet = "mutation($input: VisitCountsUpdateInput!) { visitCountsUpdate(input: $input) { yearSheet { version } errors { code } } }";
-        let draft = serde_json::json!({ "input": { "category": "RESIDENT", "year": 2022, "expectedVersion": 1, "total": 99 } });
-        let reply = app.editor().await.run(sheet, draft).await;
+        let document = "mutation($input: VisitCountsUpdateInput!) {
+            visitCountsUpdate(input: $input) { yearSheet { version } errors { code } }
+        }";
+        let draft = json!({ "category": "RESIDENT", "year": 2022, "expectedVersion": 1, "total": 99 });
+        let reply = app.editor().await.run(document, json!({ "input": draft })).await;
         assert_eq!(reply.at("/data/visitCountsUpdate/yearSheet/version"), 2);
         assert_eq!(export(app.state()).await, Files::example(), "a draft is not exported");
         let imported = import(app.state(), &example(), "As published").await.expect("the dataset fits");
@@ -303,7 +312,7 @@ async fn what_one_database_exports_the_other_takes_when_empty_and_gives_back() {
         let exported = export(from.state()).await;
         let dataset = Dataset::parse(&exported).expect("an export has no fault");
         let blank = Blank::on(to).await.expect("there is a database");
-        let state = empty_state(from, &blank).await;
+        let state = empty_state(from, open(&blank).await).await;
         let imported = import(&state, &dataset, "Moved").await.expect("the dataset fits");
         assert_eq!((imported.changed, imported.unchanged), (0, 0));
         assert_eq!(export(&state).await, exported);
@@ -317,11 +326,12 @@ async fn two_processes_that_start_at_once_seed_one_database_once() {
     let app = TestApp::new().await;
     for backend in [Backend::Sqlite, Backend::Postgres] {
         let Some(blank) = Blank::on(backend).await else { return };
-        let starting = async || {
-            let state = empty_state(&app, &blank).await;
+        let (one, other) = (open(&blank).await, open(&blank).await);
+        let starting = async |database| {
+            let state = empty_state(&app, database).await;
             api::setup::fill(&state).await.map(|first| (state, first.is_some()))
         };
-        let (one, other) = tokio::join!(starting(), starting());
+        let (one, other) = tokio::join!(starting(one), starting(other));
         let ((one, one_first), (other, other_first)) = (one.expect("it starts"), other.expect("it starts"));
         assert!(one_first != other_first, "one of them makes the administrator");
         assert_eq!(export(&one).await, Files::example());

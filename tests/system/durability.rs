@@ -75,7 +75,7 @@ async fn verify(connection: &DatabaseConnection, version: i64) {
     assert_eq!(sheet.published_number, Some(sheet.version));
     let publications =
         publication::Entity::find().filter(publication::Column::DocumentId.eq(sheet.id)).count(connection).await;
-    assert_eq!(publications.expect("a count") as i64, version, "every version was published, once");
+    assert_eq!(i64::try_from(publications.expect("a count")), Ok(version), "every version was published, once");
     let written = audit_entry::Entity::find()
         .filter(audit_entry::Column::Action.eq("visitCountsUpdate"))
         .filter(audit_entry::Column::DocumentId.eq(sheet.id))
@@ -83,10 +83,10 @@ async fn verify(connection: &DatabaseConnection, version: i64) {
         .await
         .expect("audit entries");
     let versions: BTreeSet<i64> =
-        written.iter().filter_map(|entry| entry.version).map(|version| version.get()).collect();
+        written.iter().filter_map(|entry| entry.version).map(entities::Version::get).collect();
     assert_eq!(
-        (written.len() as i64, versions),
-        (version, (1..=version).collect()),
+        (i64::try_from(written.len()), versions),
+        (Ok(version), (1..=version).collect()),
         "every version is in the audit log"
     );
 
@@ -96,7 +96,7 @@ async fn verify(connection: &DatabaseConnection, version: i64) {
     let live = live.expect("the live rows");
     assert_eq!(content["counts"].as_object().map(serde_json::Map::len), Some(live.len()));
     for row in live {
-        let value = row.value.map(|value| value.get());
+        let value = row.value.map(entities::Count::get);
         assert_eq!(content["counts"][row.country.as_str()]["value"].as_i64(), value, "{}", row.country);
     }
 }
@@ -224,7 +224,7 @@ on_each_database! {
         assert_eq!(live.len(), countries.len());
         for row in live {
             let last = written.iter().rev().find(|(_, country, _)| country == row.country.as_str());
-            assert_eq!(row.value.map(|value| value.get()), last.map(|(.., value)| *value), "{}", row.country);
+            assert_eq!(row.value.map(entities::Count::get), last.map(|(.., value)| *value), "{}", row.country);
         }
     }
 }

@@ -1,6 +1,6 @@
 //! A client as small as can be: one request, one connection.
 
-use std::{io, net::SocketAddr, time::Duration};
+use std::{io, net::SocketAddr};
 
 use serde_json::{Value, json};
 use tokio::{
@@ -8,6 +8,8 @@ use tokio::{
     net::TcpStream,
     time::timeout,
 };
+
+use crate::process::PATIENCE;
 
 /// What comes back.
 #[derive(Debug)]
@@ -120,8 +122,7 @@ impl Client {
             stream.read_to_end(&mut response).await?;
             Answer::parse(response)
         };
-        // Longer than the server itself waits for anything.
-        timeout(Duration::from_secs(60), exchange).await.expect("an answer in time")
+        timeout(PATIENCE, exchange).await.expect("an answer in time")
     }
 
     /// Tries to sign in.

@@ -55,8 +55,9 @@ pub async fn verify(connection: &DatabaseConnection) {
     assert_eq!(numbers, expected, "the change feed has no gap");
     let keys = serde_json::json!([api::access::key::TAG]);
     let published: BTreeSet<i64> = publications.iter().map(|publication| publication.change_seq).collect();
-    let changed: BTreeSet<i64> = changes.iter().filter(|change| change.tags != keys).map(|change| change.seq).collect();
-    assert_eq!(published, changed, "every change of content has its publications, and they have it");
+    let of_content: BTreeSet<i64> =
+        changes.iter().filter(|change| change.tags != keys).map(|change| change.seq).collect();
+    assert_eq!(published, of_content, "every change of content has its publications, and they have it");
 
     audit_chain(connection).await;
 }

@@ -6,8 +6,8 @@ use std::collections::BTreeSet;
 
 use chrono::{DateTime, Utc};
 use entities::{
-    DocumentKind, Line, Locale, Localized, Position, Rule, TextDirection, category_name, country_name, page_text, site,
-    site_locale, staff_text,
+    DocumentKind, Line, Locale, Localized, Position, Prose, Rule, TextDirection, category_name, country_name,
+    page_text, site, site_locale, staff_text, visit_count, yearly_total,
 };
 use sea_orm::{
     ActiveValue::Set, ColumnTrait, DatabaseTransaction, EntityTrait, QueryFilter, QuerySelect, sea_query::OnConflict,
@@ -124,7 +124,7 @@ impl Kind for Site {
     }
 }
 
-/// The locales in which something is published.
+/// The locales in which something is published, be it a note.
 async fn locales_in_use(transaction: &DatabaseTransaction) -> Result<BTreeSet<Locale>> {
     macro_rules! of {
         ($table:ident) => {
@@ -137,5 +137,20 @@ async fn locales_in_use(transaction: &DatabaseTransaction) -> Result<BTreeSet<Lo
                 .await?
         };
     }
-    Ok([of!(page_text), of!(staff_text), of!(country_name), of!(category_name)].into_iter().flatten().collect())
+    macro_rules! of_notes {
+        ($table:ident) => {
+            $table::Entity::find()
+                .select_only()
+                .column($table::Column::Note)
+                .into_tuple::<serde_json::Value>()
+                .all(transaction)
+                .await?
+        };
+    }
+    let mut locales: BTreeSet<Locale> =
+        [of!(page_text), of!(staff_text), of!(country_name), of!(category_name)].into_iter().flatten().collect();
+    for note in of_notes!(visit_count).into_iter().chain(of_notes!(yearly_total)) {
+        locales.extend(serde_json::from_value::<Localized<Prose>>(note)?.into_keys());
+    }
+    Ok(locales)
 }

@@ -274,7 +274,7 @@ pub async fn update(state: &State, editor: &Editor, changes: Changes, mut faults
         }
         current => current?,
     };
-    let (category, year, expected) = (changes.category.clone(), changes.year, changes.expected);
+    let expected = changes.expected;
     let rows: BTreeMap<CountryCode, usize> =
         changes.counts.iter().rev().map(|cell| (cell.country.clone(), cell.row)).collect();
     let published = current.document.as_ref().is_some_and(|document| document.published_number.is_some());
@@ -301,8 +301,11 @@ pub async fn update(state: &State, editor: &Editor, changes: Changes, mut faults
     if let Some(release) = release {
         edit.publish(saved, &sheet, release).await?;
     }
+    // Read before the commit lets the next writer in: an answer that already has their version would have this editor
+    // overwrite figures that they never saw.
+    let updated = get(edit.transaction(), editor, saved.id).await?;
     edit.commit("visitCountsUpdate", Some(saved)).await?;
-    find(state.database().reader(), editor, &category, year).await
+    Ok(updated)
 }
 
 /// The sheet after the changes. Changes that contradict themselves leave a fault instead.
