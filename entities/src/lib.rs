@@ -3,9 +3,10 @@
 //! This crate knows neither GraphQL nor HTTP, runs no statement, and depends on nothing of ours. An entity carries
 //! its columns, its relations and nothing else; what may be written to it is decided in `api`.
 
+mod number;
 mod observation;
 mod rule;
-mod value;
+mod text;
 
 pub mod account;
 pub mod audit_entry;
@@ -33,11 +34,9 @@ pub use account::Role;
 pub use audit_entry::{ActorKind, AuditOutcome};
 pub use document::DocumentKind;
 pub use key::KeyPurpose;
+pub use number::{Count, Position, Version, Year};
 pub use observation::{Observation, ObservationStatus};
 pub use publication::ReleaseKind;
 pub use revision::RevisionAction;
 pub use rule::{Language, Rule};
-pub use value::{
-    CategoryCode, Count, CountryCode, Email, Line, Locale, Localized, Markdown, Position, Prose, Slug, TextDirection,
-    Version, Year,
-};
+pub use text::{CategoryCode, CountryCode, Email, Line, Locale, Localized, Markdown, Prose, Slug, TextDirection};

@@ -116,7 +116,8 @@ async fn objects(connection: &DatabaseConnection, backend: Backend) -> BTreeSet<
             "SELECT relkind::text || ' ' || relname::text FROM pg_class \
              WHERE relnamespace = current_schema()::regnamespace AND relname::text NOT LIKE 'seaql_migrations%'",
             "SELECT conrelid::regclass::text || ' ' || conname::text || ' ' || pg_get_constraintdef(oid) \
-             FROM pg_constraint WHERE connamespace = current_schema()::regnamespace AND conname::text NOT LIKE 'seaql_migrations%'",
+             FROM pg_constraint WHERE connamespace = current_schema()::regnamespace \
+             AND conname::text NOT LIKE 'seaql_migrations%'",
             "SELECT indexdef FROM pg_indexes WHERE schemaname = current_schema() AND tablename <> 'seaql_migrations'",
             "SELECT pg_get_triggerdef(t.oid) FROM pg_trigger t JOIN pg_class c ON c.oid = t.tgrelid \
              WHERE c.relnamespace = current_schema()::regnamespace AND NOT t.tgisinternal",

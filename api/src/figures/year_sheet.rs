@@ -285,7 +285,7 @@ pub async fn update(state: &State, editor: &Editor, changes: Changes, mut faults
             None
         }
     };
-    let reason = release.as_ref().and_then(|release| release.reason.clone());
+    let reason = changes.release.reason.clone();
     let sheet = apply(current.draft, changes, &mut faults);
 
     // Stale input may look wrong against the newer sheet: who lost the race is told that first.
@@ -311,11 +311,13 @@ pub async fn update(state: &State, editor: &Editor, changes: Changes, mut faults
 /// The sheet after the changes. Changes that contradict themselves leave a fault instead.
 fn apply(mut sheet: YearSheet, changes: Changes, faults: &mut Vec<Fault>) -> YearSheet {
     let (value, note) = sheet.total.take().map_or((None, None), |total| (Some(total.value), Some(total.note)));
-    let note = changes.total_note.apply(note).unwrap_or_default();
-    match changes.total.apply(value) {
-        Some(value) => sheet.total = Some(Total { value, note }),
-        None if note.is_empty() => {}
-        None => faults.push(Fault::new(["total"], Rule::Required)),
+    match (changes.total.apply(value), changes.total_note) {
+        (Some(value), change) => {
+            sheet.total = Some(Total { value, note: change.apply(note).unwrap_or_default() });
+        }
+        // A note on nothing.
+        (None, Patch::Set(note)) if !note.is_empty() => faults.push(Fault::new(["total"], Rule::Required)),
+        (None, _) => {}
     }
     let mut seen = BTreeSet::new();
     for change in changes.counts {

@@ -183,7 +183,7 @@ on_both_databases! {
         assert_eq!(draft["totalNote"].as_array().map(Vec::len), Some(2));
         assert_eq!(draft["counts"][0], json!({ "country": "CN", "value": 10, "status": "PROVISIONAL", "note": [] }));
         let clear = json!({
-            "category": "RESIDENT", "year": 2023, "expectedVersion": 2, "total": null, "totalNote": null,
+            "category": "RESIDENT", "year": 2023, "expectedVersion": 2, "total": null,
             "counts": [{ "country": "CN", "value": null, "status": "NOT_YET" }],
         });
         let reply = update(&app, clear).await;
