@@ -252,11 +252,12 @@ async fn serve(config: Config) -> anyhow::Result<()> {
     // From the start: who is told that the server is there may ask it to stop.
     let stop = server::stop_signal()?;
     let listener = TcpListener::bind(config.bind).await.with_context(|| format!("cannot listen on {}", config.bind))?;
+    // Port 0 asks for any free port; from here on it is known which.
+    let config = Config { bind: listener.local_addr()?, ..config };
     create_database(&config)?;
     let state = open(config).await?;
     let first = setup::fill(&state).await?;
-    let address = listener.local_addr()?;
-    say(&greeting(address, first))?;
+    say(&greeting(state.config().bind, first))?;
     let following = tokio::spawn(delivery::feed::follow(state.clone()));
     let settings = server::Settings {
         max_connections: usize::try_from(state.config().max_connections)?,

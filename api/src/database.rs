@@ -16,6 +16,8 @@ use sea_orm::{
     },
 };
 
+use tokio::time::{Instant, sleep};
+
 use crate::error::Result;
 
 /// How long a statement waits for a connection or a lock.
@@ -38,8 +40,8 @@ impl Database {
     pub async fn open(url: &str, password: Option<String>) -> Result<Self> {
         if url.starts_with("sqlite:") {
             // One writing connection is a fair queue; SQLite's own lock is a lottery (and never upgrades a read).
-            let writer = sea_orm::Database::connect(sqlite(url, 1)).await?;
-            let reader = sea_orm::Database::connect(sqlite(url, SQLITE_READERS)).await?;
+            let writer = connect_patiently(sqlite(url, 1)).await?;
+            let reader = connect_patiently(sqlite(url, SQLITE_READERS)).await?;
             Ok(Self { writer, reader })
         } else {
             let mut options = ConnectOptions::new(url);
@@ -124,6 +126,18 @@ impl Database {
     pub async fn close(self) -> Result<()> {
         self.reader.close().await?;
         Ok(self.writer.close().await?)
+    }
+}
+
+/// Connects, and tries again while another process is switching the same new file to write-ahead logging: that is the one
+/// lock that SQLite does not wait for by itself.
+async fn connect_patiently(options: ConnectOptions) -> Result<DatabaseConnection> {
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        match sea_orm::Database::connect(options.clone()).await {
+            Err(error) if is_outage(&error) && Instant::now() < deadline => sleep(Duration::from_millis(20)).await,
+            result => return Ok(result?),
+        }
     }
 }
 

@@ -1,7 +1,7 @@
 //! How the database's schema got here: an ordered list of steps.
 //!
 //! A step is frozen once it is released: a later need is a later step. Nothing of ours is imported, so that a step
-//! means next year what it means today; `tests/it/drift.rs` holds the outcome against the entities.
+//! means next year what it means today; `tests/system/drift.rs` holds the outcome against the entities.
 
 pub use sea_orm_migration::prelude::MigratorTrait;
 use sea_orm_migration::prelude::*;

@@ -2,7 +2,7 @@
 
 use std::{borrow::Cow, time::Duration};
 
-use http_body_util::{BodyExt, LengthLimitError, Limited};
+use http_body_util::BodyExt;
 use mime::Mime;
 use percent_encoding::percent_decode_str;
 use poem::{
@@ -12,6 +12,9 @@ use poem::{
 use serde_json::{Map, Value};
 
 use crate::{error::Code, http::graphql::Refusal};
+
+/// How much of a body that is too long is read to its end, so that the client gets to see why it is refused.
+const DRAINED_BYTES: usize = 32 * 1024 * 1024;
 
 /// How a request body is read.
 #[derive(Clone, Debug)]
@@ -140,17 +143,28 @@ async fn read_body(request: &mut Request, settings: &BodySettings) -> Result<Vec
         )
     };
     let announced = request.header(header::CONTENT_LENGTH).and_then(|length| length.parse::<u64>().ok());
-    if announced.is_some_and(|length| length > settings.limit as u64) {
+    let waits = request.headers().contains_key(header::EXPECT);
+    if announced.is_some_and(|length| length > settings.limit as u64 && (waits || length > DRAINED_BYTES as u64)) {
         return Err(too_large());
     }
     // An announced length is only a promise, and there may be none, so the limit also holds while reading.
-    let body: http_body_util::combinators::BoxBody<_, std::io::Error> = request.take_body().into();
-    match tokio::time::timeout(settings.timeout, Limited::new(body, settings.limit).collect()).await {
-        Ok(Ok(body)) => Ok(body.to_bytes().into()),
-        Ok(Err(error)) if error.is::<LengthLimitError>() => Err(too_large()),
-        Ok(Err(_)) => Err(bad_request("The request body broke off.")),
-        Err(_) => Err(Refusal::new(Code::RequestTimeout, "The request body took too long to arrive.")),
-    }
+    let mut frames: http_body_util::combinators::BoxBody<_, std::io::Error> = request.take_body().into();
+    let read = async {
+        let (mut body, mut length) = (Vec::new(), 0);
+        while let Some(frame) = frames.frame().await {
+            let Ok(data) = frame.map_err(|_| bad_request("The request body broke off."))?.into_data() else { continue };
+            length += data.len();
+            match length {
+                _ if length <= settings.limit => body.extend_from_slice(&data),
+                // Read on, keeping nothing: most clients look at the answer only when they have sent everything.
+                _ if length <= DRAINED_BYTES => body = Vec::new(),
+                _ => break,
+            }
+        }
+        if length > settings.limit { Err(too_large()) } else { Ok(body) }
+    };
+    let late = |_| Err(Refusal::new(Code::RequestTimeout, "The request body took too long to arrive."));
+    tokio::time::timeout(settings.timeout, read).await.unwrap_or_else(late)
 }
 
 /// Names and values of a query string. Names are decoded if they can be, values are still encoded.

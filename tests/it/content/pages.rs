@@ -110,7 +110,7 @@ on_both_databases! {
     }
 
     async fn a_cursor_of_another_list_or_an_edited_one_is_refused(app: TestApp) {
-        let document = r#"{ pages(first: 1) { pageInfo { endCursor } } }"#;
+        let document = "{ pages(first: 1) { pageInfo { endCursor } } }";
         let reply = app.anonymous().run(document, json!({})).await;
         let cursor = reply.at("/data/pages/pageInfo/endCursor").as_str().expect("a cursor").to_owned();
         let mut edited = cursor.clone().into_bytes();

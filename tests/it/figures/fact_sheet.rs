@@ -92,9 +92,9 @@ on_both_databases! {
     }
 
     async fn categories_and_years_narrow_the_fact_sheet(app: TestApp) {
-        let document = r#"query($categories: [CategoryCode!], $from: Year, $to: Year) {
+        let document = r"query($categories: [CategoryCode!], $from: Year, $to: Year) {
             factSheet(categories: $categories, from: $from, to: $to) { years categories { category { code } countries { country { code } } } }
-        }"#;
+        }";
         let narrowed = json!({ "categories": ["TRAVEL"], "from": 2021, "to": 2022 });
         let reply = app.anonymous().run(document, narrowed).await;
         assert_eq!(reply.at("/data/factSheet/years"), &json!([2021, 2022]));
@@ -125,7 +125,7 @@ on_both_databases! {
                 let path: Vec<_> = list(fault, "path").iter().filter_map(Value::as_str).collect();
                 json!([path.join("."), fault["rule"]])
             });
-            assert_eq!(Value::from_iter(found), faults, "{arguments}");
+            assert_eq!(found.collect::<Value>(), faults, "{arguments}");
         }
         let reply = app.anonymous().run("{ factSheet(from: 2018.5) { years } }", json!({})).await;
         assert_eq!(reply.code(), "BAD_USER_INPUT");
