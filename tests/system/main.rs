@@ -12,6 +12,7 @@ mod process;
 
 mod cli;
 mod compose;
+mod constraints;
 mod dataset;
 mod drift;
 mod durability;

@@ -2,7 +2,7 @@
 //!
 //! Parser, validator and executor all walk a document recursively and write fragments out wherever they are spread, so
 //! a short text can cost unbounded stack or time. Three checks stand in front of them, none of which recurses:
-//! [`scan`] reads the source text before the parser does, [`check`] reads the parsed document before validation does,
+//! [`scan()`] reads the source text before the parser does, [`check()`] reads the parsed document before validation does,
 //! and [`check_variables`] reads the JSON of the variables before it becomes GraphQL values.
 //!
 //! What does not belong here: the price of a field (that needs the schema), rate limits (those need the caller), and

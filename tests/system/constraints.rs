@@ -1,0 +1,387 @@
+//! What the database itself refuses, whoever writes: a table of bad rows, each with the constraint that it must meet.
+
+use sea_orm::{ConnectionTrait, DatabaseConnection, Statement, TransactionTrait};
+use tests::{Backend, on_both_databases};
+
+use crate::blank::connect;
+use By::{AppendOnly, Check, ForeignKey, Key, NotNull};
+
+/// What refuses a row.
+enum By {
+    /// A check: a part of its text on SQLite, its name on PostgreSQL.
+    Check(&'static str, &'static str),
+    /// A foreign key: its name on PostgreSQL; SQLite names none.
+    ForeignKey(&'static str),
+    /// A unique or primary key: its columns on SQLite, its name on PostgreSQL.
+    Key(&'static str, &'static str),
+    /// A column that must have a value.
+    NotNull(&'static str),
+    /// The trigger of a table.
+    AppendOnly(&'static str),
+}
+
+impl By {
+    /// What the database says, in one of these two ways.
+    fn says(&self, backend: Backend) -> String {
+        match (self, backend) {
+            (Self::Check(text, _), Backend::Sqlite) => format!("CHECK constraint failed: {text}"),
+            (Self::Check(_, name), Backend::Postgres) => format!("violates check constraint \"{name}\""),
+            (Self::ForeignKey(_), Backend::Sqlite) => "FOREIGN KEY constraint failed".to_owned(),
+            (Self::ForeignKey(name), Backend::Postgres) => format!("foreign key constraint \"{name}\""),
+            (Self::Key(columns, _), Backend::Sqlite) => format!("UNIQUE constraint failed: {columns}"),
+            (Self::Key(_, name), Backend::Postgres) => format!("unique constraint \"{name}\""),
+            (Self::NotNull(column), Backend::Sqlite) => format!("NOT NULL constraint failed: {column}"),
+            (Self::NotNull(column), Backend::Postgres) => {
+                let (table, column) = column.split_once('.').expect("a table and a column");
+                format!("null value in column \"{column}\" of relation \"{table}\"")
+            }
+            (Self::AppendOnly(table), _) => format!("{table} is append-only"),
+        }
+    }
+}
+
+/// The words that stand for others in the statements below. `{sheet}` is the id of a document, `{id}`, of which each
+/// database has its own idea, of none.
+const SHORTHAND: &[(&str, &str)] = &[
+    ("{insert count}", "INSERT INTO visit_counts (category, country, year, value, status, note) VALUES"),
+    ("{insert total}", "INSERT INTO yearly_totals (category, year, value, note) VALUES"),
+    ("{insert document}", "INSERT INTO documents (id, kind, key, version, created_at) VALUES"),
+    (
+        "{insert revision}",
+        "INSERT INTO revisions (document_id, number, content, action, actor_kind, created_at) VALUES",
+    ),
+    (
+        "{insert publication}",
+        "INSERT INTO publications \
+         (document_id, change_seq, number, release_kind, reason, actor_kind, published_at) VALUES",
+    ),
+    ("{insert entry}", "INSERT INTO audit_entries (seq, at, actor_kind, action, outcome, previous_hash, hash) SELECT"),
+    ("{sheet}", "(SELECT id FROM documents WHERE key = 'YEAR_SHEET/RESIDENT/2022')"),
+    ("{now}", "'2026-01-15 00:00:00+00:00'"),
+];
+
+fn sql(statement: &str, backend: Backend) -> String {
+    let id = match backend {
+        Backend::Sqlite => "randomblob(16)",
+        Backend::Postgres => "gen_random_uuid()",
+    };
+    let statement = statement.replace("{id}", id);
+    SHORTHAND.iter().fold(statement, |statement, (short, long)| statement.replace(short, long))
+}
+
+/// Rows that are wrong, and what must refuse them.
+const BAD_ROWS: &[(&str, By)] = &[
+    // Figures.
+    ("{insert count} ('RESIDENT', 'CN', 1899, 1, 'FINAL', '{}')", Check("year", "visit_counts_year_check")),
+    ("{insert count} ('RESIDENT', 'CN', 2201, 1, 'FINAL', '{}')", Check("year", "visit_counts_year_check")),
+    ("{insert count} ('RESIDENT', 'CN', 2030, -1, 'FINAL', '{}')", Check("value", "visit_counts_value_check")),
+    ("{insert count} ('RESIDENT', 'CN', 2030, 2147483648, 'FINAL', '{}')", Check("value", "visit_counts_value_check")),
+    (
+        "{insert count} ('RESIDENT', 'CN', 2030, NULL, 'FINAL', '{}')",
+        Check("(\"value\" IS NOT NULL) = (\"status\" IN", "visit_counts_check"),
+    ),
+    (
+        "{insert count} ('RESIDENT', 'CN', 2030, 0, 'MISSING', '{}')",
+        Check("(\"value\" IS NOT NULL) = (\"status\" IN", "visit_counts_check"),
+    ),
+    ("{insert count} ('RESIDENT', 'CN', 2030, NULL, 'GUESSED', '{}')", Check("status", "visit_counts_status_check")),
+    ("{insert count} ('RESIDENT', 'XX', 2030, 1, 'FINAL', '{}')", ForeignKey("visit_counts_country_fkey")),
+    ("{insert count} ('NONE', 'CN', 2030, 1, 'FINAL', '{}')", ForeignKey("visit_counts_category_fkey")),
+    (
+        "INSERT INTO visit_counts SELECT * FROM visit_counts",
+        Key("visit_counts.category, visit_counts.country, visit_counts.year", "visit_counts_pkey"),
+    ),
+    ("{insert count} ('RESIDENT', 'CN', 2030, 1, 'FINAL', NULL)", NotNull("visit_counts.note")),
+    ("{insert total} ('RESIDENT', 2030, -1, '{}')", Check("value", "yearly_totals_value_check")),
+    ("{insert total} ('RESIDENT', 1899, 1, '{}')", Check("year", "yearly_totals_year_check")),
+    ("{insert total} ('RESIDENT', 2030, NULL, '{}')", NotNull("yearly_totals.value")),
+    ("{insert total} ('NONE', 2030, 1, '{}')", ForeignKey("yearly_totals_category_fkey")),
+    (
+        "INSERT INTO yearly_totals SELECT * FROM yearly_totals",
+        Key("yearly_totals.category, yearly_totals.year", "yearly_totals_pkey"),
+    ),
+    // Countries and categories.
+    (
+        "INSERT INTO countries (code, document_id, position) VALUES ('xx', {sheet}, 1)",
+        Check("length(code) = 2 AND code = upper(code)", "countries_code_check"),
+    ),
+    (
+        "INSERT INTO countries (code, document_id, position) VALUES ('XXX', {sheet}, 1)",
+        Check("length(code) = 2 AND code = upper(code)", "countries_code_check"),
+    ),
+    (
+        "INSERT INTO countries (code, document_id, position) VALUES ('XX', {sheet}, -1)",
+        Check("position >= 0", "countries_position_check"),
+    ),
+    (
+        "INSERT INTO countries (code, document_id, position) VALUES ('XX', {id}, 1)",
+        ForeignKey("countries_document_id_fkey"),
+    ),
+    (
+        "UPDATE countries SET document_id = (SELECT document_id FROM countries WHERE code = 'CN') WHERE code = 'VN'",
+        Key("countries.document_id", "countries_document_id_key"),
+    ),
+    ("DELETE FROM countries WHERE code = 'CN'", ForeignKey("country_names_country_fkey")),
+    (
+        "INSERT INTO country_names (country, locale, name) VALUES ('CN', 'fr', 'Chine')",
+        ForeignKey("country_names_locale_fkey"),
+    ),
+    (
+        "INSERT INTO country_names (country, locale, name) VALUES ('XX', 'en', 'Nowhere')",
+        ForeignKey("country_names_country_fkey"),
+    ),
+    ("UPDATE country_names SET name = ' '", Check("trim(name) <> ''", "country_names_name_check")),
+    (
+        "INSERT INTO categories (code, document_id, position) VALUES ('other', {sheet}, 3)",
+        Check("code <> '' AND code = upper(code)", "categories_code_check"),
+    ),
+    (
+        "INSERT INTO categories (code, document_id, position) VALUES ('OTHER', {sheet}, -1)",
+        Check("position >= 0", "categories_position_check"),
+    ),
+    (
+        "INSERT INTO categories (code, document_id, position) VALUES ('OTHER', {id}, 3)",
+        ForeignKey("categories_document_id_fkey"),
+    ),
+    (
+        "INSERT INTO category_names (category, locale, name) VALUES ('TRAVEL', 'fr', 'Voyage')",
+        ForeignKey("category_names_locale_fkey"),
+    ),
+    ("UPDATE category_names SET name = ''", Check("trim(name) <> ''", "category_names_name_check")),
+    // The site, pages and staff.
+    ("UPDATE site SET default_locale = 'fr'", ForeignKey("site_default_locale_fkey")),
+    ("UPDATE site_locales SET direction = 'up'", Check("direction", "site_locales_direction_check")),
+    ("UPDATE site_locales SET name = ''", Check("trim(name) <> ''", "site_locales_name_check")),
+    ("UPDATE site_locales SET position = -1", Check("position >= 0", "site_locales_position_check")),
+    ("DELETE FROM site_locales WHERE locale = 'en'", ForeignKey("page_texts_locale_fkey")),
+    (
+        "UPDATE pages SET slug = 'About-Us' WHERE slug = 'about-us'",
+        Check("slug <> '' AND slug = lower(slug)", "pages_slug_check"),
+    ),
+    (
+        "UPDATE pages SET slug = 'about/us' WHERE slug = 'about-us'",
+        Check("slug <> '' AND slug = lower(slug)", "pages_slug_check"),
+    ),
+    (
+        "UPDATE pages SET slug = '' WHERE slug = 'about-us'",
+        Check("slug <> '' AND slug = lower(slug)", "pages_slug_check"),
+    ),
+    ("UPDATE pages SET slug = 'staff' WHERE slug = 'about-us'", Key("pages.slug", "pages_slug_key")),
+    ("UPDATE pages SET parent_id = document_id", Check("parent_id <> document_id", "pages_check")),
+    ("UPDATE pages SET parent_id = {id}", ForeignKey("pages_parent_id_fkey")),
+    ("UPDATE pages SET position = -1", Check("position >= 0", "pages_position_check")),
+    ("DELETE FROM pages WHERE slug = 'about-us'", ForeignKey("pages_parent_id_fkey")),
+    ("UPDATE page_texts SET locale = 'fr' WHERE locale = 'en'", ForeignKey("page_texts_locale_fkey")),
+    ("UPDATE page_texts SET locale = 'en'", Key("page_texts.page_id, page_texts.locale", "page_texts_page_locale")),
+    ("UPDATE page_texts SET title = '  '", Check("trim(title) <> ''", "page_texts_title_check")),
+    (
+        "UPDATE page_texts SET page_id = {sheet} WHERE document_id = (SELECT document_id FROM page_texts LIMIT 1)",
+        ForeignKey("page_texts_page_id_fkey"),
+    ),
+    ("UPDATE staff SET slug = 'X'", Check("slug <> '' AND slug = lower(slug)", "staff_slug_check")),
+    ("UPDATE staff SET position = -1", Check("position >= 0", "staff_position_check")),
+    ("UPDATE staff_texts SET locale = 'fr' WHERE locale = 'en'", ForeignKey("staff_texts_locale_fkey")),
+    (
+        "UPDATE staff_texts SET locale = 'en'",
+        Key("staff_texts.staff_id, staff_texts.locale", "staff_texts_staff_locale"),
+    ),
+    ("UPDATE staff_texts SET name = ''", Check("trim(name) <> ''", "staff_texts_name_check")),
+    ("UPDATE staff_texts SET role = ''", Check("trim(role) <> ''", "staff_texts_role_check")),
+    // Documents.
+    (
+        "UPDATE documents SET published_number = version + 1",
+        Check("published_number BETWEEN 1 AND version", "documents_check"),
+    ),
+    ("UPDATE documents SET published_number = 0", Check("published_number BETWEEN 1 AND version", "documents_check")),
+    ("UPDATE documents SET version = 9, published_number = 9", ForeignKey("documents_published_revision")),
+    ("{insert document} ({id}, 'PAGE', 'PAGE/new', -1, {now})", Check("version >= 0", "documents_version_check")),
+    ("{insert document} ({id}, 'POEM', 'POEM/new', 0, {now})", Check("kind", "documents_kind_check")),
+    (
+        "{insert document} ({id}, 'YEAR_SHEET', 'YEAR_SHEET/RESIDENT/2022', 0, {now})",
+        Key("documents.key", "documents_key_key"),
+    ),
+    ("DELETE FROM documents WHERE key = 'YEAR_SHEET/RESIDENT/2022'", ForeignKey("revisions_document_id_fkey")),
+    // Revisions.
+    (
+        "{insert revision} ({sheet}, 1, '{}', 'SAVE', 'COMMAND_LINE', {now})",
+        Key("revisions.document_id, revisions.number", "revisions_pkey"),
+    ),
+    (
+        "{insert revision} ({sheet}, 0, '{}', 'SAVE', 'COMMAND_LINE', {now})",
+        Check("number >= 1", "revisions_number_check"),
+    ),
+    ("{insert revision} ({sheet}, 2, '{}', 'GUESS', 'COMMAND_LINE', {now})", Check("action", "revisions_action_check")),
+    (
+        "{insert revision} ({sheet}, 2, '{}', 'SAVE', 'ACCOUNT', {now})",
+        Check("(actor_kind = 'ACCOUNT') = (editor_id IS NOT NULL)", "revisions_check"),
+    ),
+    (
+        "{insert revision} ({sheet}, 2, '{}', 'SAVE', 'ANONYMOUS', {now})",
+        Check("actor_kind", "revisions_actor_kind_check"),
+    ),
+    (
+        "INSERT INTO revisions (document_id, number, content, action, actor_kind, editor_id, created_at) \
+         VALUES ({sheet}, 2, '{}', 'SAVE', 'ACCOUNT', {id}, {now})",
+        ForeignKey("revisions_editor_id_fkey"),
+    ),
+    ("{insert revision} ({id}, 1, '{}', 'SAVE', 'COMMAND_LINE', {now})", ForeignKey("revisions_document_id_fkey")),
+    ("UPDATE revisions SET reason = 'Another'", AppendOnly("revisions")),
+    ("DELETE FROM revisions WHERE number = 1", AppendOnly("revisions")),
+    (
+        "{insert revision} ({sheet}, 1, '{}', 'SAVE', 'COMMAND_LINE', {now}) \
+             ON CONFLICT (document_id, number) DO UPDATE SET content = '{}'",
+        AppendOnly("revisions"),
+    ),
+    // Changes and publications.
+    ("INSERT INTO changes (seq, tags, at) VALUES (0, '[]', {now})", Check("seq >= 1", "changes_seq_check")),
+    ("INSERT INTO changes (seq, tags, at) VALUES (1, '[]', {now})", Key("changes.seq", "changes_pkey")),
+    ("UPDATE changes SET tags = '[]'", AppendOnly("changes")),
+    ("DELETE FROM changes", AppendOnly("changes")),
+    (
+        "{insert publication} ({sheet}, 2, 1, 'CORRECTION', NULL, 'COMMAND_LINE', {now})",
+        Check("release_kind IS NULL OR release_kind = 'RELEASE' OR reason IS NOT NULL", "publications_check1"),
+    ),
+    (
+        "{insert publication} ({sheet}, 2, 1, 'REVISION', NULL, 'COMMAND_LINE', {now})",
+        Check("release_kind IS NULL OR release_kind = 'RELEASE' OR reason IS NOT NULL", "publications_check1"),
+    ),
+    (
+        "{insert publication} ({sheet}, 2, 1, 'RUMOUR', 'Why not', 'COMMAND_LINE', {now})",
+        Check("release_kind", "publications_release_kind_check"),
+    ),
+    (
+        "{insert publication} ({sheet}, 2, 1, NULL, NULL, 'ACCOUNT', {now})",
+        Check("(actor_kind = 'ACCOUNT') = (editor_id IS NOT NULL)", "publications_check"),
+    ),
+    (
+        "{insert publication} ({sheet}, 2, 1, NULL, NULL, 'COMMAND_LINE', {now})",
+        ForeignKey("publications_change_seq_fkey"),
+    ),
+    (
+        "{insert publication} ({sheet}, 1, 1, NULL, NULL, 'COMMAND_LINE', {now})",
+        Key("publications.document_id, publications.change_seq", "publications_pkey"),
+    ),
+    ("UPDATE publications SET reason = 'Another'", AppendOnly("publications")),
+    ("DELETE FROM publications", AppendOnly("publications")),
+    // Accounts, sessions and keys.
+    (
+        "UPDATE accounts SET email = 'Editor@example.org' WHERE role = 'EDITOR'",
+        Check("email = lower(email)", "accounts_email_check"),
+    ),
+    ("UPDATE accounts SET email = 'editor@example.org'", Key("accounts.email", "accounts_email_key")),
+    (
+        "UPDATE accounts SET password_hash = 'password'",
+        Check("password_hash LIKE '$argon2id$%'", "accounts_password_hash_check"),
+    ),
+    (
+        "UPDATE accounts SET password_hash = '$argon2i$v=19$m=8,t=1,p=1$YWJjZGVmZ2g$YWJj'",
+        Check("password_hash LIKE '$argon2id$%'", "accounts_password_hash_check"),
+    ),
+    ("UPDATE accounts SET password_hash = NULL", NotNull("accounts.password_hash")),
+    ("UPDATE accounts SET role = 'OWNER'", Check("role", "accounts_role_check")),
+    (
+        "INSERT INTO sessions (id, account_id, created_at, expires_at) VALUES ({id}, {id}, {now}, {now})",
+        ForeignKey("sessions_account_id_fkey"),
+    ),
+    (
+        "INSERT INTO refresh_tokens (hash, session_id, created_at) VALUES ('short', {id}, {now})",
+        Check("length(hash) = 64", "refresh_tokens_hash_check"),
+    ),
+    (
+        "INSERT INTO refresh_tokens (hash, session_id, created_at) \
+         VALUES ('0000000000000000000000000000000000000000000000000000000000000000', {id}, {now})",
+        ForeignKey("refresh_tokens_session_id_fkey"),
+    ),
+    ("UPDATE keys SET purpose = 'DOOR'", Check("purpose", "keys_purpose_check")),
+    (
+        "INSERT INTO keys (id, purpose, secret, created_at) VALUES ('short', 'CURSOR', 'secret', {now})",
+        Check("length(secret) >= 32", "keys_secret_check"),
+    ),
+    // The audit log.
+    ("UPDATE audit_entries SET action = 'nothing'", AppendOnly("audit_entries")),
+    ("DELETE FROM audit_entries", AppendOnly("audit_entries")),
+    (
+        "{insert entry} 1, at, actor_kind, action, outcome, previous_hash, hash FROM audit_entries WHERE seq = 1",
+        Key("audit_entries.seq", "audit_entries_pkey"),
+    ),
+    (
+        "{insert entry} 0, at, actor_kind, action, outcome, hash, hash FROM audit_entries WHERE seq = 1",
+        Check("seq >= 1", "audit_entries_seq_check"),
+    ),
+    (
+        "{insert entry} 99, at, 'ACCOUNT', action, outcome, hash, hash FROM audit_entries WHERE seq = 1",
+        Check("(actor_kind = 'ACCOUNT') = (actor_id IS NOT NULL)", "audit_entries_check1"),
+    ),
+    (
+        "{insert entry} 99, at, actor_kind, action, 'REFUSED', hash, hash FROM audit_entries WHERE seq = 1",
+        Check("(outcome = 'REFUSED') = (code IS NOT NULL)", "audit_entries_check2"),
+    ),
+    (
+        "{insert entry} 99, at, actor_kind, action, 'MAYBE', hash, hash FROM audit_entries WHERE seq = 1",
+        Check("outcome", "audit_entries_outcome_check"),
+    ),
+    (
+        "{insert entry} 99, at, actor_kind, action, outcome, '', hash FROM audit_entries WHERE seq = 1",
+        Check("length(previous_hash) =", "audit_entries_check"),
+    ),
+    (
+        "{insert entry} 99, at, actor_kind, action, outcome, hash, '' FROM audit_entries WHERE seq = 1",
+        Check("length(hash) = 64", "audit_entries_hash_check"),
+    ),
+];
+
+/// What the database says to a statement, whose effect is undone.
+async fn answer(connection: &DatabaseConnection, sql: &str) -> Result<u64, String> {
+    let transaction = connection.begin().await.expect("a transaction");
+    let statement = Statement::from_string(connection.get_database_backend(), sql);
+    let result = transaction.execute_raw(statement).await;
+    transaction.rollback().await.expect("the transaction is rolled back");
+    result.map(|done| done.rows_affected()).map_err(|error| error.to_string())
+}
+
+on_both_databases! {
+    async fn the_database_itself_refuses_bad_rows(app: TestApp) {
+        let connection = connect(app.database_url()).await;
+        let mut surprises = Vec::new();
+        for (statement, by) in BAD_ROWS {
+            let (sql, expected) = (sql(statement, app.backend()), by.says(app.backend()));
+            match answer(&connection, &sql).await {
+                Err(error) if error.contains(&expected) => {}
+                // What keeps a row from being replaced may speak up before its key does.
+                Err(error) if matches!(by, Key(..)) && error.contains("is append-only") => {}
+                other => surprises.push(format!("{sql}\n  expected: {expected}\n  got: {other:?}")),
+            }
+        }
+        assert!(surprises.is_empty(), "{}", surprises.join("\n"));
+    }
+
+    async fn the_same_rows_without_the_mistake_are_taken(app: TestApp) {
+        let connection = connect(app.database_url()).await;
+        for statement in [
+            "{insert count} ('RESIDENT', 'CN', 1900, 0, 'FINAL', '{}')",
+            "{insert count} ('RESIDENT', 'CN', 2200, 2147483647, 'BREAK', '{}')",
+            "{insert count} ('RESIDENT', 'CN', 2030, NULL, 'MISSING', '{}')",
+            "{insert total} ('RESIDENT', 2030, 1, '{}')",
+            "INSERT INTO countries (code, document_id, position) VALUES ('XX', {sheet}, 1)",
+            "{insert document} ({id}, 'PAGE', 'PAGE/new', 0, {now})",
+            "{insert revision} ({sheet}, 2, '{}', 'SAVE', 'COMMAND_LINE', {now})",
+            "INSERT INTO changes (seq, tags, at) VALUES (2, '[]', {now})",
+            "{insert entry} 99, at, actor_kind, action, outcome, hash, hash FROM audit_entries WHERE seq = 1",
+        ] {
+            let sql = sql(statement, app.backend());
+            assert_eq!(answer(&connection, &sql).await, Ok(1), "{sql}");
+        }
+    }
+
+    async fn what_is_append_only_cannot_be_replaced_or_emptied_by_the_database_s_own_shortcuts(app: TestApp) {
+        let connection = connect(app.database_url()).await;
+        for table in ["revisions", "changes", "publications", "audit_entries"] {
+            let shortcut = match app.backend() {
+                Backend::Sqlite => format!("INSERT OR REPLACE INTO {table} SELECT * FROM {table} LIMIT 1"),
+                Backend::Postgres => format!("TRUNCATE {table} CASCADE"),
+            };
+            let said = answer(&connection, &shortcut).await.expect_err(&shortcut);
+            assert!(said.contains("is append-only"), "{shortcut}: {said}");
+        }
+    }
+}
