@@ -16,3 +16,4 @@ mod constraints;
 mod dataset;
 mod drift;
 mod durability;
+mod settings;
