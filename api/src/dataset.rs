@@ -136,22 +136,9 @@ impl Import<'_> {
             self.imported.added += 1;
         }
         let reason = Some(self.reason.to_owned());
-        let saved =
-            self.edit.save(content, expected, RevisionAction::Import, reason.clone()).await.map_err(|error| {
-                // Faults name fields of one document; say of which.
-                match error {
-                    Error::Invalid(faults) => Error::Invalid(
-                        faults
-                            .into_iter()
-                            .map(|mut fault| {
-                                fault.path.insert(0, format!("{} {}", K::KIND.as_str(), content.key()));
-                                fault
-                            })
-                            .collect(),
-                    ),
-                    error => error,
-                }
-            })?;
+        // Faults name fields of one document; say of which.
+        let saved = self.edit.save(content, expected, RevisionAction::Import, reason.clone()).await;
+        let saved = saved.map_err(|error| error.within(format!("{} {}", K::KIND.as_str(), content.key())))?;
         self.edit.publish(saved, content, Release { kind, reason }).await?;
         Ok(saved.id)
     }

@@ -215,6 +215,18 @@ impl Error {
         Self::Internal(Arc::from(source.into()))
     }
 
+    /// The same error, its faults one step further in: below `outer`.
+    #[must_use]
+    pub fn within(mut self, outer: impl Into<String>) -> Self {
+        if let Self::Invalid(faults) = &mut self {
+            let outer = outer.into();
+            for fault in faults {
+                fault.path.insert(0, outer.clone());
+            }
+        }
+        self
+    }
+
     /// What a client may read, in words.
     #[must_use]
     pub fn message(&self, language: Language) -> String {
