@@ -7,7 +7,7 @@
 use std::{sync::Arc, time::Duration};
 
 use chrono::{DateTime, Utc};
-use entities::{ActorKind, DocumentKind, Language, Rule, Version};
+use entities::{Language, Rule, Version};
 use poem::http::StatusCode;
 use sea_orm::DbErr;
 use uuid::Uuid;
@@ -154,17 +154,13 @@ impl Fault {
 /// Somebody else saved first.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Conflict {
-    /// What kind of document it is.
-    pub kind: DocumentKind,
     /// The document.
     pub document_id: Uuid,
     /// The version that the writer had seen.
     pub expected: Version,
     /// The version that stands.
     pub current: Version,
-    /// What kind of actor saved it.
-    pub actor_kind: ActorKind,
-    /// The account that saved it.
+    /// The account that saved it; none when it was saved at the command line.
     pub editor_id: Option<Uuid>,
     /// When.
     pub changed_at: DateTime<Utc>,

@@ -17,7 +17,7 @@ use std::{
     sync::atomic::{AtomicU64, Ordering},
 };
 
-use api::{access::audit::hexadecimal, state::Random};
+use api::{access::audit::sha256, state::Random};
 use sea_orm::{ConnectOptions, ConnectionTrait, DatabaseConnection, Statement};
 use tokio::sync::{Mutex, OnceCell};
 
@@ -70,7 +70,7 @@ impl Server {
             None => start().map(|(url, keeper)| (url, Some(keeper)))?,
         };
         let random = Random::from_system().expect("random numbers");
-        let run = format!("{PREFIX}{}", hexadecimal(&random.bytes::<8>()));
+        let run = format!("{PREFIX}{}", &sha256(&random.bytes::<32>())[..16]);
         if keeper.is_none() {
             claim(url.clone(), run.clone()).await;
         }

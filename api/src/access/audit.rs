@@ -4,7 +4,7 @@
 use aws_lc_rs::digest;
 use chrono::{DateTime, Utc};
 use entities::{AuditOutcome, Version, audit_entry};
-use sea_orm::{ActiveValue::Set, DatabaseTransaction, EntityTrait, QueryOrder};
+use sea_orm::{DatabaseTransaction, EntityTrait, IntoActiveModel, QueryOrder};
 use uuid::Uuid;
 
 use crate::{
@@ -72,21 +72,7 @@ pub async fn record(transaction: &DatabaseTransaction, now: DateTime<Utc>, entry
         hash: String::new(),
     };
     row.hash = hash(&row)?;
-    let row = audit_entry::ActiveModel {
-        seq: Set(row.seq),
-        at: Set(row.at),
-        actor_kind: Set(row.actor_kind),
-        actor_id: Set(row.actor_id),
-        action: Set(row.action),
-        outcome: Set(row.outcome),
-        code: Set(row.code),
-        document_id: Set(row.document_id),
-        version: Set(row.version),
-        request_id: Set(row.request_id),
-        previous_hash: Set(row.previous_hash),
-        hash: Set(row.hash),
-    };
-    audit_entry::Entity::insert(row).exec(transaction).await?;
+    audit_entry::Entity::insert(row.into_active_model()).exec(transaction).await?;
     Ok(())
 }
 
@@ -108,11 +94,11 @@ pub fn hash(row: &audit_entry::Model) -> Result<String> {
         &row.request_id,
         &row.previous_hash,
     ))?;
-    Ok(hexadecimal(digest::digest(&digest::SHA256, &columns).as_ref()))
+    Ok(sha256(&columns))
 }
 
-/// Bytes in lower-case hexadecimal.
+/// SHA-256 in lower-case hexadecimal.
 #[must_use]
-pub fn hexadecimal(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+pub fn sha256(bytes: &[u8]) -> String {
+    digest::digest(&digest::SHA256, bytes).as_ref().iter().map(|byte| format!("{byte:02x}")).collect()
 }

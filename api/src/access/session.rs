@@ -1,9 +1,8 @@
 //! Sessions: sign in, refresh, sign out. A refresh token works once; presenting a used one ends its session, because
 //! either the thief or the owner holds the other half.
 
-use aws_lc_rs::digest;
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
-use chrono::Duration;
+use chrono::{DateTime, Duration, Utc};
 use entities::{Email, account, refresh_token, session};
 use sea_orm::{ActiveModelTrait, ActiveValue::Set, DatabaseTransaction, EntityTrait};
 use uuid::Uuid;
@@ -11,7 +10,7 @@ use uuid::Uuid;
 use crate::{
     access::{
         Actor, Caller, account as accounts,
-        audit::{self, hexadecimal},
+        audit::{self, sha256},
         password,
         token::{self, AccessToken, Claims},
     },
@@ -86,8 +85,7 @@ pub async fn refresh(state: &State, caller: &Caller, token: &str) -> Result<Sign
         refresh_token::Entity::find_by_id(hash(token)).find_also_related(session::Entity).one(&transaction).await?;
     let Some((token, Some(session))) = found else { return Err(Error::SessionEnded) };
     let account = account::Entity::find_by_id(session.account_id).one(&transaction).await?;
-    let live = session.ended_at.is_none() && now < session.expires_at;
-    let Some(account) = account.filter(|account| live && account.disabled_at.is_none()) else {
+    let Some(account) = account.filter(|account| is_live(&session, account, now)) else {
         return Err(Error::SessionEnded);
     };
     let request = Some(caller.request_id.as_str());
@@ -132,16 +130,16 @@ pub async fn live_account(state: &State, claims: &Claims) -> Result<account::Mod
         .one(state.database().reader())
         .await?;
     match found {
-        Some((session, Some(account)))
-            if session.ended_at.is_none()
-                && state.now() < session.expires_at
-                && account.id == claims.sub
-                && account.disabled_at.is_none() =>
-        {
+        Some((session, Some(account))) if account.id == claims.sub && is_live(&session, &account, state.now()) => {
             Ok(account)
         }
         _ => Err(Error::Unauthenticated),
     }
+}
+
+/// Whether a session still counts: neither it nor its account has ended.
+fn is_live(session: &session::Model, account: &account::Model, now: DateTime<Utc>) -> bool {
+    session.ended_at.is_none() && now < session.expires_at && account.disabled_at.is_none()
 }
 
 async fn hand_out(
@@ -171,5 +169,5 @@ async fn end(state: &State, transaction: &DatabaseTransaction, session: Uuid) ->
 
 /// The token has 256 random bits, so a plain hash keeps it as well as a slow one.
 fn hash(token: &str) -> String {
-    hexadecimal(digest::digest(&digest::SHA256, token.as_bytes()).as_ref())
+    sha256(token.as_bytes())
 }

@@ -38,8 +38,6 @@ pub struct Saved {
     pub id: Uuid,
     /// Its new version.
     pub version: Version,
-    /// The version that the public sees.
-    pub published: Option<Version>,
 }
 
 /// An open transaction of one editor. Everything is rolled back when it is dropped without [`Edit::commit`].
@@ -95,14 +93,14 @@ impl<'a> Edit<'a> {
         }
 
         let version = expected.next();
-        let (id, published) = match found {
+        let id = match found {
             Some(document) => {
                 let change =
                     document::ActiveModel { id: Set(document.id), version: Set(version), ..Default::default() };
                 change.update(&self.transaction).await?;
-                (document.id, document.published_number)
+                document.id
             }
-            None => (self.insert_document::<K>(content, version).await?, None),
+            None => self.insert_document::<K>(content, version).await?,
         };
         // The key (document, number) arbitrates should two writers ever get this far.
         let row = revision::ActiveModel {
@@ -116,7 +114,7 @@ impl<'a> Edit<'a> {
             created_at: Set(self.now),
         };
         revision::Entity::insert(row).exec(&self.transaction).await?;
-        Ok(Saved { id, version, published })
+        Ok(Saved { id, version })
     }
 
     async fn insert_document<K: Kind>(&self, content: &K, version: Version) -> Result<Uuid> {

@@ -49,11 +49,9 @@ pub(super) async fn conflict(
     let base = revision::Entity::find_by_id((document.id, expected)).one(connection).await?;
     let base = base.map_or(Value::Null, |base| base.content);
     Ok(Error::Conflict(Box::new(Conflict {
-        kind: document.kind,
         document_id: document.id,
         expected,
         current: document.version,
-        actor_kind: current.actor_kind,
         editor_id: current.editor_id,
         changed_at: current.created_at,
         changed_fields: changed_fields(&base, &current.content),
