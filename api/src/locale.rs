@@ -1,7 +1,7 @@
 //! Which locale to serve. Every localised text goes through [`Preference`], so that fallback text is always labelled
 //! and an absent or unpublished locale is never shown as itself.
 
-use std::sync::Arc;
+use std::{collections::BTreeSet, sync::Arc};
 
 use entities::{Locale, Localized, Rule, TextDirection, site_locale};
 use sea_orm::{DatabaseTransaction, EntityTrait};
@@ -80,16 +80,20 @@ impl Preference {
     }
 }
 
-/// A fault for each locale that the site does not offer, at `path` and the locale.
+/// The locales that the site offers, as they stand in this transaction.
 ///
 /// # Errors
 /// When the database cannot be read.
-pub async fn unknown<'a>(
-    transaction: &DatabaseTransaction,
+pub async fn offered(transaction: &DatabaseTransaction) -> Result<BTreeSet<Locale>> {
+    Ok(site_locale::Entity::find().all(transaction).await?.into_iter().map(|row| row.locale).collect())
+}
+
+/// A fault for each locale that is not among those offered, at `path` and the locale.
+pub fn unknown<'a>(
+    offered: &BTreeSet<Locale>,
     path: &[&str],
     locales: impl IntoIterator<Item = &'a Locale>,
-) -> Result<Vec<Fault>> {
-    let offered = site_locale::Entity::find().all(transaction).await?;
-    let unknown = locales.into_iter().filter(|locale| !offered.iter().any(|row| row.locale == **locale));
-    Ok(unknown.map(|locale| Fault::new(path.iter().copied().chain([locale.as_str()]), Rule::Unknown)).collect())
+) -> impl Iterator<Item = Fault> {
+    let unknown = locales.into_iter().filter(|locale| !offered.contains(*locale));
+    unknown.map(|locale| Fault::new(path.iter().copied().chain([locale.as_str()]), Rule::Unknown))
 }

@@ -97,7 +97,8 @@ impl Kind for PageText {
     }
 
     async fn check(&self, transaction: &DatabaseTransaction) -> Result<Vec<Fault>> {
-        let mut faults = locale::unknown(transaction, &[], [&self.locale]).await?;
+        let offered = locale::offered(transaction).await?;
+        let mut faults: Vec<Fault> = locale::unknown(&offered, &[], [&self.locale]).collect();
         if page::Entity::find_by_id(self.page).one(transaction).await?.is_none() {
             faults.push(Fault::new(["page"], Rule::Unknown));
         }

@@ -81,7 +81,8 @@ impl Kind for StaffText {
     }
 
     async fn check(&self, transaction: &DatabaseTransaction) -> Result<Vec<Fault>> {
-        let mut faults = locale::unknown(transaction, &[], [&self.locale]).await?;
+        let offered = locale::offered(transaction).await?;
+        let mut faults: Vec<Fault> = locale::unknown(&offered, &[], [&self.locale]).collect();
         if staff::Entity::find_by_id(self.staff).one(transaction).await?.is_none() {
             faults.push(Fault::new(["staff"], Rule::Unknown));
         }

@@ -46,7 +46,8 @@ impl Kind for Category {
     }
 
     async fn check(&self, transaction: &DatabaseTransaction) -> Result<Vec<Fault>> {
-        let mut faults = locale::unknown(transaction, &["labels"], self.labels.keys()).await?;
+        let offered = locale::offered(transaction).await?;
+        let mut faults: Vec<Fault> = locale::unknown(&offered, &["labels"], self.labels.keys()).collect();
         if self.labels.is_empty() {
             faults.push(Fault::new(["labels"], Rule::Required));
         }

@@ -37,7 +37,8 @@ impl Kind for Country {
     }
 
     async fn check(&self, transaction: &DatabaseTransaction) -> Result<Vec<Fault>> {
-        let mut faults = locale::unknown(transaction, &["names"], self.names.keys()).await?;
+        let offered = locale::offered(transaction).await?;
+        let mut faults: Vec<Fault> = locale::unknown(&offered, &["names"], self.names.keys()).collect();
         if self.names.is_empty() {
             faults.push(Fault::new(["names"], Rule::Required));
         }

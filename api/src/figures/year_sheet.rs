@@ -95,13 +95,12 @@ impl Kind for YearSheet {
         for code in self.counts.keys().filter(|code| !known.contains(code)) {
             faults.push(Fault::new(["counts", code.as_str(), "country"], Rule::Unknown));
         }
+        let offered = locale::offered(transaction).await?;
         if let Some(total) = &self.total {
-            faults.extend(locale::unknown(transaction, &["totalNote"], total.note.keys()).await?);
+            faults.extend(locale::unknown(&offered, &["totalNote"], total.note.keys()));
         }
-        let noted: BTreeMap<_, _> =
-            self.counts.iter().flat_map(|(code, cell)| cell.note.keys().map(move |locale| (locale, code))).collect();
-        for (locale, code) in noted {
-            faults.extend(locale::unknown(transaction, &["counts", code.as_str(), "note"], [locale]).await?);
+        for (code, cell) in &self.counts {
+            faults.extend(locale::unknown(&offered, &["counts", code.as_str(), "note"], cell.note.keys()));
         }
         if self.sum().is_some_and(|sum| sum > Count::MAX) {
             faults.push(Fault::new(["counts"], Rule::SumTooLarge { max: Count::MAX }));

@@ -207,6 +207,7 @@ on_both_databases! {
                 { "country": "TH" },
                 { "country": "PL", "value": 6, "note": [{ "locale": "en", "text": "a" }, { "locale": "en", "text": "b" }] },
                 { "country": "NP", "value": 7, "note": [{ "locale": "fr", "text": "c" }] },
+                { "country": "ES", "value": 8, "note": [{ "locale": "fr", "text": "d" }] },
             ],
         });
         let reply = update(&app, input).await;
@@ -225,6 +226,7 @@ on_both_databases! {
             "input.counts.7.status REQUIRED",
             "input.counts.8.note.1.locale DUPLICATE",
             "input.counts.9.note.fr UNKNOWN",
+            "input.counts.10.note.fr UNKNOWN",
         ];
         expected.sort_unstable();
         assert_eq!(found, expected);
