@@ -1,57 +1,66 @@
 //! Who may do what. This room knows accounts, sessions, tokens, keys and the audit log, and no other room.
 //!
-//! A permission is a value, not a check: a function that writes takes [`Editor`] or [`Administrator`], whose fields are
-//! private and which only this file makes. So a resolver that forgot to ask does not compile. Start reading at
-//! [`Caller::editor`].
+//! A permission is a value, not a check: a function that reads drafts or writes takes [`Editor`] or a narrower
+//! capability, whose fields are private and which only this file makes. So a resolver that forgot to ask does not
+//! compile. What each role may do stands in one table, `access/permission.rs`. Start reading at [`Caller::editor`].
 
-use entities::{ActorKind, Role};
+use entities::{ActorKind, DocumentKind, Locale};
+use sea_orm::ConnectionTrait;
 use uuid::Uuid;
 
 use crate::{
     error::{Error, Result},
     state::State,
+    transaction::Origin,
 };
 
 pub mod account;
 pub mod audit;
 pub mod graphql;
+pub mod issuer;
 pub mod key;
 pub mod password;
+pub mod permission;
 pub mod session;
 pub mod throttle;
 pub mod token;
 
+use permission::{Action, Capability, Grants};
+
 /// Who sent a request, as far as the request itself proves it.
 #[derive(Clone, Debug)]
 pub struct Caller {
-    /// The claims of a valid access token, if there was a token. A bad token never gets this far.
-    pub claims: Option<token::Claims>,
-    /// The name of the request in the log and in the audit log.
-    pub request_id: String,
+    /// What a valid token says, if there was a token. A bad token never gets this far.
+    pub credential: Option<Credential>,
     /// The network that the request came from, for throttling: an IPv4 address, or the /64 of an IPv6 address.
     pub network: String,
+    /// The name of the request and where it came from, for the audit log.
+    pub origin: Origin,
+}
+
+/// A token that was valid when the request arrived.
+#[derive(Clone, Debug)]
+pub enum Credential {
+    /// An access token of one of our sessions.
+    Session(token::Claims),
 }
 
 impl Caller {
-    /// The capability to write content, for a signed-in editor or administrator whose session still lives.
+    /// The capability to read drafts and to write as far as role and token allow: for somebody whose session, account
+    /// and token still live. Read from the database each time: signing out, disabling an account and changing a role
+    /// take effect at once, not when the token expires.
     ///
     /// # Errors
-    /// [`Error::Unauthenticated`] without a token, or when session or account have ended since it was issued.
-    pub async fn editor(&self, state: &State) -> Result<Editor> {
-        let (account, role) = self.live_account(state).await?;
-        match role {
-            Role::Administrator | Role::Editor => {
-                Ok(Editor { actor: Actor::Account(account), request_id: Some(self.request_id.clone()) })
+    /// [`Error::Unauthenticated`] without a token, or when what it stands for has ended since it was issued.
+    pub async fn editor(&self, state: &State, connection: &impl ConnectionTrait) -> Result<Editor> {
+        let (account, grants) = match self.credential.as_ref().ok_or(Error::Unauthenticated)? {
+            Credential::Session(claims) => {
+                let account = session::live_account(connection, claims, state.now()).await?;
+                let grants = account::grants(&account)?;
+                (account, grants)
             }
-        }
-    }
-
-    /// The account behind the token and its present role, read from the database: signing out, disabling an account
-    /// and changing a role take effect at once, not when the token expires.
-    async fn live_account(&self, state: &State) -> Result<(Uuid, Role)> {
-        let claims = self.claims.as_ref().ok_or(Error::Unauthenticated)?;
-        let account = session::live_account(state, claims).await?;
-        Ok((account.id, account.role))
+        };
+        Ok(Editor { actor: Actor::Account(account.id), grants })
     }
 }
 
@@ -62,6 +71,8 @@ pub enum Actor {
     Anonymous,
     /// A signed-in account.
     Account(Uuid),
+    /// A schedule that this account had set.
+    Schedule(Uuid),
     /// Somebody at the command line of the server.
     CommandLine,
 }
@@ -73,64 +84,105 @@ impl Actor {
         match self {
             Self::Anonymous => ActorKind::Anonymous,
             Self::Account(_) => ActorKind::Account,
+            Self::Schedule(_) => ActorKind::Schedule,
             Self::CommandLine => ActorKind::CommandLine,
         }
     }
 
-    /// The account, when it is one.
+    /// The account, when there is one.
     #[must_use]
     pub const fn account(self) -> Option<Uuid> {
         match self {
-            Self::Account(id) => Some(id),
+            Self::Account(id) | Self::Schedule(id) => Some(id),
             Self::Anonymous | Self::CommandLine => None,
         }
     }
 }
 
-/// The capability to write and publish content and figures.
+/// The capability to read drafts and to write, as far as its grants go.
 #[derive(Clone, Debug)]
 pub struct Editor {
     actor: Actor,
-    request_id: Option<String>,
+    grants: Grants,
 }
 
 impl Editor {
     /// The operator at the server's command line, who needs no account. Named so that it shows in review;
     /// `tests/it/tidy.rs` allows it in `cli.rs` and `setup.rs` only.
     #[must_use]
-    pub const fn command_line() -> Self {
-        Self { actor: Actor::CommandLine, request_id: None }
+    pub fn command_line() -> Self {
+        Self { actor: Actor::CommandLine, grants: Grants::of(entities::Role::Administrator, Vec::new()) }
     }
 
-    /// Who writes.
+    /// The account that set a schedule, which acts for it when it is due.
+    ///
+    /// # Errors
+    /// [`Error::Forbidden`] when the account is shut out by now.
+    pub async fn of_schedule(connection: &impl ConnectionTrait, account: Uuid) -> Result<Self> {
+        let account = account::live(connection, account).await?.ok_or(Error::Forbidden)?;
+        Ok(Self { actor: Actor::Schedule(account.id), grants: account::grants(&account)? })
+    }
+
+    /// Who it is.
     #[must_use]
     pub const fn actor(&self) -> Actor {
         self.actor
     }
 
-    /// The request in which they write.
+    /// What they may do.
     #[must_use]
-    pub fn request_id(&self) -> Option<&str> {
-        self.request_id.as_deref()
+    pub const fn grants(&self) -> &Grants {
+        &self.grants
+    }
+
+    /// Nothing, if this action on a document of this kind is allowed; `locale` is the one that the document is in.
+    ///
+    /// # Errors
+    /// [`Error::Forbidden`].
+    pub fn permit(&self, action: Action, kind: DocumentKind, locale: Option<&Locale>) -> Result<()> {
+        if self.grants.allow(action, kind, locale) { Ok(()) } else { Err(Error::Forbidden) }
+    }
+
+    /// The capability to manage people, if it is among the grants.
+    ///
+    /// # Errors
+    /// [`Error::Forbidden`].
+    pub fn administrator(&self) -> Result<Administrator> {
+        self.require(Capability::ManagePeople)?;
+        Ok(Administrator { editor: self.clone() })
+    }
+
+    /// Nothing, if the grants include this.
+    ///
+    /// # Errors
+    /// [`Error::Forbidden`].
+    pub fn require(&self, capability: Capability) -> Result<()> {
+        if self.grants.include(capability) { Ok(()) } else { Err(Error::Forbidden) }
     }
 }
 
-/// The capability to create, change and disable accounts and to rotate keys.
+/// The capability to create, change and disable accounts, to hand out tokens and to rotate keys.
 #[derive(Clone, Debug)]
 pub struct Administrator {
-    actor: Actor,
+    editor: Editor,
 }
 
 impl Administrator {
     /// The operator at the server's command line. See [`Editor::command_line`].
     #[must_use]
-    pub const fn command_line() -> Self {
-        Self { actor: Actor::CommandLine }
+    pub fn command_line() -> Self {
+        Self { editor: Editor::command_line() }
     }
 
     /// Who acts.
     #[must_use]
     pub const fn actor(&self) -> Actor {
-        self.actor
+        self.editor.actor
+    }
+
+    /// What they may do themselves: nobody hands out more.
+    #[must_use]
+    pub const fn grants(&self) -> &Grants {
+        &self.editor.grants
     }
 }

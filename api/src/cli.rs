@@ -14,16 +14,18 @@ use tokio::net::TcpListener;
 
 use crate::{
     access::{
-        Administrator, Editor,
+        Actor, Administrator, Editor,
         account::{self, NewAccount},
-        key,
+        key, password,
     },
     config::{Config, LogFormat},
     database::{self, Database},
     dataset, delivery,
+    document::schedule,
     http::{self, server},
     schema, setup,
     state::{Clock, Random, State},
+    transaction::{Origin, Transaction},
 };
 
 /// A content backend for institutions that publish pages, people and yearly figures.
@@ -159,8 +161,12 @@ async fn run(cli: Cli) -> anyhow::Result<()> {
             let dataset = Dataset::parse(&files)?;
             create_database(&config)?;
             let state = open(config).await?;
-            let imported = dataset::import(&state, &Editor::command_line(), &dataset, &reason).await?;
+            let mut transaction = begin(&state).await?;
+            let imported = dataset::import(&mut transaction, &Editor::command_line(), &dataset, &reason).await?;
             let dataset::Imported { added, changed, unchanged } = imported;
+            if added + changed > 0 {
+                transaction.commit("import").await?;
+            }
             say(&format!("{added} added, {changed} changed, {unchanged} unchanged.\n"))
         }
         Command::Export { dir } => {
@@ -170,7 +176,9 @@ async fn run(cli: Cli) -> anyhow::Result<()> {
         }
         Command::User(command) => user(&open(config).await?, command).await,
         Command::Key(Key::Rotate) => {
-            let id = key::rotate(&open(config).await?, &Administrator::command_line()).await?;
+            let mut transaction = begin(&open(config).await?).await?;
+            let id = key::rotate(&mut transaction, &Administrator::command_line()).await?;
+            transaction.commit("key rotate").await?;
             say(&format!("In {} seconds, key {id} signs.\n", key::HANDOVER.num_seconds()))
         }
     }
@@ -185,16 +193,31 @@ async fn user(state: &State, command: User) -> anyhow::Result<()> {
                 RoleName::Administrator => Role::Administrator,
                 RoleName::Editor => Role::Editor,
             };
-            account::create(state, &administrator, NewAccount { email, role, password: password.clone() }).await?;
+            let hash = password::hash(state, &password).await?;
+            let new = NewAccount { email, role, locales: Vec::new(), password: Some(hash) };
+            let mut transaction = begin(state).await?;
+            account::create(&mut transaction, &administrator, new).await?;
+            transaction.commit("user add").await?;
             tell_password(&password, made)
         }
-        User::Disable { email } => Ok(account::disable(state, &administrator, &email).await?),
+        User::Disable { email } => {
+            let mut transaction = begin(state).await?;
+            account::disable(&mut transaction, &administrator, &email).await?;
+            Ok(transaction.commit("user disable").await?)
+        }
         User::Password { email, password_stdin } => {
             let (password, made) = new_password(state, password_stdin)?;
-            account::set_password(state, &administrator, &email, &password).await?;
+            let hash = password::hash(state, &password).await?;
+            let mut transaction = begin(state).await?;
+            account::set_password(&mut transaction, &administrator, &email, hash).await?;
+            transaction.commit("user password").await?;
             tell_password(&password, made)
         }
     }
+}
+
+async fn begin(state: &State) -> anyhow::Result<Transaction> {
+    Ok(Transaction::begin(state, Actor::CommandLine, Origin::default()).await?)
 }
 
 /// A password from standard input, or a random one; and whether it is the latter.
@@ -259,12 +282,14 @@ async fn serve(config: Config) -> anyhow::Result<()> {
     let first = setup::fill(&state).await?;
     say(&greeting(state.config().bind, first))?;
     let following = tokio::spawn(delivery::feed::follow(state.clone()));
+    let scheduling = tokio::spawn(schedule::follow(state.clone()));
     let settings = server::Settings {
         max_connections: usize::try_from(state.config().max_connections)?,
         ..server::Settings::default()
     };
     server::serve(listener, http::app(&state)?, settings, stop).await?;
     following.abort();
+    scheduling.abort();
     state.database().clone().close().await?;
     Ok(())
 }

@@ -4,21 +4,24 @@
 //! transaction. So the change feed and the audit chain have no gaps and commit in the order of their numbers, and
 //! reading a version before writing the next needs no retry.
 
-use std::{fs::OpenOptions, io, time::Duration};
+use std::{fs::OpenOptions, io, ops::Deref, sync::Arc, time::Duration};
 
 use migration::{Migrator, MigratorTrait};
 use sea_orm::{
-    AccessMode, ConnectOptions, ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr,
-    IsolationLevel, RuntimeErr, SqliteTransactionMode, TransactionOptions, TransactionTrait,
+    AccessMode, ConnAcquireErr, ConnectOptions, ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbBackend,
+    DbErr, IsolationLevel, RuntimeErr, SqliteTransactionMode, TransactionOptions, TransactionTrait,
     sqlx::{
         self,
         sqlite::{SqliteJournalMode, SqliteSynchronous},
     },
 };
 
-use tokio::time::{Instant, sleep};
+use tokio::{
+    sync::{OwnedSemaphorePermit, Semaphore},
+    time::{Instant, sleep, timeout},
+};
 
-use crate::error::Result;
+use crate::error::{Error, Result};
 
 /// How long a statement waits for a connection or a lock.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -30,6 +33,33 @@ const POSTGRES_CONNECTIONS: u32 = 16;
 pub struct Database {
     writer: DatabaseConnection,
     reader: DatabaseConnection,
+    // One writer of this process at a time gets in line for the lock of all processes: those that wait here hold no
+    // connection, so whoever is writing can still read.
+    writing: Arc<Semaphore>,
+}
+
+/// The one transaction that may write. Rolled back when dropped.
+pub struct WriteTransaction {
+    inner: DatabaseTransaction,
+    _turn: OwnedSemaphorePermit,
+}
+
+impl WriteTransaction {
+    /// Makes it durable.
+    ///
+    /// # Errors
+    /// When the database cannot be written; then nothing is.
+    pub async fn commit(self) -> Result<()> {
+        Ok(self.inner.commit().await?)
+    }
+}
+
+impl Deref for WriteTransaction {
+    type Target = DatabaseTransaction;
+
+    fn deref(&self) -> &DatabaseTransaction {
+        &self.inner
+    }
 }
 
 impl Database {
@@ -42,7 +72,7 @@ impl Database {
             // One writing connection is a fair queue; SQLite's own lock is a lottery (and never upgrades a read).
             let writer = connect_patiently(sqlite(url, 1)).await?;
             let reader = connect_patiently(sqlite(url, SQLITE_READERS)).await?;
-            Ok(Self { writer, reader })
+            Ok(Self { writer, reader, writing: Arc::new(Semaphore::new(1)) })
         } else {
             let mut options = ConnectOptions::new(url);
             options.max_connections(POSTGRES_CONNECTIONS).acquire_timeout(PATIENCE).sqlx_logging(false);
@@ -50,7 +80,7 @@ impl Database {
                 options.map_sqlx_postgres_opts(move |options| options.password(&password));
             }
             let pool = sea_orm::Database::connect(options).await?;
-            Ok(Self { writer: pool.clone(), reader: pool })
+            Ok(Self { writer: pool.clone(), reader: pool, writing: Arc::new(Semaphore::new(1)) })
         }
     }
 
@@ -88,7 +118,9 @@ impl Database {
     ///
     /// # Errors
     /// When the database cannot be reached, or other writers take too long.
-    pub async fn begin_write(&self) -> Result<DatabaseTransaction> {
+    pub async fn begin_write(&self) -> Result<WriteTransaction> {
+        let turn = timeout(PATIENCE, Arc::clone(&self.writing).acquire_owned()).await;
+        let turn = turn.map_err(|_| DbErr::ConnectionAcquire(ConnAcquireErr::Timeout))?.map_err(Error::internal)?;
         let options = TransactionOptions {
             sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
             ..TransactionOptions::default()
@@ -98,7 +130,7 @@ impl Database {
             let lock = "SELECT pg_advisory_xact_lock(hashtextextended('almanac.' || current_schema(), 0))";
             transaction.execute_unprepared(lock).await?;
         }
-        Ok(transaction)
+        Ok(WriteTransaction { inner: transaction, _turn: turn })
     }
 
     /// Carries out the migrations that are still to come, all or none.
@@ -107,8 +139,8 @@ impl Database {
     /// When one fails, or when the database was migrated by a newer Almanac.
     pub async fn migrate(&self) -> Result<()> {
         let transaction = self.begin_write().await?;
-        Migrator::up(&transaction, None).await?;
-        Ok(transaction.commit().await?)
+        Migrator::up(&*transaction, None).await?;
+        transaction.commit().await
     }
 
     /// Whether the database answers.
@@ -127,6 +159,24 @@ impl Database {
         self.reader.close().await?;
         Ok(self.writer.close().await?)
     }
+}
+
+/// Marks the point to which [`roll_back_to_savepoint`] leads back from now on.
+///
+/// # Errors
+/// When the database cannot be written.
+pub async fn savepoint(transaction: &DatabaseTransaction) -> Result<()> {
+    transaction.execute_unprepared("SAVEPOINT checkpoint").await?;
+    Ok(())
+}
+
+/// Takes back what was written since the last [`savepoint`]. Also heals a transaction that PostgreSQL holds to be failed.
+///
+/// # Errors
+/// When the database cannot be written.
+pub async fn roll_back_to_savepoint(transaction: &DatabaseTransaction) -> Result<()> {
+    transaction.execute_unprepared("ROLLBACK TO SAVEPOINT checkpoint").await?;
+    Ok(())
 }
 
 /// Connects, and tries again while another process is switching the same new file to write-ahead logging: that is the one

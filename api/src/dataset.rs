@@ -23,6 +23,7 @@ use crate::{
         staff::{StaffMember, StaffText},
     },
     database::Database,
+    document::{Content, publish},
     editorial::{Edit, Kind, Release, revision},
     error::{Error, Result},
     figures::{
@@ -30,7 +31,7 @@ use crate::{
         country::Country,
         year_sheet::{Cell, Total, YearSheet},
     },
-    state::State,
+    transaction::Transaction,
 };
 
 /// How many documents an import touched.
@@ -49,28 +50,27 @@ pub struct Imported {
 ///
 /// # Errors
 /// [`Error::Invalid`] when the dataset does not fit what is there, such as a locale left out that is still in use.
-pub async fn import(state: &State, editor: &Editor, dataset: &Dataset, reason: &str) -> Result<Imported> {
-    let mut import = Import { edit: Edit::begin(state, editor).await?, reason, imported: Imported::default() };
+pub async fn import(
+    transaction: &mut Transaction,
+    editor: &Editor,
+    dataset: &Dataset,
+    reason: &str,
+) -> Result<Imported> {
+    let edit = Edit::new(transaction, editor);
+    let mut import = Import { edit, reason, imported: Imported::default(), published: Vec::new() };
     import.all(dataset).await?;
-    let Import { edit, imported, .. } = import;
-    if imported.added + imported.changed > 0 {
-        edit.commit("import", None).await?;
-    }
-    Ok(imported)
+    Ok(import.imported)
 }
 
 /// Brings a dataset into a database that has no document yet; does nothing to any other.
 ///
 /// # Errors
 /// When the database cannot be written.
-pub async fn seed(state: &State, editor: &Editor, dataset: &Dataset) -> Result<bool> {
-    let edit = Edit::begin(state, editor).await?;
-    if document::Entity::find().one(edit.transaction()).await?.is_some() {
+pub async fn seed(transaction: &mut Transaction, editor: &Editor, dataset: &Dataset) -> Result<bool> {
+    if document::Entity::find().one(transaction.connection()).await?.is_some() {
         return Ok(false);
     }
-    let mut import = Import { edit, reason: "First dataset", imported: Imported::default() };
-    import.all(dataset).await?;
-    import.edit.commit("seed", None).await?;
+    import(transaction, editor, dataset, "First dataset").await?;
     Ok(true)
 }
 
@@ -78,6 +78,8 @@ struct Import<'a> {
     edit: Edit<'a>,
     reason: &'a str,
     imported: Imported,
+    /// What was published, to be looked at once everything is.
+    published: Vec<(Uuid, Content)>,
 }
 
 impl Import<'_> {
@@ -94,7 +96,8 @@ impl Import<'_> {
             }
         }
         for member in &dataset.staff {
-            let id = self.one(&StaffMember { slug: member.slug.clone(), position: member.position }).await?;
+            let (slug, position) = (member.slug.clone(), member.position);
+            let id = self.one(&StaffMember { slug, position, email: None, telephone: None }).await?;
             for (locale, text) in &member.texts {
                 self.one(&staff_text(id, locale, text)).await?;
             }
@@ -114,17 +117,21 @@ impl Import<'_> {
         for sheet in year_sheets(dataset) {
             self.one(&sheet).await?;
         }
-        Ok(())
+        let mut blockers = Vec::new();
+        for (id, content) in &self.published {
+            blockers.extend(publish::verify(&self.edit, *id, content).await?);
+        }
+        if blockers.is_empty() { Ok(()) } else { Err(Error::Blocked(blockers)) }
     }
 
-    async fn one<K: Kind>(&mut self, content: &K) -> Result<Uuid> {
-        let found = revision::find(self.edit.transaction(), K::KIND, &content.key()).await?;
+    async fn one<K: Kind + Into<Content>>(&mut self, content: &K) -> Result<Uuid> {
+        let found = revision::find(self.edit.connection(), K::KIND, &content.key()).await?;
         let mut expected = Version::NONE;
         let mut kind = (K::KIND == DocumentKind::YearSheet).then_some(ReleaseKind::Release);
         if let Some(document) = found {
             expected = document.version;
             if let Some(number) = document.published_number {
-                let published = revision::get(self.edit.transaction(), document.id, number).await?;
+                let published = revision::get(self.edit.connection(), document.id, number).await?;
                 if revision::content::<K>(&published)? == *content {
                     self.imported.unchanged += 1;
                     return Ok(document.id);
@@ -137,9 +144,15 @@ impl Import<'_> {
         }
         let reason = Some(self.reason.to_owned());
         // Faults name fields of one document; say of which.
-        let saved = self.edit.save(content, expected, RevisionAction::Import, reason.clone()).await;
+        let base = self.edit.base(&content.key(), expected).await?;
+        let saved = self.edit.save(base, content, RevisionAction::Import, reason.clone()).await;
         let saved = saved.map_err(|error| error.within(format!("{} {}", K::KIND.as_str(), content.key())))?;
-        self.edit.publish(saved, content, Release { kind, reason }).await?;
+        let requirements = content.requirements(self.edit.connection(), saved.id).await?;
+        if !requirements.is_empty() {
+            return Err(Error::Invalid(requirements).within(format!("{} {}", K::KIND.as_str(), content.key())));
+        }
+        self.edit.publish(&saved, content, Release { kind, reason }).await?;
+        self.published.push((saved.id, content.clone().into()));
         Ok(saved.id)
     }
 }
@@ -175,6 +188,7 @@ fn site(site: &seed::Site) -> Site {
         default_locale: site.default_locale.clone(),
         name: site.name.clone(),
         locales: site.locales.iter().map(locale).collect(),
+        required_locales: Vec::new(),
     }
 }
 

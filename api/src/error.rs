@@ -51,6 +51,14 @@ pub enum Code {
     NotFound,
     /// The request needs a valid access token.
     Unauthenticated,
+    /// The caller's role or token does not allow it.
+    Forbidden,
+    /// What is to be published is not fit for it yet.
+    PublishBlocked,
+    /// The idempotency key came with another request before.
+    IdempotencyKeyReused,
+    /// The preview link is unknown, expired or revoked.
+    PreviewEnded,
     /// E-mail address and password do not match an account.
     InvalidCredentials,
     /// The refresh token is unknown, used, or of a session that has ended.
@@ -65,7 +73,7 @@ pub enum Code {
 
 impl Code {
     /// Every code, in the order of the README's table.
-    pub const ALL: [Self; 20] = [
+    pub const ALL: [Self; 24] = [
         Self::BadRequest,
         Self::MethodNotAllowed,
         Self::NotAcceptable,
@@ -81,6 +89,10 @@ impl Code {
         Self::VersionConflict,
         Self::NotFound,
         Self::Unauthenticated,
+        Self::Forbidden,
+        Self::PublishBlocked,
+        Self::IdempotencyKeyReused,
+        Self::PreviewEnded,
         Self::InvalidCredentials,
         Self::SessionEnded,
         Self::RateLimited,
@@ -107,6 +119,10 @@ impl Code {
             Self::VersionConflict => "VERSION_CONFLICT",
             Self::NotFound => "NOT_FOUND",
             Self::Unauthenticated => "UNAUTHENTICATED",
+            Self::Forbidden => "FORBIDDEN",
+            Self::PublishBlocked => "PUBLISH_BLOCKED",
+            Self::IdempotencyKeyReused => "IDEMPOTENCY_KEY_REUSED",
+            Self::PreviewEnded => "PREVIEW_ENDED",
             Self::InvalidCredentials => "INVALID_CREDENTIALS",
             Self::SessionEnded => "SESSION_ENDED",
             Self::RateLimited => "RATE_LIMITED",
@@ -127,6 +143,9 @@ impl Code {
             Self::RequestTimeout => StatusCode::REQUEST_TIMEOUT,
             Self::NotFoundPath => StatusCode::NOT_FOUND,
             Self::Unauthenticated => StatusCode::UNAUTHORIZED,
+            Self::Forbidden | Self::PreviewEnded => StatusCode::FORBIDDEN,
+            // draft-ietf-httpapi-idempotency-key-header, section 2.7.
+            Self::IdempotencyKeyReused => StatusCode::UNPROCESSABLE_ENTITY,
             Self::RateLimited => StatusCode::TOO_MANY_REQUESTS,
             Self::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
             Self::Internal => StatusCode::INTERNAL_SERVER_ERROR,
@@ -164,8 +183,21 @@ pub struct Conflict {
     pub editor_id: Option<Uuid>,
     /// When.
     pub changed_at: DateTime<Utc>,
+    /// The content that the writer had seen, if that version exists.
+    pub base: Option<serde_json::Value>,
     /// The fields that differ between the two versions (`counts.CN.value`).
     pub changed_fields: Vec<String>,
+    /// The fields that the writer wanted to change.
+    pub attempted_fields: Vec<String>,
+}
+
+/// Why a document cannot be published as it is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Blocker {
+    /// The document.
+    pub document_id: Uuid,
+    /// What is wrong with it, and in which field.
+    pub fault: Fault,
 }
 
 /// Everything that an operation can fail with.
@@ -177,12 +209,24 @@ pub enum Error {
     /// Somebody else saved first.
     #[error("the document was changed since version {}; its version is now {}", .0.expected, .0.current)]
     Conflict(Box<Conflict>),
+    /// What is to be published is not fit for it yet; everything that stands in the way.
+    #[error("{}", describe(.0.iter().map(|blocker| &blocker.fault), Language::English))]
+    Blocked(Vec<Blocker>),
     /// It does not exist.
     #[error("{0} does not exist")]
     NotFound(&'static str),
     /// There is no valid access token.
     #[error("this needs a valid access token")]
     Unauthenticated,
+    /// Role or token do not allow it.
+    #[error("this needs a permission that you do not have")]
+    Forbidden,
+    /// The idempotency key came with another request before.
+    #[error("this idempotency key was used for another request")]
+    IdempotencyKeyReused,
+    /// The preview link is unknown, expired or revoked.
+    #[error("the preview has ended; ask for a new link")]
+    PreviewEnded,
     /// Address and password do not match an account that may sign in.
     #[error("e-mail address or password is wrong")]
     InvalidCredentials,
@@ -229,11 +273,15 @@ impl Error {
         match (language, self) {
             (Language::English, error) => error.to_string(),
             (_, Self::Invalid(faults)) => describe(faults, language),
+            (_, Self::Blocked(blockers)) => describe(blockers.iter().map(|blocker| &blocker.fault), language),
             (_, Self::Conflict(conflict)) => {
                 format!("版{}のあとに変更されています(現在は版{})", conflict.expected, conflict.current)
             }
             (_, Self::NotFound(_)) => "対象が見つかりません".to_owned(),
             (_, Self::Unauthenticated) => "有効なアクセストークンが必要です".to_owned(),
+            (_, Self::Forbidden) => "この操作を行う権限がありません".to_owned(),
+            (_, Self::IdempotencyKeyReused) => "このIdempotency-Keyは別のリクエストで使われています".to_owned(),
+            (_, Self::PreviewEnded) => "プレビューは終了しました。新しいリンクを発行してもらってください".to_owned(),
             (_, Self::InvalidCredentials) => "メールアドレスまたはパスワードが違います".to_owned(),
             (_, Self::SessionEnded) => "セッションが終了しました。もう一度サインインしてください".to_owned(),
             (_, Self::RateLimited(wait)) => {
@@ -252,6 +300,10 @@ impl Error {
             Self::Conflict(_) => Code::VersionConflict,
             Self::NotFound(_) => Code::NotFound,
             Self::Unauthenticated => Code::Unauthenticated,
+            Self::Forbidden => Code::Forbidden,
+            Self::Blocked(_) => Code::PublishBlocked,
+            Self::IdempotencyKeyReused => Code::IdempotencyKeyReused,
+            Self::PreviewEnded => Code::PreviewEnded,
             Self::InvalidCredentials => Code::InvalidCredentials,
             Self::SessionEnded => Code::SessionEnded,
             Self::RateLimited(_) => Code::RateLimited,
@@ -273,7 +325,7 @@ impl From<serde_json::Error> for Error {
     }
 }
 
-fn describe(faults: &[Fault], language: Language) -> String {
+fn describe<'a>(faults: impl IntoIterator<Item = &'a Fault>, language: Language) -> String {
     let one = |fault: &Fault| format!("{}: {}", fault.path.join("."), fault.rule.message(language));
-    faults.iter().map(one).collect::<Vec<_>>().join("; ")
+    faults.into_iter().map(one).collect::<Vec<_>>().join("; ")
 }

@@ -6,16 +6,18 @@
 
 mod connection;
 mod error;
+mod mutation;
 mod node;
 mod scalar;
 
 use std::sync::Arc;
 
-use async_graphql::{Context, SimpleObject};
+use async_graphql::{Context, InputObject, SimpleObject};
 use entities::{Locale, Localized};
 
-pub use connection::{DEFAULT_FIRST, PageOf, Paging, paginate};
-pub use error::{Expected, Faults, UserError, expected};
+pub use connection::{DEFAULT_FIRST, MAX_FIRST, PageOf, Paging, paginate};
+pub use error::{Expected, Faults, PublishBlocker, UserError, expected};
+pub use mutation::{Mutated, mutate, mutate_openly};
 pub use node::{global_id, parse_global_id};
 pub use scalar::{Html, Input, Scalar};
 
@@ -23,6 +25,7 @@ use crate::{
     access::{Caller, Editor},
     delivery::snapshot::Snapshot,
     error::Result,
+    idempotency::KeyedRequest,
     locale::Preference,
     state::State,
 };
@@ -31,8 +34,10 @@ use crate::{
 pub struct RequestContext {
     /// Who asks.
     pub caller: Caller,
-    /// What is published.
+    /// What is published, or previewed.
     pub snapshot: Arc<Snapshot>,
+    /// The idempotency key, if the request bears one.
+    pub idempotency: Option<KeyedRequest>,
 }
 
 /// What a resolver may ask of its request.
@@ -52,7 +57,7 @@ pub trait ContextExt {
         Arc::clone(&self.request().snapshot)
     }
 
-    /// The capability to write, if the caller has it.
+    /// The capability to read drafts, as far as the caller has it. Mutations get theirs from [`mutate`].
     fn editor(&self) -> impl Future<Output = Result<Editor>> + Send;
 
     /// The locales that the arguments `locale` and `fallback` ask for.
@@ -75,7 +80,7 @@ impl ContextExt for Context<'_> {
     }
 
     async fn editor(&self) -> Result<Editor> {
-        self.caller().editor(self.state()).await
+        self.caller().editor(self.state(), self.state().database().reader()).await
     }
 }
 
@@ -138,4 +143,13 @@ impl LocalizedText {
     pub fn all<T: ToString>(texts: &Localized<T>) -> Vec<Self> {
         texts.iter().map(|(locale, text)| Self { locale: Scalar(locale.clone()), text: text.to_string() }).collect()
     }
+}
+
+/// A text in one locale, to be written.
+#[derive(InputObject)]
+pub struct LocalizedTextInput {
+    /// The locale.
+    pub locale: Input<Locale>,
+    /// The text.
+    pub text: String,
 }

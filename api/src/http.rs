@@ -28,12 +28,17 @@ use self::{
     parameters::BodySettings,
 };
 use crate::{
+    access::audit::sha256,
+    document::preview,
     error::{Code, Error, Result},
     graphql::RequestContext,
+    idempotency::KeyedRequest,
     schema::{self, limits::Limits},
     state::State,
 };
 
+/// The header that bears the token of a preview.
+pub const PREVIEW: &str = "almanac-preview";
 /// Time in which a request body must have arrived.
 const BODY_TIMEOUT: Duration = Duration::from_secs(20);
 /// Time in which the database must answer to count as reachable; probes are impatient.
@@ -111,24 +116,52 @@ impl Endpoint for Graphql {
     async fn call(&self, request: Request) -> poem::Result<Response> {
         let id = request.extensions().get::<RequestId>().map_or_else(String::new, |id| id.0.clone());
         let media_type = MediaType::negotiate(request.headers()).unwrap_or(MediaType::Json);
-        let caller = match caller::identify(&self.state, &request, id.clone()) {
-            Ok(caller) => caller,
-            Err(error) => {
-                let refusal = Refusal::new(error.code(), error.to_string());
+        let (context, key) = match self.prepare(&request, &id).await {
+            Ok(prepared) => prepared,
+            Err(refusal) => {
                 let mut response = refusal.into_response(media_type, |error| error);
-                let challenge = HeaderValue::from_static("Bearer error=\"invalid_token\"");
-                response.headers_mut().insert(header::WWW_AUTHENTICATE, challenge);
+                if response.status() == StatusCode::UNAUTHORIZED {
+                    let challenge = HeaderValue::from_static("Bearer error=\"invalid_token\"");
+                    response.headers_mut().insert(header::WWW_AUTHENTICATE, challenge);
+                }
                 private(&mut response);
                 return Ok(response);
             }
         };
-        let context = RequestContext { caller, snapshot: self.state.snapshot() };
         let present = |error| schema::present(error, &id);
-        let mut response = self.service.respond(request, |request| request.data(context), present).await;
+        let prepare = |request: async_graphql::Request| {
+            let idempotency = key.map(|key| KeyedRequest { key, fingerprint: fingerprint(&request) });
+            request.data(RequestContext { idempotency, ..context })
+        };
+        let mut response = self.service.respond(request, prepare, present).await;
         // Nothing is shared until answers carry what it takes to keep them fresh.
         private(&mut response);
         Ok(response)
     }
+}
+
+impl Graphql {
+    /// What the headers of a request say: who asks, what they see, and the idempotency key.
+    async fn prepare(&self, request: &Request, id: &str) -> Result<(RequestContext, Option<String>), Refusal> {
+        let refuse = |error: Error| {
+            schema::log(&error, id);
+            Refusal::new(error.code(), error.to_string())
+        };
+        let caller = caller::identify(&self.state, request, id.to_owned()).await.map_err(refuse)?;
+        let key = caller::idempotency_key(request).map_err(|message| Refusal::new(Code::BadRequest, message))?;
+        let snapshot = match request.header(PREVIEW) {
+            Some(token) => preview::snapshot(&self.state, token).await.map_err(refuse)?,
+            None => self.state.snapshot(),
+        };
+        Ok((RequestContext { caller, snapshot, idempotency: None }, key))
+    }
+}
+
+/// SHA-256 of everything that a request asks for: document, operation and variables.
+fn fingerprint(request: &async_graphql::Request) -> String {
+    let parts = (&request.query, &request.operation_name, &request.variables);
+    // They came in as JSON, so they can go out as JSON.
+    sha256(&serde_json::to_vec(&parts).unwrap_or_default())
 }
 
 fn private(response: &mut Response) {

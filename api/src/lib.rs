@@ -12,14 +12,17 @@ pub mod content;
 pub mod database;
 pub mod dataset;
 pub mod delivery;
+pub mod document;
 pub mod editorial;
 pub mod error;
 pub mod figures;
 pub mod graphql;
 pub mod http;
+pub mod idempotency;
 pub mod locale;
 pub mod schema;
 pub mod setup;
 pub mod state;
+pub mod transaction;
 
 pub use http::app;

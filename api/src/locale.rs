@@ -3,7 +3,7 @@
 
 use std::{collections::BTreeSet, sync::Arc};
 
-use entities::{Locale, Localized, Rule, TextDirection, site_locale};
+use entities::{Locale, Localized, Rule, TextDirection, site, site_locale};
 use sea_orm::{DatabaseTransaction, EntityTrait};
 
 use crate::error::{Error, Fault, Result};
@@ -86,6 +86,19 @@ impl Preference {
 /// When the database cannot be read.
 pub async fn offered(transaction: &DatabaseTransaction) -> Result<BTreeSet<Locale>> {
     Ok(site_locale::Entity::find().all(transaction).await?.into_iter().map(|row| row.locale).collect())
+}
+
+/// A fault for each locale that the site requires, as it stands in this transaction, and that is not among those in which
+/// a text is `published`.
+///
+/// # Errors
+/// When the database cannot be read.
+pub async fn missing(transaction: &DatabaseTransaction, published: &[Locale]) -> Result<Vec<Fault>> {
+    let site = site::Entity::find().one(transaction).await?;
+    let required: Option<Vec<Locale>> = site.map(|site| serde_json::from_value(site.required_locales)).transpose()?;
+    let missing = required.unwrap_or_default().into_iter().filter(|locale| !published.contains(locale));
+    let fault = |locale: Locale| Fault::new(["locale"], Rule::RequiredLocale { locale: locale.into() });
+    Ok(missing.map(fault).collect())
 }
 
 /// A fault for each locale that is not among those offered, at `path` and the locale.

@@ -18,6 +18,7 @@ use crate::{
         site::graphql::SiteQuery,
         staff::graphql::{StaffMember, StaffQuery},
     },
+    document::graphql::{DocumentMutation, DocumentQuery, PageMutation, SiteMutation, StaffMutation, TaxonomyMutation},
     error::{Code, Error, Result},
     figures::{
         category::graphql::{Category, CategoryQuery},
@@ -45,12 +46,21 @@ pub struct Query(
     FactSheetQuery,
     YearSheetQuery,
     NodeQuery,
+    DocumentQuery,
     AccessQuery,
 );
 
 /// All mutations.
 #[derive(MergedObject, Default)]
-pub struct Mutation(AccessMutation, YearSheetMutation);
+pub struct Mutation(
+    AccessMutation,
+    SiteMutation,
+    PageMutation,
+    StaffMutation,
+    TaxonomyMutation,
+    YearSheetMutation,
+    DocumentMutation,
+);
 
 /// The schema.
 pub type Schema = async_graphql::Schema<Query, Mutation, EmptySubscription>;

@@ -8,12 +8,13 @@ use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
 use seed::{Dataset, Files};
 
 use crate::{
-    access::{Administrator, Editor, account, key},
+    access::{Actor, Administrator, Editor, account, key, password},
     config::Config,
     database::Database,
     dataset,
     error::Result,
     state::{Clock, Random, State},
+    transaction::{Origin, Transaction},
 };
 
 /// What the operator is told once, after the first start.
@@ -46,7 +47,13 @@ pub async fn fill(state: &State) -> anyhow::Result<Option<FirstSignIn>> {
         Some(folder) => Files::read(folder).with_context(|| format!("{} cannot be read", folder.display()))?,
         None => Files::example(),
     };
-    dataset::seed(state, &Editor::command_line(), &Dataset::parse(&files)?).await?;
+    let dataset = Dataset::parse(&files)?;
+    let mut transaction = Transaction::begin(state, Actor::CommandLine, Origin::default()).await?;
+    if dataset::seed(&mut transaction, &Editor::command_line(), &dataset).await? {
+        transaction.commit("seed").await?;
+    } else {
+        drop(transaction);
+    }
 
     if account::any(state.database().reader()).await? {
         return Ok(None);
@@ -56,7 +63,13 @@ pub async fn fill(state: &State) -> anyhow::Result<Option<FirstSignIn>> {
         Some(file) => (read_password(file)?, false),
         None => (random_password(state), true),
     };
-    let created = account::create_first(state, &Administrator::command_line(), email.clone(), &password).await?;
+    let hash = password::hash(state, &password).await?;
+    let mut transaction = Transaction::begin(state, Actor::CommandLine, Origin::default()).await?;
+    let administrator = Administrator::command_line();
+    let created = account::create_first(&mut transaction, &administrator, email.clone(), hash).await?;
+    if created {
+        transaction.commit("user add").await?;
+    }
     Ok(created.then(|| FirstSignIn { email: email.into(), password: made.then_some(password) }))
 }
 

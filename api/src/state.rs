@@ -19,6 +19,7 @@ use crate::{
     config::Config,
     database::Database,
     delivery::snapshot::Snapshot,
+    document::preview::Previews,
     error::{Error, Result},
 };
 
@@ -39,6 +40,7 @@ struct Inner {
     // Held while the snapshot is rebuilt, so that many writers at once cost few rebuilds.
     rebuild: tokio::sync::Mutex<()>,
     throttle: Throttle,
+    previews: Previews,
     hashing: Semaphore,
 }
 
@@ -60,6 +62,7 @@ impl State {
             snapshot: ArcSwap::from_pointee(snapshot),
             rebuild: tokio::sync::Mutex::default(),
             throttle,
+            previews: Previews::default(),
             hashing: Semaphore::new(CONCURRENT_HASHES),
         })))
     }
@@ -105,6 +108,12 @@ impl State {
     #[must_use]
     pub fn throttle(&self) -> &Throttle {
         &self.0.throttle
+    }
+
+    /// What was previewed lately.
+    #[must_use]
+    pub fn previews(&self) -> &Previews {
+        &self.0.previews
     }
 
     /// What the public may read, as of one change.

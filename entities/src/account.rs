@@ -14,6 +14,12 @@ pub enum Role {
     Administrator,
     /// Writing and publishing all content and figures.
     Editor,
+    /// Writing texts in the locales of the account.
+    Translator,
+    /// Writing and publishing figures.
+    Statistician,
+    /// Reading drafts, and writing nothing.
+    Reader,
 }
 
 /// An account.
@@ -27,15 +33,25 @@ pub struct Model {
     /// The address it signs in with.
     #[sea_orm(unique)]
     pub email: Email,
-    /// The password as an Argon2id PHC string.
-    #[sea_orm(column_type = "Text")]
-    pub password_hash: String,
+    /// The password as an Argon2id PHC string; none before the first one is set, and none for whoever signs in elsewhere.
+    #[sea_orm(column_type = "Text", nullable)]
+    pub password_hash: Option<String>,
     /// What it may do.
     pub role: Role,
     /// When it was shut out.
     pub disabled_at: Option<DateTimeUtc>,
     /// When it was created.
     pub created_at: DateTimeUtc,
+    /// The locales of a translator, a JSON array of language tags; empty for every other role.
+    pub locales: Json,
+    /// The foreign issuer that vouches for it, when one does.
+    #[sea_orm(column_type = "Text", nullable, unique_key = "accounts_issuer_subject")]
+    pub issuer: Option<String>,
+    /// What that issuer calls it.
+    #[sea_orm(column_type = "Text", nullable, unique_key = "accounts_issuer_subject")]
+    pub subject: Option<String>,
+    /// When it was last seen.
+    pub last_seen_at: Option<DateTimeUtc>,
     /// Its sessions.
     #[sea_orm(has_many)]
     pub sessions: HasMany<super::session::Entity>,

@@ -16,6 +16,8 @@ pub enum ActorKind {
     Account,
     /// Somebody at the command line of the server.
     CommandLine,
+    /// A schedule that an account had set.
+    Schedule,
 }
 
 /// How it ended.
@@ -41,7 +43,7 @@ pub struct Model {
     pub at: DateTimeUtc,
     /// What kind of actor.
     pub actor_kind: ActorKind,
-    /// The account, when the actor is one.
+    /// The account, when the actor is one or a schedule that one had set.
     pub actor_id: Option<Uuid>,
     /// What was attempted: the name of the mutation or command.
     #[sea_orm(column_type = "Text")]
@@ -58,10 +60,15 @@ pub struct Model {
     /// The request, as named in the log.
     #[sea_orm(column_type = "Text", nullable)]
     pub request_id: Option<String>,
+    /// The network that the request came from.
+    #[sea_orm(column_type = "Text", nullable)]
+    pub network: Option<String>,
+    /// The API token that it was made with, when it was made with one.
+    pub api_token_id: Option<Uuid>,
     /// SHA-256 of the entry before, in lower-case hexadecimal; empty for the first.
     #[sea_orm(column_type = "Text")]
     pub previous_hash: String,
-    /// SHA-256 over all columns above.
+    /// SHA-256 over all columns above, without network and API token where there is neither.
     #[sea_orm(column_type = "Text")]
     pub hash: String,
 }

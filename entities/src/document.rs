@@ -38,6 +38,33 @@ impl DocumentKind {
     }
 }
 
+/// Where a document stands between its editors and the public.
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, EnumIter, DeriveActiveEnum,
+)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+#[sea_orm(rs_type = "String", db_type = "Text", rename_all = "SCREAMING_SNAKE_CASE")]
+pub enum DocumentState {
+    /// Never published: a draft from the beginning.
+    NeverPublished,
+    /// Published in its newest version.
+    Published,
+    /// Published with a newer draft.
+    Modified,
+    /// With a schedule that is still to come, published or not.
+    Scheduled,
+    /// Published once and withdrawn.
+    Unpublished,
+    /// Put away.
+    Archived,
+}
+
+impl DocumentState {
+    /// All states, in the order of a document's life.
+    pub const ALL: [Self; 6] =
+        [Self::NeverPublished, Self::Scheduled, Self::Published, Self::Modified, Self::Unpublished, Self::Archived];
+}
+
 /// A document. Its version is the number of its newest revision.
 #[sea_orm::model]
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
@@ -55,12 +82,18 @@ pub struct Model {
     pub version: Version,
     /// The number of the revision that the public sees.
     pub published_number: Option<Version>,
-    /// When the newest revision is to be published.
-    pub publish_at: Option<DateTimeUtc>,
+    /// When its next pending schedule is due.
+    pub due_at: Option<DateTimeUtc>,
     /// When the document was put away.
     pub archived_at: Option<DateTimeUtc>,
     /// When it was created.
     pub created_at: DateTimeUtc,
+    /// The document that it belongs to: the page of a text of a page, the staff record of a text of one.
+    pub owner_id: Option<Uuid>,
+    /// When it was published for the first time.
+    pub first_published_at: Option<DateTimeUtc>,
+    /// Where it stands: computed by the database from the columns above, and never set.
+    pub state: DocumentState,
     /// Its revisions.
     #[sea_orm(has_many)]
     pub revisions: HasMany<super::revision::Entity>,

@@ -18,7 +18,7 @@ pub enum ReleaseKind {
     Correction,
 }
 
-/// One act of publishing one revision.
+/// One act of publishing one revision, or of withdrawing a document.
 #[sea_orm::model]
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "publications")]
@@ -36,9 +36,9 @@ pub struct Model {
     /// Why, in the editor's words.
     #[sea_orm(column_type = "Text", nullable)]
     pub reason: Option<String>,
-    /// What kind of actor published it.
+    /// What kind of actor published it, or withdrew it.
     pub actor_kind: ActorKind,
-    /// The account that published it, when the actor is an account.
+    /// The account that published it, or that set the schedule which did; none at the command line.
     pub editor_id: Option<Uuid>,
     /// When.
     pub published_at: DateTimeUtc,

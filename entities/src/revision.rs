@@ -14,6 +14,8 @@ pub enum RevisionAction {
     Save,
     /// A dataset brought it.
     Import,
+    /// An older revision was brought back.
+    Restore,
 }
 
 /// One state of one document.

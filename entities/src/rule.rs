@@ -116,6 +116,50 @@ pub enum Rule {
         /// The fewest characters allowed.
         min: usize,
     },
+    /// The password is easily guessed.
+    PasswordTooWeak,
+    /// The document is archived.
+    Archived,
+    /// The name is kept: it is the old address of another page, or one of Almanac's own.
+    Reserved,
+    /// What this belongs to is not published.
+    NotPublished,
+    /// The text in a locale that the site requires is not published.
+    RequiredLocale {
+        /// The locale.
+        locale: String,
+    },
+    /// An image has no text for those who do not see it.
+    ImageText {
+        /// The address of the image.
+        source: String,
+    },
+    /// A link leads to a page that is not published.
+    DeadLink {
+        /// The address as it stands in the text.
+        target: String,
+    },
+    /// The published total differs from the sum of its parts, and no note says why.
+    Unexplained {
+        /// The sum less the total.
+        difference: i64,
+    },
+    /// A release of this kind is for figures only.
+    OnlyForFigures,
+    /// The clocks are set back and the local time occurs twice.
+    AmbiguousTime,
+    /// The clocks are set forward and the local time does not occur.
+    NonexistentTime,
+    /// The moment has passed.
+    InThePast,
+    /// The site's settings are always public.
+    AlwaysPublished,
+    /// There is nothing of it that the public sees.
+    NothingPublished,
+    /// The documents are not of one kind that has an order.
+    NoOrder,
+    /// Only translators have locales, and every translator has at least one.
+    LocalesOfRole,
 }
 
 impl Rule {
@@ -153,6 +197,22 @@ impl Rule {
             Self::FieldCount { .. } => "FIELD_COUNT",
             Self::ColumnOrder { .. } => "COLUMN_ORDER",
             Self::PasswordTooShort { .. } => "PASSWORD_TOO_SHORT",
+            Self::PasswordTooWeak => "PASSWORD_TOO_WEAK",
+            Self::Archived => "ARCHIVED",
+            Self::Reserved => "RESERVED",
+            Self::NotPublished => "NOT_PUBLISHED",
+            Self::RequiredLocale { .. } => "REQUIRED_LOCALE",
+            Self::ImageText { .. } => "IMAGE_TEXT",
+            Self::DeadLink { .. } => "DEAD_LINK",
+            Self::Unexplained { .. } => "UNEXPLAINED_DIFFERENCE",
+            Self::OnlyForFigures => "ONLY_FOR_FIGURES",
+            Self::AmbiguousTime => "AMBIGUOUS_TIME",
+            Self::NonexistentTime => "NONEXISTENT_TIME",
+            Self::InThePast => "IN_THE_PAST",
+            Self::AlwaysPublished => "ALWAYS_PUBLISHED",
+            Self::NothingPublished => "NOTHING_PUBLISHED",
+            Self::NoOrder => "NO_ORDER",
+            Self::LocalesOfRole => "LOCALES_OF_ROLE",
         }
     }
 
@@ -163,6 +223,37 @@ impl Rule {
             Language::English => self.english(),
             Language::Japanese => self.japanese(),
         }
+    }
+
+    /// What an editor can do about it, for the rules that stand in the way of publishing.
+    #[must_use]
+    pub fn remedy(&self, language: Language) -> Option<String> {
+        let (english, japanese) = match self {
+            Self::Archived => ("Bring it back first.", "先に元に戻してください。"),
+            Self::NotPublished => ("Publish it first, or both together.", "先に公開するか、一緒に公開してください。"),
+            Self::RequiredLocale { .. } => (
+                "Write the text in that locale and publish it first, or both together.",
+                "その言語の文章を用意し、先に公開するか、一緒に公開してください。",
+            ),
+            Self::ImageText { .. } => {
+                ("Describe the image between the square brackets.", "角かっこの中に画像の説明を書いてください。")
+            }
+            Self::DeadLink { .. } => (
+                "Correct the link, or publish the page that it leads to, or both together.",
+                "リンクを直すか、リンク先のページを先に、または一緒に公開してください。",
+            ),
+            Self::Unexplained { .. } => (
+                "Correct the figures, or explain the difference in the note of the total.",
+                "数値を直すか、総数の注記に差の理由を書いてください。",
+            ),
+            Self::Taken | Self::Reserved => ("Choose another name.", "別の名前にしてください。"),
+            Self::ParentLoop => ("Choose another page above it.", "別の上位ページを選んでください。"),
+            _ => return None,
+        };
+        Some(match language {
+            Language::English => english.to_owned(),
+            Language::Japanese => japanese.to_owned(),
+        })
     }
 
     fn english(&self) -> String {
@@ -197,6 +288,26 @@ impl Rule {
             Self::FieldCount { expected } => format!("the record must have {expected} fields, as the header has"),
             Self::ColumnOrder { expected } => format!("the columns must stand in the order {expected}"),
             Self::PasswordTooShort { min } => format!("must have at least {min} characters"),
+            Self::PasswordTooWeak => "is easily guessed; use several unrelated words".into(),
+            Self::Archived => "is archived; bring it back first".into(),
+            Self::Reserved => "is kept: it is the old address of another page, or one of Almanac's own".into(),
+            Self::NotPublished => "is not published".into(),
+            Self::RequiredLocale { locale } => {
+                format!("the text in {locale}, which the site requires, is not published")
+            }
+            Self::ImageText { source } => format!("the image {source} has no text for those who do not see it"),
+            Self::DeadLink { target } => format!("the link {target} leads to no published page"),
+            Self::Unexplained { difference } => {
+                format!("the sum of the countries differs from the total by {difference}, and no note says why")
+            }
+            Self::OnlyForFigures => "is for figures only".into(),
+            Self::AmbiguousTime => "this local time occurs twice, since the clocks are set back; say which one".into(),
+            Self::NonexistentTime => "this local time does not occur, since the clocks are set forward".into(),
+            Self::InThePast => "must not have passed".into(),
+            Self::AlwaysPublished => "is always public; it can be changed, not withdrawn".into(),
+            Self::NothingPublished => "has nothing that the public sees".into(),
+            Self::NoOrder => "must all be of one kind that has an order".into(),
+            Self::LocalesOfRole => "a translator needs at least one locale, every other role has none".into(),
         }
     }
 
@@ -232,6 +343,26 @@ impl Rule {
             Self::FieldCount { expected } => format!("項目の数を見出しと同じ{expected}個にしてください"),
             Self::ColumnOrder { expected } => format!("列は次の順に並べてください: {expected}"),
             Self::PasswordTooShort { min } => format!("{min}文字以上にしてください"),
+            Self::PasswordTooWeak => {
+                "推測されやすいパスワードです。関連のない単語をいくつか組み合わせてください".into()
+            }
+            Self::Archived => "アーカイブされています。先に元に戻してください".into(),
+            Self::Reserved => "別のページの以前のアドレス、または予約された名前のため使えません".into(),
+            Self::NotPublished => "公開されていません".into(),
+            Self::RequiredLocale { locale } => format!("必須の言語({locale})の文章が公開されていません"),
+            Self::ImageText { source } => format!("画像({source})に代替テキストがありません"),
+            Self::DeadLink { target } => format!("リンク({target})の先に公開中のページがありません"),
+            Self::Unexplained { difference } => {
+                format!("国別の合計と総数の差が{difference}ありますが、説明の注記がありません")
+            }
+            Self::OnlyForFigures => "統計にだけ使えます".into(),
+            Self::AmbiguousTime => "時計が戻るため、この時刻は2回あります。どちらかを指定してください".into(),
+            Self::NonexistentTime => "時計が進むため、この時刻は存在しません".into(),
+            Self::InThePast => "過ぎた時刻は指定できません".into(),
+            Self::AlwaysPublished => "常に公開されています。変更はできますが、公開を取り消すことはできません".into(),
+            Self::NothingPublished => "公開中のものがありません".into(),
+            Self::NoOrder => "順序を持つ同じ種類のものだけを並べてください".into(),
+            Self::LocalesOfRole => "翻訳者には一つ以上の言語が必要で、ほかの役割には指定できません".into(),
         }
     }
 }

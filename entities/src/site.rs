@@ -16,6 +16,8 @@ pub struct Model {
     pub default_locale: Locale,
     /// The site's name, a JSON object from locale to text.
     pub name: Json,
+    /// The locales in which a text must be public before it is in any other: a JSON array.
+    pub required_locales: Json,
     /// The document.
     #[sea_orm(belongs_to, from = "document_id", to = "id")]
     pub document: BelongsTo<super::document::Entity>,

@@ -2,7 +2,7 @@
 
 use sea_orm::entity::prelude::*;
 
-use crate::{Position, Slug};
+use crate::{Email, Line, Position, Slug};
 
 /// A published staff record.
 #[sea_orm::model]
@@ -17,6 +17,10 @@ pub struct Model {
     pub slug: Slug,
     /// Its place in the list.
     pub position: Position,
+    /// Where mail reaches the person.
+    pub email: Option<Email>,
+    /// Where a call reaches the person.
+    pub telephone: Option<Line>,
     /// The document.
     #[sea_orm(belongs_to, from = "document_id", to = "id")]
     pub document: BelongsTo<super::document::Entity>,

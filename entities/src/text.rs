@@ -234,6 +234,13 @@ text_value! {
     Markdown
 }
 
+impl Default for Markdown {
+    /// No text at all.
+    fn default() -> Self {
+        Self(String::new())
+    }
+}
+
 impl Markdown {
     /// The most characters a Markdown text may have.
     pub const MAX_CHARS: usize = 200_000;

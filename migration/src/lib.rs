@@ -7,10 +7,13 @@ pub use sea_orm_migration::prelude::MigratorTrait;
 use sea_orm_migration::prelude::*;
 
 mod append_only;
+mod constraint;
 mod m20261122_000001_create_documents;
 mod m20261122_000002_create_access;
 mod m20261122_000003_create_content;
 mod m20261122_000004_create_figures;
+mod m20261122_000005_create_editing;
+mod m20261122_000006_create_people;
 
 /// All steps, oldest first.
 pub struct Migrator;
@@ -23,6 +26,8 @@ impl MigratorTrait for Migrator {
             Box::new(m20261122_000002_create_access::Migration),
             Box::new(m20261122_000003_create_content::Migration),
             Box::new(m20261122_000004_create_figures::Migration),
+            Box::new(m20261122_000005_create_editing::Migration),
+            Box::new(m20261122_000006_create_people::Migration),
         ]
     }
 }

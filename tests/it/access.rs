@@ -3,6 +3,7 @@
 mod accounts;
 mod audit;
 mod every_mutation;
+mod issuers;
 mod sessions;
 mod sign_in;
 mod tokens;

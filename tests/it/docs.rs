@@ -1,7 +1,7 @@
-//! Every GraphQL document in README.md and ARCHITECTURE.md runs, in the order in which a reader tries them: those that
+//! Every GraphQL document in README.md, ARCHITECTURE.md and docs/editing.md runs, in the order in which a reader tries them: those that
 //! stand in a block of their own, and those inside a call of `curl`.
 
-use std::{fs, path::Path};
+use std::{collections::BTreeMap, fs, path::Path};
 
 use serde_json::{Value, json};
 use tests::{EDITOR, on_both_databases};
@@ -19,6 +19,10 @@ struct Request {
     signed_in: bool,
     /// How many errors its payload has.
     errors: usize,
+    /// The shell variable that bears the token of a preview.
+    preview: Option<String>,
+    /// The shell variable that a part of the answer is put into, and the path of that part.
+    keeps: Option<(String, String)>,
 }
 
 fn blocks(file: &str) -> Vec<Block> {
@@ -44,22 +48,36 @@ fn quoted<'a>(shell: &'a str, start: &str) -> Option<&'a str> {
     rest.rsplit_once('\'').map(|(quoted, _)| quoted)
 }
 
-/// The requests of a shell block: one for each call of `curl` to `/graphql`.
+/// The name of a shell variable at the end of a text, such as in `PAGE=$(`.
+fn assigned(text: &str) -> Option<String> {
+    let name = text.trim_end().strip_suffix("=$(")?.rsplit(char::is_whitespace).next()?;
+    Some(name.to_owned())
+}
+
+/// The requests of a shell block: one for each call of `curl` to `/graphql`. Shell variables stand in them as they are
+/// written, `$NAME`.
 fn calls(shell: &str) -> Vec<Request> {
-    let call = |call: &str| {
+    let parts: Vec<&str> = shell.split("curl ").collect();
+    let call = |(before, call): (&&str, &&str)| {
         let signed_in = call.contains("Authorization: Bearer");
+        let path = call.split_once("| jq -r .").and_then(|(_, path)| path.split(')').next());
+        let keeps = assigned(before).zip(path.map(|path| format!("/{}", path.replace('.', "/"))));
+        let preview = call.split_once("Almanac-Preview: $").and_then(|(_, name)| name.split('"').next());
+        let preview = preview.map(str::to_owned);
         if let Some(document) = quoted(call, "--data-urlencode 'query=") {
-            return Request { document: document.to_owned(), variables: json!({}), signed_in, errors: 0 };
+            let document = document.to_owned();
+            return Request { document, variables: json!({}), signed_in, errors: 0, preview, keeps };
         }
         let body = quoted(call, "-d '").unwrap_or_else(|| panic!("a call that sends nothing: {call}"));
         let body = body.replace("'\"$PASSWORD\"'", EDITOR.password).replace("admin@example.org", EDITOR.email);
+        let body = body.replace("'\"$", "$").replace("\"'", "");
         let body: Value = serde_json::from_str(&body).unwrap_or_else(|error| panic!("{error}: {body}"));
         let document = body["query"].as_str().expect("a document").to_owned();
         // Nobody can know the token that a reader will hold.
         let errors = usize::from(document.contains("refreshSession"));
-        Request { document, variables: body["variables"].clone(), signed_in, errors }
+        Request { document, variables: body["variables"].clone(), signed_in, errors, preview, keeps }
     };
-    shell.split("curl ").skip(1).filter(|call| call.contains("/graphql ")).map(call).collect()
+    parts.iter().zip(parts.iter().skip(1)).filter(|(_, call)| call.contains("/graphql ")).map(call).collect()
 }
 
 fn requests(file: &str) -> Vec<Request> {
@@ -75,6 +93,8 @@ fn requests(file: &str) -> Vec<Request> {
                     variables: next.map_or(json!({}), |next| serde_json::from_str(&next.text).expect("JSON")),
                     signed_in: marks.contains(&"editor"),
                     errors: usize::from(marks.contains(&"conflict")),
+                    preview: None,
+                    keeps: None,
                 });
             }
             _ => {}
@@ -83,21 +103,36 @@ fn requests(file: &str) -> Vec<Request> {
     requests
 }
 
+/// The text with the values of the shell variables in it.
+fn filled(text: &str, values: &BTreeMap<String, String>) -> String {
+    values.iter().fold(text.to_owned(), |text, (name, value)| text.replace(&format!("${name}"), value))
+}
+
 on_both_databases! {
     async fn every_document_in_the_docs_runs(app: TestApp) {
         let mut tried = 0;
-        for file in ["README.md", "ARCHITECTURE.md"] {
-            for Request { document, variables, signed_in, errors } in requests(file) {
-                let client = if signed_in { app.editor().await } else { app.anonymous() };
-                let reply = client.run(&document, variables).await;
+        for file in ["README.md", "ARCHITECTURE.md", "docs/editing.md"] {
+            let mut values: BTreeMap<String, String> = BTreeMap::new();
+            for Request { document, variables, signed_in, errors, preview, keeps } in requests(file) {
+                let mut client = if signed_in { app.editor().await } else { app.anonymous() };
+                if let Some(preview) = preview {
+                    client = client.previewing(&values[&preview]);
+                }
+                let document = filled(&document, &values);
+                let variables = filled(&variables.to_string(), &values);
+                let reply = client.run(&document, serde_json::from_str(&variables).expect("JSON")).await;
                 assert_eq!(reply.status(), 200, "{file}: {document}\n{}", reply.text());
-                let payload = reply.data().as_object().and_then(|data| data.values().next()).expect("data");
-                assert!(!payload.is_null(), "{file}: {document}");
-                let found = payload["errors"].as_array().map_or(0, Vec::len);
-                assert_eq!(found, errors, "{file}: {document}\n{}", reply.text());
+                for payload in reply.data().as_object().expect("data").values() {
+                    assert!(!payload.is_null(), "{file}: {document}\n{}", reply.text());
+                    let found = payload["errors"].as_array().map_or(0, Vec::len);
+                    assert_eq!(found, errors, "{file}: {document}\n{}", reply.text());
+                }
+                if let Some((name, path)) = keeps {
+                    values.insert(name, reply.at(&path).as_str().expect("a text").to_owned());
+                }
                 tried += 1;
             }
         }
-        assert!(tried >= 11, "five queries, four mutations and more, not {tried}");
+        assert!(tried >= 30, "eleven requests in README.md and twice as many in docs/editing.md, not {tried}");
     }
 }

@@ -6,7 +6,7 @@ use chrono::Duration;
 use poem::{Body, http::Method};
 use sea_orm::ConnectionTrait;
 use serde_json::{Value, json};
-use tests::{EDITOR, Reply, TestApp, on_both_databases};
+use tests::{EDITOR, READER, Reply, TestApp, on_both_databases};
 
 const UPDATE: &str = "mutation($input: VisitCountsUpdateInput!) { visitCountsUpdate(input: $input) {
     yearSheet { version } errors { code }
@@ -66,6 +66,30 @@ async fn meet(app: &TestApp, code: Code) -> (u16, String) {
         }
         Code::Unauthenticated => {
             post().body_json(&query("{ yearSheet(category: \"TRAVEL\", year: 2018) { version } }"))
+        }
+        Code::Forbidden => {
+            let client = app.bearer(&app.sign_in(READER).await.access_token);
+            let input = json!({ "category": "TRAVEL", "year": 2100, "expectedVersion": 0, "total": 1 });
+            let reply = client.run(UPDATE, json!({ "input": input })).await;
+            return (reply.status(), reply.user_codes("visitCountsUpdate").concat());
+        }
+        Code::PublishBlocked => {
+            let counts = json!([{ "country": "CN", "value": 1 }]);
+            let input = json!({
+                "category": "TRAVEL", "year": 2100, "expectedVersion": 0, "total": 2, "counts": counts, "publish": true
+            });
+            let reply = app.editor().await.run(UPDATE, json!({ "input": input })).await;
+            return (reply.status(), reply.user_codes("visitCountsUpdate").concat());
+        }
+        Code::IdempotencyKeyReused => {
+            let client = app.editor().await.keyed("a key");
+            let input = |year: i32| json!({ "input": { "category": "TRAVEL", "year": year, "expectedVersion": 9 } });
+            client.run(UPDATE, input(2100)).await;
+            let reply = client.run(UPDATE, input(2101)).await;
+            return (reply.status(), reply.user_codes("visitCountsUpdate").concat());
+        }
+        Code::PreviewEnded => {
+            post().header("almanac-preview", "no token").body_json(&query("{ pages { totalCount } }"))
         }
         Code::InvalidCredentials => {
             let reply = app.try_sign_in("nobody@example.org", "a wrong password").await;

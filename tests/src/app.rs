@@ -39,6 +39,15 @@ pub const EDITOR: Credentials = Credentials { email: "editor@example.org", passw
 pub const ADMINISTRATOR: Credentials =
     Credentials { email: "administrator@example.org", password: "an administrator's password" };
 
+/// An account that may write texts in English.
+pub const TRANSLATOR: Credentials =
+    Credentials { email: "translator@example.org", password: "a translator's password" };
+/// An account that may write figures.
+pub const STATISTICIAN: Credentials =
+    Credentials { email: "statistician@example.org", password: "a statistician's password" };
+/// An account that may read drafts.
+pub const READER: Credentials = Credentials { email: "reader@example.org", password: "a reader's password" };
+
 /// When every test starts.
 #[must_use]
 pub fn start() -> DateTime<Utc> {
@@ -67,8 +76,8 @@ pub(crate) fn config() -> Config {
     }
 }
 
-/// One process of Almanac over a database of its own: migrated, seeded with the built-in example, and with the accounts
-/// [`EDITOR`] and [`ADMINISTRATOR`]. It is [`start`] and stays so until the clock is moved.
+/// One process of Almanac over a database of its own: migrated, seeded with the built-in example, and with an account of
+/// each role. It is [`start`] and stays so until the clock is moved.
 pub struct TestApp {
     state: State,
     clock: Clock,
@@ -157,7 +166,7 @@ impl TestApp {
 
     /// Somebody without a token.
     pub fn anonymous(&self) -> Client {
-        Client { endpoint: Arc::clone(&self.endpoint), token: None }
+        Client { endpoint: Arc::clone(&self.endpoint), token: None, headers: Vec::new() }
     }
 
     /// Somebody with this access token.
@@ -236,12 +245,31 @@ impl Session {
 pub struct Client {
     endpoint: Arc<BoxEndpoint<'static, Response>>,
     token: Option<String>,
+    headers: Vec<(&'static str, String)>,
 }
 
 impl Client {
     /// The access token, if there is one.
     pub fn token(&self) -> Option<&str> {
         self.token.as_deref()
+    }
+
+    /// The same caller, whose requests bear this idempotency key.
+    #[must_use]
+    pub fn keyed(&self, key: &str) -> Self {
+        self.with("idempotency-key", key)
+    }
+
+    /// The same caller with the link of a preview.
+    #[must_use]
+    pub fn previewing(&self, token: &str) -> Self {
+        self.with("almanac-preview", token)
+    }
+
+    fn with(&self, header: &'static str, value: &str) -> Self {
+        let mut client = self.clone();
+        client.headers.push((header, value.to_owned()));
+        client
     }
 
     /// Runs a document by POST, as a client of today does: `Accept: application/graphql-response+json`.
@@ -263,6 +291,7 @@ impl Client {
             Some(token) => request.header("authorization", format!("Bearer {token}")),
             None => request,
         };
+        let request = self.headers.iter().fold(request, |request, (name, value)| request.header(*name, value));
         Reply::read(request.send().await).await
     }
 }

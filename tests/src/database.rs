@@ -3,10 +3,6 @@
 use std::path::PathBuf;
 
 use api::{
-    access::{
-        Administrator,
-        account::{self, NewAccount},
-    },
     config::Config,
     database::Database,
     state::{Clock, Random},
@@ -16,8 +12,8 @@ use tempfile::TempDir;
 use tokio::sync::OnceCell;
 
 use crate::{
-    app::{ADMINISTRATOR, EDITOR, config, start},
-    postgres, scratch,
+    app::{ADMINISTRATOR, EDITOR, READER, STATISTICIAN, TRANSLATOR, config, start},
+    commands, postgres, scratch,
 };
 
 /// What a test runs on.
@@ -95,7 +91,7 @@ fn path(folder: &TempDir) -> PathBuf {
     folder.path().join("almanac.db")
 }
 
-/// Brings an empty database to where every test starts, as a first start does, and adds [`EDITOR`].
+/// Brings an empty database to where every test starts, as a first start does, and adds an account of each other role.
 pub(crate) async fn fill(url: &str) {
     let folder = TempDir::new().expect("a folder");
     let password_file = folder.path().join("password");
@@ -107,11 +103,13 @@ pub(crate) async fn fill(url: &str) {
     let random = Random::from_system().expect("random numbers");
     let state = api::setup::open(config, database, Clock::manual(start()), random).await.expect("the template opens");
     api::setup::fill(&state).await.expect("the example can be seeded");
-    let editor = NewAccount {
-        email: EDITOR.email.parse().expect("an e-mail address"),
-        role: Role::Editor,
-        password: EDITOR.password.to_owned(),
-    };
-    account::create(&state, &Administrator::command_line(), editor).await.expect("the editor's account");
+    for (somebody, role, locales) in [
+        (EDITOR, Role::Editor, [].as_slice()),
+        (TRANSLATOR, Role::Translator, &["en"]),
+        (STATISTICIAN, Role::Statistician, &[]),
+        (READER, Role::Reader, &[]),
+    ] {
+        commands::add(&state, somebody.email, role, locales, somebody.password).await.expect("an account");
+    }
     state.database().clone().close().await.expect("the template closes");
 }

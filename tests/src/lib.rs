@@ -17,12 +17,16 @@
 #![expect(clippy::expect_used, clippy::missing_panics_doc, clippy::panic, reason = "a harness stops where it stands")]
 
 mod app;
+pub mod commands;
 mod database;
+
 mod postgres;
 mod reply;
 mod scratch;
 
-pub use app::{ADMINISTRATOR, Client, Credentials, EDITOR, Session, Statements, TestApp, start};
+pub use app::{
+    ADMINISTRATOR, Client, Credentials, EDITOR, READER, STATISTICIAN, Session, Statements, TRANSLATOR, TestApp, start,
+};
 pub use database::{Backend, TestDatabase};
 pub use reply::Reply;
 

@@ -56,7 +56,7 @@ fn changed_example(blank: &Blank, name: &str, file: &str, change: impl FnOnce(St
 /// The example with 68 instead of 67 residents in 2022.
 fn one_more(blank: &Blank) -> String {
     changed_example(blank, "one-more", "figures/yearly_totals.csv", |text| {
-        text.replace("RESIDENT,2022,67,", "RESIDENT,2022,68,")
+        text.replace("RESIDENT,2022,67,,", "RESIDENT,2022,68,1名は国が不明です。,The country of one is unknown.")
     })
 }
 

@@ -40,8 +40,8 @@ impl By {
     }
 }
 
-/// The words that stand for others in the statements below. `{sheet}` is the id of a document, `{id}`, of which each
-/// database has its own idea, of none.
+/// The words that stand for others in the statements below. `{sheet}` and `{page}` are ids of documents, `{editor}` of an
+/// account, `{id}`, of which each database has its own idea, of none.
 const SHORTHAND: &[(&str, &str)] = &[
     ("{insert count}", "INSERT INTO visit_counts (category, country, year, value, status, note) VALUES"),
     ("{insert total}", "INSERT INTO yearly_totals (category, year, value, note) VALUES"),
@@ -56,7 +56,23 @@ const SHORTHAND: &[(&str, &str)] = &[
          (document_id, change_seq, number, release_kind, reason, actor_kind, published_at) VALUES",
     ),
     ("{insert entry}", "INSERT INTO audit_entries (seq, at, actor_kind, action, outcome, previous_hash, hash) SELECT"),
+    (
+        "{insert schedule}",
+        "INSERT INTO schedules (id, document_id, version, action, due_at, time_zone, created_by, created_at, outcome, \
+         failure, settled_at) VALUES",
+    ),
+    ("{insert lease}", "INSERT INTO leases (document_id, account_id, taken_at, expires_at, taken_from) VALUES"),
+    ("{insert key}", "INSERT INTO idempotency_keys (key_hash, field, request_hash, answer, created_at) VALUES"),
+    ("{insert preview}", "INSERT INTO previews (id, document_id, version, created_by, created_at, expires_at) VALUES"),
+    ("{insert link}", "INSERT INTO account_links (hash, account_id, created_by, created_at, expires_at) VALUES"),
+    (
+        "{insert token}",
+        "INSERT INTO api_tokens (id, account_id, name, hash, capabilities, created_at, expires_at) VALUES",
+    ),
     ("{sheet}", "(SELECT id FROM documents WHERE key = 'YEAR_SHEET/RESIDENT/2022')"),
+    ("{page}", "(SELECT document_id FROM pages WHERE slug = 'about-us')"),
+    ("{editor}", "(SELECT id FROM accounts WHERE role = 'EDITOR')"),
+    ("{hash}", "'0000000000000000000000000000000000000000000000000000000000000000'"),
     ("{now}", "'2026-01-15 00:00:00+00:00'"),
 ];
 
@@ -201,6 +217,117 @@ const BAD_ROWS: &[(&str, By)] = &[
         Key("documents.key", "documents_key_key"),
     ),
     ("DELETE FROM documents WHERE key = 'YEAR_SHEET/RESIDENT/2022'", ForeignKey("revisions_document_id_fkey")),
+    ("UPDATE documents SET owner_id = {id}", ForeignKey("documents_owner_id_fkey")),
+    ("UPDATE documents SET archived_at = {now}", Check("documents_archived_check", "documents_archived_check")),
+    (
+        "INSERT INTO document_locales (document_id, locale) VALUES ({id}, 'fr')",
+        ForeignKey("document_locales_document_id_fkey"),
+    ),
+    (
+        "INSERT INTO document_locales (document_id, locale) VALUES ({sheet}, 'fr'), ({sheet}, 'fr')",
+        Key("document_locales.document_id, document_locales.locale", "document_locales_pkey"),
+    ),
+    // Schedules.
+    (
+        "{insert schedule} ({id}, {id}, 1, 'PUBLISH', {now}, 'UTC', {editor}, {now}, NULL, NULL, NULL)",
+        ForeignKey("schedules_document_id_fkey"),
+    ),
+    (
+        "{insert schedule} ({id}, {sheet}, 2, 'PUBLISH', {now}, 'UTC', {editor}, {now}, NULL, NULL, NULL)",
+        ForeignKey("schedules_revision"),
+    ),
+    (
+        "{insert schedule} ({id}, {sheet}, 0, 'PUBLISH', {now}, 'UTC', {editor}, {now}, NULL, NULL, NULL)",
+        Check("version >= 1", "schedules_version_check"),
+    ),
+    (
+        "{insert schedule} ({id}, {sheet}, 1, 'ARCHIVE', {now}, 'UTC', {editor}, {now}, NULL, NULL, NULL)",
+        Check("action", "schedules_action_check"),
+    ),
+    (
+        "{insert schedule} ({id}, {sheet}, 1, 'PUBLISH', NULL, 'UTC', {editor}, {now}, NULL, NULL, NULL)",
+        NotNull("schedules.due_at"),
+    ),
+    (
+        "{insert schedule} ({id}, {sheet}, 1, 'PUBLISH', {now}, ' ', {editor}, {now}, NULL, NULL, NULL)",
+        Check("trim(time_zone) <> ''", "schedules_time_zone_check"),
+    ),
+    (
+        "{insert schedule} ({id}, {sheet}, 1, 'PUBLISH', {now}, 'UTC', {id}, {now}, NULL, NULL, NULL)",
+        ForeignKey("schedules_created_by_fkey"),
+    ),
+    (
+        "INSERT INTO schedules \
+         (id, document_id, version, action, due_at, time_zone, release_kind, created_by, created_at) \
+         VALUES ({id}, {sheet}, 1, 'PUBLISH', {now}, 'UTC', 'RUMOUR', {editor}, {now})",
+        Check("release_kind", "schedules_release_kind_check"),
+    ),
+    (
+        "{insert schedule} ({id}, {sheet}, 1, 'PUBLISH', {now}, 'UTC', {editor}, {now}, 'LOST', NULL, {now})",
+        Check("outcome", "schedules_outcome_check"),
+    ),
+    (
+        "{insert schedule} ({id}, {sheet}, 1, 'PUBLISH', {now}, 'UTC', {editor}, {now}, 'DONE', NULL, NULL)",
+        Check("(outcome IS NULL) = (settled_at IS NULL)", "schedules_check"),
+    ),
+    (
+        "{insert schedule} ({id}, {sheet}, 1, 'PUBLISH', {now}, 'UTC', {editor}, {now}, NULL, NULL, {now})",
+        Check("(outcome IS NULL) = (settled_at IS NULL)", "schedules_check"),
+    ),
+    (
+        "{insert schedule} ({id}, {sheet}, 1, 'PUBLISH', {now}, 'UTC', {editor}, {now}, 'FAILED', NULL, {now})",
+        Check("(outcome IS NOT NULL AND outcome = 'FAILED') = (failure IS NOT NULL)", "schedules_check1"),
+    ),
+    (
+        "{insert schedule} ({id}, {sheet}, 1, 'PUBLISH', {now}, 'UTC', {editor}, {now}, 'DONE', '{}', {now})",
+        Check("(outcome IS NOT NULL AND outcome = 'FAILED') = (failure IS NOT NULL)", "schedules_check1"),
+    ),
+    (
+        "{insert schedule} ({id}, {sheet}, 1, 'PUBLISH', {now}, 'UTC', {editor}, {now}, NULL, '{}', NULL)",
+        Check("(outcome IS NOT NULL AND outcome = 'FAILED') = (failure IS NOT NULL)", "schedules_check1"),
+    ),
+    (
+        "{insert schedule} ({id}, {sheet}, 1, 'PUBLISH', {now}, 'UTC', {editor}, {now}, NULL, NULL, NULL), \
+         ({id}, {sheet}, 1, 'PUBLISH', {now}, 'UTC', {editor}, {now}, NULL, NULL, NULL)",
+        Key("schedules.document_id, schedules.action", "schedules_pending"),
+    ),
+    // Leases, keys of requests, previews and former slugs.
+    ("{insert lease} ({id}, {editor}, {now}, {now}, NULL)", ForeignKey("leases_document_id_fkey")),
+    ("{insert lease} ({sheet}, {id}, {now}, {now}, NULL)", ForeignKey("leases_account_id_fkey")),
+    ("{insert lease} ({sheet}, {editor}, {now}, {now}, {id})", ForeignKey("leases_taken_from_fkey")),
+    (
+        "{insert lease} ({sheet}, {editor}, {now}, {now}, NULL), ({sheet}, {editor}, {now}, {now}, NULL)",
+        Key("leases.document_id", "leases_pkey"),
+    ),
+    (
+        "{insert key} ('short', 'signIn', {hash}, '', {now})",
+        Check("length(key_hash) = 64", "idempotency_keys_key_hash_check"),
+    ),
+    (
+        "{insert key} ({hash}, 'signIn', 'short', '', {now})",
+        Check("length(request_hash) = 64", "idempotency_keys_request_hash_check"),
+    ),
+    ("{insert key} ({hash}, 'signIn', {hash}, NULL, {now})", NotNull("idempotency_keys.answer")),
+    (
+        "{insert key} ({hash}, 'signIn', {hash}, '', {now}), ({hash}, 'signIn', {hash}, '', {now})",
+        Key("idempotency_keys.key_hash, idempotency_keys.field", "idempotency_keys_pkey"),
+    ),
+    ("{insert preview} ({id}, {sheet}, 2, {editor}, {now}, {now})", ForeignKey("previews_revision")),
+    ("{insert preview} ({id}, {id}, 1, {editor}, {now}, {now})", ForeignKey("previews_revision")),
+    ("{insert preview} ({id}, {sheet}, 1, {id}, {now}, {now})", ForeignKey("previews_created_by_fkey")),
+    (
+        "INSERT INTO page_redirects (slug, page_id) VALUES ('About', {page})",
+        Check("slug <> '' AND slug = lower(slug)", "page_redirects_slug_check"),
+    ),
+    (
+        "INSERT INTO page_redirects (slug, page_id) VALUES ('about/old', {page})",
+        Check("slug <> '' AND slug = lower(slug)", "page_redirects_slug_check"),
+    ),
+    (
+        "INSERT INTO page_redirects (slug, page_id) VALUES ('old', {page}), ('old', {page})",
+        Key("page_redirects.slug", "page_redirects_pkey"),
+    ),
+    ("INSERT INTO page_redirects (slug, page_id) VALUES ('old', {id})", ForeignKey("page_redirects_page_id_fkey")),
     // Revisions.
     (
         "{insert revision} ({sheet}, 1, '{}', 'SAVE', 'COMMAND_LINE', {now})",
@@ -251,7 +378,21 @@ const BAD_ROWS: &[(&str, By)] = &[
     ),
     (
         "{insert publication} ({sheet}, 2, 1, NULL, NULL, 'ACCOUNT', {now})",
-        Check("(actor_kind = 'ACCOUNT') = (editor_id IS NOT NULL)", "publications_check"),
+        Check("(actor_kind = 'COMMAND_LINE') = (editor_id IS NULL)", "publications_check"),
+    ),
+    (
+        "{insert publication} ({sheet}, 2, 1, NULL, NULL, 'SCHEDULE', {now})",
+        Check("(actor_kind = 'COMMAND_LINE') = (editor_id IS NULL)", "publications_check"),
+    ),
+    (
+        "INSERT INTO publications (document_id, change_seq, number, actor_kind, editor_id, published_at) \
+         VALUES ({sheet}, 2, 1, 'COMMAND_LINE', {editor}, {now})",
+        Check("(actor_kind = 'COMMAND_LINE') = (editor_id IS NULL)", "publications_check"),
+    ),
+    (
+        "INSERT INTO publications (document_id, change_seq, number, actor_kind, editor_id, published_at) \
+         VALUES ({sheet}, 2, 1, 'ANONYMOUS', {editor}, {now})",
+        Check("actor_kind", "publications_actor_kind_check"),
     ),
     (
         "{insert publication} ({sheet}, 2, 1, NULL, NULL, 'COMMAND_LINE', {now})",
@@ -277,8 +418,38 @@ const BAD_ROWS: &[(&str, By)] = &[
         "UPDATE accounts SET password_hash = '$argon2i$v=19$m=8,t=1,p=1$YWJjZGVmZ2g$YWJj'",
         Check("password_hash LIKE '$argon2id$%'", "accounts_password_hash_check"),
     ),
-    ("UPDATE accounts SET password_hash = NULL", NotNull("accounts.password_hash")),
     ("UPDATE accounts SET role = 'OWNER'", Check("role", "accounts_role_check")),
+    ("UPDATE accounts SET locales = NULL", NotNull("accounts.locales")),
+    (
+        "UPDATE accounts SET issuer = 'https://id.example.org'",
+        Check("accounts_identity_check", "accounts_identity_check"),
+    ),
+    ("UPDATE accounts SET subject = '1'", Check("accounts_identity_check", "accounts_identity_check")),
+    (
+        "UPDATE accounts SET issuer = 'https://id.example.org', subject = '1'",
+        Key("accounts.issuer, accounts.subject", "accounts_issuer_subject"),
+    ),
+    ("{insert link} ('short', {editor}, NULL, {now}, {now})", Check("length(hash) = 64", "account_links_hash_check")),
+    ("{insert link} ({hash}, {id}, NULL, {now}, {now})", ForeignKey("account_links_account_id_fkey")),
+    ("{insert link} ({hash}, {editor}, {id}, {now}, {now})", ForeignKey("account_links_created_by_fkey")),
+    (
+        "{insert link} ({hash}, {editor}, NULL, {now}, {now}), ({hash}, {editor}, NULL, {now}, {now})",
+        Key("account_links.hash", "account_links_pkey"),
+    ),
+    ("{insert token} ({id}, {id}, 'CI', {hash}, '[]', {now}, {now})", ForeignKey("api_tokens_account_id_fkey")),
+    (
+        "{insert token} ({id}, {editor}, ' ', {hash}, '[]', {now}, {now})",
+        Check("trim(name) <> ''", "api_tokens_name_check"),
+    ),
+    (
+        "{insert token} ({id}, {editor}, 'CI', 'short', '[]', {now}, {now})",
+        Check("length(hash) = 64", "api_tokens_hash_check"),
+    ),
+    (
+        "{insert token} ({id}, {editor}, 'CI', {hash}, '[]', {now}, {now}), \
+         ({id}, {editor}, 'CI', {hash}, '[]', {now}, {now})",
+        Key("api_tokens.hash", "api_tokens_hash_key"),
+    ),
     (
         "INSERT INTO sessions (id, account_id, created_at, expires_at) VALUES ({id}, {id}, {now}, {now})",
         ForeignKey("sessions_account_id_fkey"),
@@ -310,7 +481,15 @@ const BAD_ROWS: &[(&str, By)] = &[
     ),
     (
         "{insert entry} 99, at, 'ACCOUNT', action, outcome, hash, hash FROM audit_entries WHERE seq = 1",
-        Check("(actor_kind = 'ACCOUNT') = (actor_id IS NOT NULL)", "audit_entries_check1"),
+        Check("(actor_kind IN ('ACCOUNT', 'SCHEDULE')) = (actor_id IS NOT NULL)", "audit_entries_check1"),
+    ),
+    (
+        "{insert entry} 99, at, 'SCHEDULE', action, outcome, hash, hash FROM audit_entries WHERE seq = 1",
+        Check("(actor_kind IN ('ACCOUNT', 'SCHEDULE')) = (actor_id IS NOT NULL)", "audit_entries_check1"),
+    ),
+    (
+        "{insert entry} 99, at, 'NOBODY', action, outcome, hash, hash FROM audit_entries WHERE seq = 1",
+        Check("actor_kind", "audit_entries_actor_kind_check"),
     ),
     (
         "{insert entry} 99, at, actor_kind, action, 'REFUSED', hash, hash FROM audit_entries WHERE seq = 1",
@@ -367,6 +546,26 @@ on_both_databases! {
             "{insert revision} ({sheet}, 2, '{}', 'SAVE', 'COMMAND_LINE', {now})",
             "INSERT INTO changes (seq, tags, at) VALUES (2, '[]', {now})",
             "{insert entry} 99, at, actor_kind, action, outcome, hash, hash FROM audit_entries WHERE seq = 1",
+            "INSERT INTO audit_entries \
+             (seq, at, actor_kind, actor_id, action, outcome, previous_hash, hash, network, api_token_id) \
+             SELECT 99, at, 'SCHEDULE', {editor}, action, outcome, hash, hash, '192.0.2.1', {id} \
+             FROM audit_entries WHERE seq = 1",
+            "{insert revision} ({sheet}, 2, '{}', 'RESTORE', 'COMMAND_LINE', {now})",
+            "UPDATE documents SET archived_at = {now}, published_number = NULL WHERE id = {sheet}",
+            "UPDATE documents SET owner_id = {page}, due_at = {now} WHERE id = {sheet}",
+            "INSERT INTO document_locales (document_id, locale) VALUES ({sheet}, 'fr')",
+            "{insert schedule} ({id}, {sheet}, 1, 'PUBLISH', {now}, 'UTC', {editor}, {now}, NULL, NULL, NULL)",
+            "{insert schedule} ({id}, {sheet}, 1, 'UNPUBLISH', {now}, 'UTC', {editor}, {now}, 'DONE', NULL, {now})",
+            "{insert schedule} ({id}, {sheet}, 1, 'PUBLISH', {now}, 'UTC', {editor}, {now}, 'FAILED', '{}', {now})",
+            "{insert lease} ({sheet}, {editor}, {now}, {now}, {editor})",
+            "{insert key} ({hash}, 'signIn', {hash}, '', {now})",
+            "{insert preview} ({id}, {sheet}, 1, {editor}, {now}, {now})",
+            "INSERT INTO page_redirects (slug, page_id) VALUES ('old', {page})",
+            "UPDATE accounts SET password_hash = NULL, issuer = 'https://id.example.org', subject = '1' \
+             WHERE id = {editor}",
+            "UPDATE accounts SET role = 'TRANSLATOR', locales = '[\"en\"]' WHERE id = {editor}",
+            "{insert link} ({hash}, {editor}, NULL, {now}, {now})",
+            "{insert token} ({id}, {editor}, 'CI', {hash}, '[\"READ\"]', {now}, {now})",
         ] {
             let sql = sql(statement, app.backend());
             assert_eq!(answer(&connection, &sql).await, Ok(1), "{sql}");

@@ -3,7 +3,6 @@
 use std::path::Path;
 
 use api::{
-    access::Editor,
     database::Database,
     dataset::{self, Imported},
     error::Error,
@@ -16,7 +15,7 @@ use entities::{
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder};
 use seed::{Dataset, Files};
 use serde_json::json;
-use tests::{Backend, TestApp, on_both_databases, start};
+use tests::{Backend, TestApp, commands, on_both_databases, start};
 
 use crate::{
     blank::{Blank, connect},
@@ -32,7 +31,7 @@ async fn export(state: &State) -> Files {
 }
 
 async fn import(state: &State, dataset: &Dataset, reason: &str) -> Result<Imported, Error> {
-    dataset::import(state, &Editor::command_line(), dataset, reason).await
+    commands::import(state, dataset, reason).await
 }
 
 /// An empty database as the product opens it.
@@ -97,6 +96,7 @@ fn changed() -> Dataset {
 
     let figure = dataset.visit_counts.last_mut().expect("a figure");
     figure.observation = Observation::new(Some(count(0)), ObservationStatus::Revised).expect("an observation");
+    dataset.yearly_totals.last_mut().expect("its total").value = count(65);
     figure.note = entities::Localized::from([(en, parse("Counted again,\nand \"none\" was found"))]);
     let year = 2023.try_into().expect("a year");
     dataset.visit_counts.push(seed::VisitCount {
@@ -295,7 +295,9 @@ on_both_databases! {
         assert_eq!((imported.added, imported.changed), (0, 0), "what is published is what counts");
 
         let mut dataset = example();
-        dataset.yearly_totals.last_mut().expect("a total").value = count(68);
+        let total = dataset.yearly_totals.last_mut().expect("a total");
+        total.value = count(68);
+        total.note.insert(parse("en"), parse("The country of one is unknown."));
         let imported = import(app.state(), &dataset, "One more").await.expect("the dataset fits");
         assert_eq!(imported.changed, 1);
         assert_eq!(export(app.state()).await, dataset.render());

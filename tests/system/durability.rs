@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeSet, sync::Arc};
 
-use entities::{DocumentKind, audit_entry, document, publication, revision, visit_count};
+use entities::{AuditOutcome, DocumentKind, audit_entry, document, publication, revision, visit_count};
 use sea_orm::{ColumnTrait, DatabaseConnection, EntityTrait, PaginatorTrait, QueryFilter};
 use serde_json::{Value, json};
 use tokio::{sync::mpsc::unbounded_channel, task::JoinSet, time::timeout};
@@ -79,6 +79,7 @@ async fn verify(connection: &DatabaseConnection, version: i64) {
     let written = audit_entry::Entity::find()
         .filter(audit_entry::Column::Action.eq("visitCountsUpdate"))
         .filter(audit_entry::Column::DocumentId.eq(sheet.id))
+        .filter(audit_entry::Column::Outcome.eq(AuditOutcome::Done))
         .all(connection)
         .await
         .expect("audit entries");
@@ -163,7 +164,7 @@ on_each_database! {
     }
 
     async fn of_a_hundred_writers_at_once_one_a_version_succeeds_and_the_others_are_told(blank: Blank) {
-        const WRITERS: i64 = 100;
+        const WRITERS: i64 = 50;
         const VERSIONS: i64 = 3;
         let (server, client) = start(&blank).await;
         let countries = Arc::new(countries(&client).await);
@@ -192,8 +193,8 @@ on_each_database! {
         verify(&blank.connect().await, VERSIONS).await;
     }
 
-    async fn a_hundred_writers_who_try_again_all_succeed_and_no_update_is_lost(blank: Blank) {
-        const WRITERS: i64 = 100;
+    async fn fifty_writers_who_try_again_all_succeed_and_no_update_is_lost(blank: Blank) {
+        const WRITERS: i64 = 50;
         let (server, client) = start(&blank).await;
         let countries = Arc::new(countries(&client).await);
         let mut writers = JoinSet::new();

@@ -17,3 +17,4 @@ mod dataset;
 mod drift;
 mod durability;
 mod settings;
+mod upgrade;

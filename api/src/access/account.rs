@@ -1,15 +1,14 @@
-//! Accounts: create, disable, set the password. For the command line today, for administrators tomorrow.
+//! Accounts: create, disable, set the password.
 
-use entities::{Email, Role, Rule, account, session};
-use sea_orm::{
-    ActiveModelTrait, ActiveValue::Set, ColumnTrait, ConnectionTrait, DatabaseTransaction, EntityTrait, QueryFilter,
-};
+use entities::{Email, Locale, Role, Rule, account, session};
+use sea_orm::{ActiveModelTrait, ActiveValue::Set, ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter};
 use uuid::Uuid;
 
 use crate::{
-    access::{Administrator, audit, password},
+    access::{Administrator, password::Hashed, permission::Grants},
     error::{Error, Result},
     state::State,
+    transaction::Transaction,
 };
 
 /// An account to be.
@@ -19,59 +18,79 @@ pub struct NewAccount {
     pub email: Email,
     /// What it may do.
     pub role: Role,
-    /// Its first password.
-    pub password: String,
+    /// The locales of a translator.
+    pub locales: Vec<Locale>,
+    /// Its first password; none for an account that sets it itself by a link.
+    pub password: Option<Hashed>,
 }
 
 /// Creates an account.
 ///
 /// # Errors
-/// [`Error::Invalid`] when the address is taken or the password too short.
-pub async fn create(state: &State, administrator: &Administrator, new: NewAccount) -> Result<Uuid> {
-    let hash = hash_checked(state, &new.password).await?;
-    let transaction = state.database().begin_write().await?;
-    if find_by_email(&transaction, &new.email).await?.is_some() {
+/// [`Error::Invalid`] when the address is taken, or locales and role do not fit.
+pub async fn create(transaction: &mut Transaction, _: &Administrator, new: NewAccount) -> Result<Uuid> {
+    if find_by_email(transaction.connection(), &new.email).await?.is_some() {
         return Err(Error::invalid(["email"], Rule::Taken));
     }
-    let id = insert(state, &transaction, new.email, new.role, hash).await?;
-    record(state, &transaction, administrator, "user add").await?;
-    transaction.commit().await?;
-    Ok(id)
+    insert(transaction, new).await
 }
 
 /// Creates the first account, an administrator; does nothing when there is an account already.
 ///
 /// # Errors
-/// [`Error::Invalid`] when the password is too short.
-pub async fn create_first(state: &State, administrator: &Administrator, email: Email, password: &str) -> Result<bool> {
-    let hash = hash_checked(state, password).await?;
-    let transaction = state.database().begin_write().await?;
-    if any(&transaction).await? {
+/// When the database cannot be written.
+pub async fn create_first(
+    transaction: &mut Transaction,
+    _: &Administrator,
+    email: Email,
+    password: Hashed,
+) -> Result<bool> {
+    if any(transaction.connection()).await? {
         return Ok(false);
     }
-    insert(state, &transaction, email, Role::Administrator, hash).await?;
-    record(state, &transaction, administrator, "user add").await?;
-    transaction.commit().await?;
+    let new = NewAccount { email, role: Role::Administrator, locales: Vec::new(), password: Some(password) };
+    insert(transaction, new).await?;
     Ok(true)
 }
 
 /// Sets a new password and ends all sessions of the account.
 ///
 /// # Errors
-/// [`Error::NotFound`], or [`Error::Invalid`] when the password is too short.
-pub async fn set_password(state: &State, administrator: &Administrator, email: &Email, password: &str) -> Result<()> {
-    let hash = hash_checked(state, password).await?;
-    let change = account::ActiveModel { password_hash: Set(hash), ..Default::default() };
-    change_and_end_sessions(state, administrator, "user password", email, change).await
+/// [`Error::NotFound`].
+pub async fn set_password(
+    transaction: &mut Transaction,
+    _: &Administrator,
+    email: &Email,
+    password: Hashed,
+) -> Result<()> {
+    let change = account::ActiveModel { password_hash: Set(Some(password.into())), ..Default::default() };
+    change_and_end_sessions(transaction, email, change).await
 }
 
 /// Shuts an account out and ends all its sessions.
 ///
 /// # Errors
 /// [`Error::NotFound`].
-pub async fn disable(state: &State, administrator: &Administrator, email: &Email) -> Result<()> {
-    let change = account::ActiveModel { disabled_at: Set(Some(state.now())), ..Default::default() };
-    change_and_end_sessions(state, administrator, "user disable", email, change).await
+pub async fn disable(transaction: &mut Transaction, _: &Administrator, email: &Email) -> Result<()> {
+    let change = account::ActiveModel { disabled_at: Set(Some(transaction.now())), ..Default::default() };
+    change_and_end_sessions(transaction, email, change).await
+}
+
+/// What an account may do by its role.
+///
+/// # Errors
+/// When the stored locales are damaged.
+pub fn grants(account: &account::Model) -> Result<Grants> {
+    Ok(Grants::of(account.role, serde_json::from_value(account.locales.clone())?))
+}
+
+/// The account with this id, unless it is shut out.
+///
+/// # Errors
+/// When the database cannot be read.
+pub async fn live(connection: &impl ConnectionTrait, id: Uuid) -> Result<Option<account::Model>> {
+    let found = account::Entity::find_by_id(id).one(connection).await?;
+    Ok(found.filter(|account| account.disabled_at.is_none()))
 }
 
 /// The account with this address.
@@ -99,56 +118,32 @@ pub async fn any(connection: &impl ConnectionTrait) -> Result<bool> {
     Ok(account::Entity::find().one(connection).await?.is_some())
 }
 
-async fn hash_checked(state: &State, password: &str) -> Result<String> {
-    password::check(password).map_err(|rule| Error::invalid(["password"], rule))?;
-    password::hash(state, password).await
-}
-
-async fn insert(
-    state: &State,
-    transaction: &DatabaseTransaction,
-    email: Email,
-    role: Role,
-    password_hash: String,
-) -> Result<Uuid> {
-    let id = state.new_id();
+async fn insert(transaction: &Transaction, new: NewAccount) -> Result<Uuid> {
+    let id = transaction.state().new_id();
     let row = account::ActiveModel {
         id: Set(id),
-        email: Set(email),
-        password_hash: Set(password_hash),
-        role: Set(role),
+        email: Set(new.email),
+        password_hash: Set(new.password.map(String::from)),
+        role: Set(new.role),
+        locales: Set(serde_json::to_value(new.locales)?),
+        issuer: Set(None),
+        subject: Set(None),
         disabled_at: Set(None),
-        created_at: Set(state.now()),
+        last_seen_at: Set(None),
+        created_at: Set(transaction.now()),
     };
-    account::Entity::insert(row).exec(transaction).await?;
+    account::Entity::insert(row).exec(transaction.connection()).await?;
     Ok(id)
 }
 
-async fn change_and_end_sessions(
-    state: &State,
-    administrator: &Administrator,
-    action: &'static str,
-    email: &Email,
-    change: account::ActiveModel,
-) -> Result<()> {
-    let transaction = state.database().begin_write().await?;
-    let account = find_by_email(&transaction, email).await?.ok_or(Error::NotFound("the account"))?;
-    account::ActiveModel { id: Set(account.id), ..change }.update(&transaction).await?;
+async fn change_and_end_sessions(transaction: &Transaction, email: &Email, change: account::ActiveModel) -> Result<()> {
+    let account = find_by_email(transaction.connection(), email).await?.ok_or(Error::NotFound("the account"))?;
+    account::ActiveModel { id: Set(account.id), ..change }.update(transaction.connection()).await?;
     session::Entity::update_many()
         .filter(session::COLUMN.account_id.eq(account.id))
         .filter(session::COLUMN.ended_at.is_null())
-        .set(session::ActiveModel { ended_at: Set(Some(state.now())), ..Default::default() })
-        .exec(&transaction)
+        .set(session::ActiveModel { ended_at: Set(Some(transaction.now())), ..Default::default() })
+        .exec(transaction.connection())
         .await?;
-    record(state, &transaction, administrator, action).await?;
-    Ok(transaction.commit().await?)
-}
-
-async fn record(
-    state: &State,
-    transaction: &DatabaseTransaction,
-    administrator: &Administrator,
-    action: &'static str,
-) -> Result<()> {
-    audit::record(transaction, state.now(), audit::Entry::done(administrator.actor(), action)).await
+    Ok(())
 }

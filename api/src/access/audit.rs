@@ -10,44 +10,22 @@ use uuid::Uuid;
 use crate::{
     access::Actor,
     error::{Code, Result},
+    transaction::Origin,
 };
 
 /// What is to be recorded.
 #[derive(Clone, Debug)]
 pub struct Entry {
-    actor: Actor,
-    action: &'static str,
-    refused: Option<Code>,
-    document: Option<(Uuid, Version)>,
-    request_id: Option<String>,
-}
-
-impl Entry {
-    /// Something was done. `action` is the name of the mutation or command.
-    #[must_use]
-    pub const fn done(actor: Actor, action: &'static str) -> Self {
-        Self { actor, action, refused: None, document: None, request_id: None }
-    }
-
-    /// Something was refused with this code.
-    #[must_use]
-    pub const fn refused(actor: Actor, action: &'static str, code: Code) -> Self {
-        Self { actor, action, refused: Some(code), document: None, request_id: None }
-    }
-
-    /// It was about this document and made this version.
-    #[must_use]
-    pub const fn document(mut self, id: Uuid, version: Version) -> Self {
-        self.document = Some((id, version));
-        self
-    }
-
-    /// It happened in this request.
-    #[must_use]
-    pub fn request(mut self, id: Option<&str>) -> Self {
-        self.request_id = id.map(str::to_owned);
-        self
-    }
+    /// Who did it, or tried to.
+    pub actor: Actor,
+    /// The name of the mutation or command.
+    pub action: &'static str,
+    /// Why it was refused, if it was.
+    pub refused: Option<Code>,
+    /// The document that it was about and the version that came of it, when it was about one.
+    pub subject: Option<(Uuid, Version)>,
+    /// Where the request came from.
+    pub origin: Origin,
 }
 
 /// Appends an entry. The transaction must come from `Database::begin_write`, which lets one writer in at a time.
@@ -65,9 +43,11 @@ pub async fn record(transaction: &DatabaseTransaction, now: DateTime<Utc>, entry
         action: entry.action.to_owned(),
         outcome: if entry.refused.is_some() { AuditOutcome::Refused } else { AuditOutcome::Done },
         code: entry.refused.map(|code| code.as_str().to_owned()),
-        document_id: entry.document.map(|(id, _)| id),
-        version: entry.document.map(|(_, version)| version),
-        request_id: entry.request_id,
+        document_id: entry.subject.map(|(id, _)| id),
+        version: entry.subject.map(|(_, version)| version),
+        request_id: entry.origin.request_id,
+        network: entry.origin.network,
+        api_token_id: entry.origin.api_token,
         previous_hash,
         hash: String::new(),
     };
@@ -76,12 +56,13 @@ pub async fn record(transaction: &DatabaseTransaction, now: DateTime<Utc>, entry
     Ok(())
 }
 
-/// SHA-256 over the entry's columns but `hash`, as a JSON array in the order of the columns.
+/// SHA-256 over the entry's columns but `hash`, as a JSON array: in the order of the columns, but network and API token
+/// last, and only where there is one of them. So entries from before there were these columns keep their hash.
 ///
 /// # Errors
 /// None that can happen: every column is plain JSON.
 pub fn hash(row: &audit_entry::Model) -> Result<String> {
-    let columns = serde_json::to_vec(&(
+    let mut columns = serde_json::to_value((
         row.seq,
         row.at.timestamp_millis(),
         row.actor_kind,
@@ -94,11 +75,49 @@ pub fn hash(row: &audit_entry::Model) -> Result<String> {
         &row.request_id,
         &row.previous_hash,
     ))?;
-    Ok(sha256(&columns))
+    if let Some(columns) = columns.as_array_mut()
+        && (row.network.is_some() || row.api_token_id.is_some())
+    {
+        columns.extend([serde_json::to_value(&row.network)?, serde_json::to_value(row.api_token_id)?]);
+    }
+    Ok(sha256(&serde_json::to_vec(&columns)?))
 }
 
 /// SHA-256 in lower-case hexadecimal.
 #[must_use]
 pub fn sha256(bytes: &[u8]) -> String {
     digest::digest(&digest::SHA256, bytes).as_ref().iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use entities::ActorKind;
+
+    use super::*;
+
+    #[test]
+    fn an_entry_from_before_there_were_networks_and_api_tokens_keeps_its_hash() -> Result<()> {
+        let entry = audit_entry::Model {
+            seq: 1,
+            at: DateTime::UNIX_EPOCH,
+            actor_kind: ActorKind::CommandLine,
+            actor_id: None,
+            action: "seed".to_owned(),
+            outcome: AuditOutcome::Done,
+            code: None,
+            document_id: None,
+            version: None,
+            request_id: None,
+            network: None,
+            api_token_id: None,
+            previous_hash: String::new(),
+            hash: String::new(),
+        };
+        let before = br#"[1,0,"COMMAND_LINE",null,"seed","DONE",null,null,null,null,""]"#;
+        assert_eq!(hash(&entry)?, sha256(before));
+        let entry = audit_entry::Model { network: Some("192.0.2.1".to_owned()), ..entry };
+        let since = br#"[1,0,"COMMAND_LINE",null,"seed","DONE",null,null,null,null,"","192.0.2.1",null]"#;
+        assert_eq!(hash(&entry)?, sha256(since));
+        Ok(())
+    }
 }

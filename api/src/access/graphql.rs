@@ -2,22 +2,57 @@
 
 use async_graphql::{Context, Enum, InputObject, Object, SimpleObject};
 use chrono::{DateTime, Utc};
-use entities::{Email, account};
+use entities::{Email, Locale, account::Model as Account};
 
 use crate::{
-    access::session::{self, SignedIn},
+    access::{
+        Credential, account,
+        permission::{self, Grants},
+        session::{self, SignedIn},
+    },
     error::{Error, Result},
-    graphql::{ContextExt, Expected, Faults, Input, Scalar, UserError, expected},
+    graphql::{ContextExt, Expected, Faults, Input, Mutated, Scalar, UserError, mutate, mutate_openly},
+    transaction::Transaction,
 };
 
-/// What an account may do.
+/// What somebody is to an Almanac. `viewer.capabilities` tells what that allows.
 #[derive(Enum, Clone, Copy, PartialEq, Eq)]
 #[graphql(remote = "entities::Role")]
 pub enum Role {
-    /// Everything an editor may, and the accounts.
+    /// Everything: all content and figures, the site's settings, accounts, tokens and the audit log.
     Administrator,
     /// Writing and publishing all content and figures.
     Editor,
+    /// Writing texts in named locales; others publish them.
+    Translator,
+    /// Writing and publishing figures, countries and categories.
+    Statistician,
+    /// Reading drafts.
+    Reader,
+}
+
+/// Something that an account or a token may be allowed to do.
+#[derive(Enum, Clone, Copy, PartialEq, Eq)]
+#[graphql(remote = "permission::Capability")]
+pub enum Capability {
+    /// Read drafts, history and the work list.
+    ReadDrafts,
+    /// Write the texts of pages and staff records.
+    WriteTexts,
+    /// Write what all locales of a page or staff record share: slug, parent, order, contact.
+    WriteContent,
+    /// Publish, schedule, withdraw and archive pages and staff records.
+    PublishContent,
+    /// Write figures and the names of countries and categories.
+    WriteFigures,
+    /// Publish, schedule, withdraw and archive figures, countries and categories.
+    PublishFigures,
+    /// Change the site's settings, its locales included.
+    ManageSite,
+    /// Invite, change and shut out accounts, and hand out tokens.
+    ManagePeople,
+    /// Read the audit log.
+    ReadAudit,
 }
 
 /// The account that is signed in.
@@ -25,13 +60,22 @@ pub enum Role {
 pub struct Viewer {
     /// The address it signs in with.
     email: Scalar<Email>,
-    /// What it may do.
+    /// What it is to this Almanac.
     role: Role,
+    /// What it may do with the token of this request.
+    capabilities: Vec<Capability>,
+    /// The locales in which it may write; null for all.
+    locales: Option<Vec<Scalar<Locale>>>,
 }
 
-impl From<account::Model> for Viewer {
-    fn from(account: account::Model) -> Self {
-        Self { email: Scalar(account.email), role: account.role.into() }
+impl Viewer {
+    fn new(account: Account, grants: &Grants) -> Self {
+        Self {
+            email: Scalar(account.email),
+            role: account.role.into(),
+            capabilities: grants.capabilities().map(Into::into).collect(),
+            locales: grants.locales().map(|locales| locales.iter().cloned().map(Scalar).collect()),
+        }
     }
 }
 
@@ -54,7 +98,7 @@ impl From<SignedIn> for Session {
             access_token: signed_in.access.token,
             expires_at: signed_in.access.expires_at,
             refresh_token: signed_in.refresh_token,
-            viewer: signed_in.account.into(),
+            viewer: Viewer::new(signed_in.account, &signed_in.grants),
         }
     }
 }
@@ -67,8 +111,14 @@ pub struct AccessQuery;
 impl AccessQuery {
     /// The account that is signed in; null for the public.
     async fn viewer(&self, ctx: &Context<'_>) -> Option<Result<Viewer>> {
-        let claims = ctx.caller().claims.as_ref()?;
-        Some(session::live_account(ctx.state(), claims).await.map(Into::into))
+        ctx.caller().credential.as_ref()?;
+        let viewer = async {
+            let editor = ctx.editor().await?;
+            let id = editor.actor().account().ok_or(Error::Unauthenticated)?;
+            let account = account::live(ctx.state().database().reader(), id).await?.ok_or(Error::Unauthenticated)?;
+            Ok(Viewer::new(account, editor.grants()))
+        };
+        Some(viewer.await)
     }
 }
 
@@ -128,33 +178,64 @@ impl AccessMutation {
         &self,
         ctx: &Context<'_>,
         #[graphql(desc = "Who signs in.")] input: SignInInput,
-    ) -> Result<SignInPayload> {
-        let outcome = async {
+    ) -> Result<Mutated<SignInPayload>> {
+        let verified = async {
             let mut faults = Faults::default();
             let email = faults.take(&["email"], input.email);
             faults.into_result()?;
             let email = email.ok_or(Error::InvalidCredentials)?;
-            session::sign_in(ctx.state(), ctx.caller(), &email, &input.password).await
+            session::verify(ctx.state(), ctx.caller(), &email, &input.password).await
         };
-        let (session, errors) = split(expected(outcome.await)?);
-        Ok(SignInPayload { session, errors })
+        // Before the transaction: hashing takes long, and other writers must not wait for it.
+        let verified = verified.await;
+        if let Err(error @ Error::RateLimited(_)) = &verified
+            && !ctx.state().throttle().record(&ctx.caller().network)
+        {
+            return Mutated::unrecorded::<SignedIn>(error.clone());
+        }
+        mutate_openly(ctx, "signIn", async move |transaction| session::sign_in(transaction, verified?).await).await
     }
 
-    /// Exchanges a refresh token for the next pair of tokens. A refresh token works once.
+    /// Exchanges a refresh token for the next pair of tokens. A refresh token works once, and for ten seconds once more:
+    /// two tabs may refresh at the same moment. Presented later, it ends the session.
     async fn refresh_session(
         &self,
         ctx: &Context<'_>,
         #[graphql(desc = "Which session.")] input: RefreshSessionInput,
-    ) -> Result<RefreshSessionPayload> {
-        let outcome = session::refresh(ctx.state(), ctx.caller(), &input.refresh_token).await;
-        let (session, errors) = split(expected(outcome)?);
-        Ok(RefreshSessionPayload { session, errors })
+    ) -> Result<Mutated<RefreshSessionPayload>> {
+        let refresh =
+            async move |transaction: &mut Transaction| session::refresh(transaction, &input.refresh_token).await;
+        mutate_openly(ctx, "refreshSession", refresh).await
     }
 
     /// Ends the session of the access token: neither it nor the session's refresh tokens work from now on.
-    async fn sign_out(&self, ctx: &Context<'_>) -> Result<SignOutPayload> {
-        session::sign_out(ctx.state(), ctx.caller()).await?;
-        Ok(SignOutPayload { signed_out: true, errors: Vec::new() })
+    async fn sign_out(&self, ctx: &Context<'_>) -> Result<Mutated<SignOutPayload>> {
+        let credential = ctx.caller().credential.clone();
+        mutate(ctx, "signOut", async move |transaction, _| match credential {
+            Some(Credential::Session(claims)) => session::sign_out(transaction, &claims).await,
+            _ => Err(Error::Forbidden),
+        })
+        .await
+    }
+}
+
+impl From<Expected<SignedIn>> for SignInPayload {
+    fn from(outcome: Expected<SignedIn>) -> Self {
+        let (session, errors) = split(outcome);
+        Self { session, errors }
+    }
+}
+
+impl From<Expected<SignedIn>> for RefreshSessionPayload {
+    fn from(outcome: Expected<SignedIn>) -> Self {
+        let (session, errors) = split(outcome);
+        Self { session, errors }
+    }
+}
+
+impl From<Expected<()>> for SignOutPayload {
+    fn from(outcome: Expected<()>) -> Self {
+        Self { signed_out: outcome.is_ok(), errors: outcome.err().unwrap_or_default() }
     }
 }
 

@@ -17,11 +17,11 @@ use sea_orm::{
 use serde::Serialize;
 
 use crate::{
-    access::{Administrator, audit},
-    change,
+    access::Administrator,
     database::Database,
     error::{Error, Result},
-    state::{Random, State},
+    state::Random,
+    transaction::Transaction,
 };
 
 /// The tag of a change of keys in the change feed.
@@ -165,22 +165,16 @@ pub async fn ensure(transaction: &DatabaseTransaction, random: &Random, now: Dat
 ///
 /// # Errors
 /// When the database cannot be written.
-pub async fn rotate(state: &State, administrator: &Administrator) -> Result<String> {
-    let now = state.now();
-    let transaction = state.database().begin_write().await?;
+pub async fn rotate(transaction: &mut Transaction, _: &Administrator) -> Result<String> {
+    let now = transaction.now();
     key::Entity::update_many()
         .filter(key::COLUMN.purpose.eq(KeyPurpose::AccessToken))
         .filter(key::COLUMN.retired_at.is_null())
         .set(key::ActiveModel { retired_at: Set(Some(now + HANDOVER)), ..Default::default() })
-        .exec(&transaction)
+        .exec(transaction.connection())
         .await?;
-    let id = insert(&transaction, state.random(), now, KeyPurpose::AccessToken).await?;
-    let entry = audit::Entry::done(administrator.actor(), "key rotate");
-    audit::record(&transaction, now, entry).await?;
-    let seq = change::append(&transaction, now, [TAG.to_owned()]).await?;
-    transaction.commit().await?;
-    state.catch_up(seq).await?;
-    Ok(id)
+    transaction.tag([TAG.to_owned()]);
+    insert(transaction.connection(), transaction.state().random(), now, KeyPurpose::AccessToken).await
 }
 
 async fn insert(

@@ -1,5 +1,7 @@
 //! Passwords as Argon2id hashes, with the parameters that OWASP recommends (19 MiB, 2 passes, 1 lane).
 
+use std::fmt;
+
 use argon2::{
     Argon2,
     password_hash::{PasswordHasher, PasswordVerifier, phc::PasswordHash},
@@ -32,15 +34,32 @@ pub fn check(password: &str) -> Result<(), Rule> {
     }
 }
 
-/// Hashes a password into a PHC string.
+/// A password that was strong enough, as an Argon2id PHC string.
+#[derive(Clone)]
+pub struct Hashed(String);
+
+impl From<Hashed> for String {
+    fn from(hashed: Hashed) -> Self {
+        hashed.0
+    }
+}
+
+impl fmt::Debug for Hashed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Hashed")
+    }
+}
+
+/// Checks and hashes a new password. Takes tens of milliseconds: never call it while other writers wait.
 ///
 /// # Errors
-/// When the process is shutting down.
-pub async fn hash(state: &State, password: &str) -> Result<String> {
+/// [`Error::Invalid`] when it is too weak; or when the process is shutting down.
+pub async fn hash(state: &State, password: &str) -> Result<Hashed> {
+    check(password).map_err(|rule| Error::invalid(["password"], rule))?;
     let password = password.to_owned();
     let salt: [u8; 16] = state.random().bytes();
     let hash = state.hash(move || Argon2::default().hash_password_with_salt(password.as_bytes(), &salt)).await?;
-    hash.map(|hash| hash.to_string()).map_err(Error::internal)
+    hash.map(|hash| Hashed(hash.to_string())).map_err(Error::internal)
 }
 
 /// Whether the password matches the PHC string; without one, false after the same work.

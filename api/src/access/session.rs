@@ -1,21 +1,23 @@
-//! Sessions: sign in, refresh, sign out. A refresh token works once; presenting a used one ends its session, because
-//! either the thief or the owner holds the other half.
+//! Sessions: sign in, refresh, sign out. A refresh token works once, and again for a moment; presenting it later ends its
+//! session, because either the thief or the owner holds the other half.
 
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
 use chrono::{DateTime, Duration, Utc};
 use entities::{Email, account, refresh_token, session};
-use sea_orm::{ActiveModelTrait, ActiveValue::Set, DatabaseTransaction, EntityTrait};
+use sea_orm::{ActiveModelTrait, ActiveValue::Set, ConnectionTrait, EntityTrait};
 use uuid::Uuid;
 
 use crate::{
     access::{
         Actor, Caller, account as accounts,
-        audit::{self, sha256},
+        audit::sha256,
         password,
+        permission::Grants,
         token::{self, AccessToken, Claims},
     },
-    error::{Code, Error, Result},
+    error::{Error, Result},
     state::State,
+    transaction::Transaction,
 };
 
 /// What a client holds after signing in or refreshing.
@@ -23,41 +25,53 @@ use crate::{
 pub struct SignedIn {
     /// Whose session it is.
     pub account: account::Model,
+    /// What it may do.
+    pub grants: Grants,
     /// To be sent with every request.
     pub access: AccessToken,
     /// To be exchanged, once, for the next pair.
     pub refresh_token: String,
 }
 
+/// How long a used refresh token is taken once more: two tabs may refresh at the same moment, and an answer may get lost
+/// on its way.
+const GRACE: Duration = Duration::seconds(10);
+
+/// Somebody who has proven to know an account's password.
+#[derive(Debug)]
+pub struct Verified(account::Model);
+
+/// Checks address and password. Takes as long as a password hash does, whatever the outcome: never call it while other
+/// writers wait.
+///
+/// # Errors
+/// [`Error::InvalidCredentials`], alike for an unknown address, a wrong password and a disabled account;
+/// [`Error::RateLimited`].
+pub async fn verify(state: &State, caller: &Caller, email: &Email, password: &str) -> Result<Verified> {
+    state.throttle().attempt(email, &caller.network)?;
+    let account = accounts::find_by_email(state.database().reader(), email).await?;
+    let hash = account.as_ref().and_then(|account| account.password_hash.as_deref());
+    let right = password::verify(state, password, hash).await?;
+    account.filter(|_| right).map(Verified).ok_or(Error::InvalidCredentials)
+}
+
 /// Starts a session.
 ///
 /// # Errors
-/// [`Error::InvalidCredentials`], alike for an unknown address, a wrong password and a disabled account, after the same
-/// work; [`Error::RateLimited`].
-pub async fn sign_in(state: &State, caller: &Caller, email: &Email, password: &str) -> Result<SignedIn> {
-    state.throttle().attempt(email, &caller.network)?;
-    let account = accounts::find_by_email(state.database().reader(), email).await?;
-    let hash = account.as_ref().map(|account| account.password_hash.as_str());
-    let right = password::verify(state, password, hash).await?;
+/// [`Error::InvalidCredentials`] when the account has changed since its password was checked.
+pub async fn sign_in(transaction: &mut Transaction, Verified(seen): Verified) -> Result<SignedIn> {
+    let account = accounts::live(transaction.connection(), seen.id).await?;
+    let account = account.filter(|now| now.password_hash == seen.password_hash).ok_or(Error::InvalidCredentials)?;
+    transaction.acts_as(Actor::Account(account.id));
+    start(transaction, account).await
+}
 
-    let transaction = state.database().begin_write().await?;
-    let request = Some(caller.request_id.as_str());
-    // Read again: the account may have been disabled while the password was being hashed.
-    let account = match account {
-        Some(account) if right => account::Entity::find_by_id(account.id)
-            .one(&transaction)
-            .await?
-            .filter(|now| now.disabled_at.is_none() && now.password_hash == account.password_hash),
-        _ => None,
-    };
-    let Some(account) = account else {
-        let entry = audit::Entry::refused(Actor::Anonymous, "signIn", Code::InvalidCredentials).request(request);
-        audit::record(&transaction, state.now(), entry).await?;
-        transaction.commit().await?;
-        return Err(Error::InvalidCredentials);
-    };
-
-    let now = state.now();
+/// Starts a session for an account.
+///
+/// # Errors
+/// When the database cannot be written.
+pub(super) async fn start(transaction: &Transaction, account: account::Model) -> Result<SignedIn> {
+    let (state, now) = (transaction.state(), transaction.now());
     let session = state.new_id();
     let row = session::ActiveModel {
         id: Set(session),
@@ -66,73 +80,63 @@ pub async fn sign_in(state: &State, caller: &Caller, email: &Email, password: &s
         expires_at: Set(now + Duration::days(i64::from(state.config().session_days))),
         ended_at: Set(None),
     };
-    session::Entity::insert(row).exec(&transaction).await?;
-    let signed_in = hand_out(state, &transaction, account, session).await?;
-    let entry = audit::Entry::done(Actor::Account(signed_in.account.id), "signIn").request(request);
-    audit::record(&transaction, now, entry).await?;
-    transaction.commit().await?;
-    Ok(signed_in)
+    session::Entity::insert(row).exec(transaction.connection()).await?;
+    hand_out(transaction, account, session).await
 }
 
-/// Exchanges a refresh token for the next pair.
+/// Exchanges a refresh token for the next pair. A token that was used a moment ago ([`GRACE`]) is taken once more.
 ///
 /// # Errors
 /// [`Error::SessionEnded`] when the token is unknown, was used before, or belongs to a session that is over.
-pub async fn refresh(state: &State, caller: &Caller, token: &str) -> Result<SignedIn> {
-    let now = state.now();
-    let transaction = state.database().begin_write().await?;
-    let found =
-        refresh_token::Entity::find_by_id(hash(token)).find_also_related(session::Entity).one(&transaction).await?;
+pub async fn refresh(transaction: &mut Transaction, token: &str) -> Result<SignedIn> {
+    let now = transaction.now();
+    let found = refresh_token::Entity::find_by_id(hash(token))
+        .find_also_related(session::Entity)
+        .one(transaction.connection())
+        .await?;
     let Some((token, Some(session))) = found else { return Err(Error::SessionEnded) };
-    let account = account::Entity::find_by_id(session.account_id).one(&transaction).await?;
+    let account = account::Entity::find_by_id(session.account_id).one(transaction.connection()).await?;
     let Some(account) = account.filter(|account| is_live(&session, account, now)) else {
         return Err(Error::SessionEnded);
     };
-    let request = Some(caller.request_id.as_str());
-    let actor = Actor::Account(account.id);
-    if token.used_at.is_some() {
-        end(state, &transaction, session.id).await?;
-        let entry = audit::Entry::refused(actor, "refreshSession", Code::SessionEnded).request(request);
-        audit::record(&transaction, now, entry).await?;
-        transaction.commit().await?;
-        return Err(Error::SessionEnded);
+    transaction.acts_as(Actor::Account(account.id));
+    match token.used_at {
+        Some(used_at) if now >= used_at + GRACE => {
+            end(transaction, session.id).await?;
+            // The session stays ended although the refresh is refused.
+            transaction.checkpoint().await?;
+            return Err(Error::SessionEnded);
+        }
+        Some(_) => {}
+        None => {
+            refresh_token::ActiveModel { hash: Set(token.hash), used_at: Set(Some(now)), ..Default::default() }
+                .update(transaction.connection())
+                .await?;
+        }
     }
-    refresh_token::ActiveModel { hash: Set(token.hash), used_at: Set(Some(now)), ..Default::default() }
-        .update(&transaction)
-        .await?;
-    let signed_in = hand_out(state, &transaction, account, session.id).await?;
-    audit::record(&transaction, now, audit::Entry::done(actor, "refreshSession").request(request)).await?;
-    transaction.commit().await?;
-    Ok(signed_in)
+    hand_out(transaction, account, session.id).await
 }
 
-/// Ends the session of the caller's access token.
+/// Ends a session.
 ///
 /// # Errors
-/// [`Error::Unauthenticated`] without a token, or when its session has ended already.
-pub async fn sign_out(state: &State, caller: &Caller) -> Result<()> {
-    let claims = caller.claims.as_ref().ok_or(Error::Unauthenticated)?;
-    let account = live_account(state, claims).await?;
-    let transaction = state.database().begin_write().await?;
-    end(state, &transaction, claims.sid).await?;
-    let entry = audit::Entry::done(Actor::Account(account.id), "signOut").request(Some(&caller.request_id));
-    audit::record(&transaction, state.now(), entry).await?;
-    Ok(transaction.commit().await?)
+/// When the database cannot be written.
+pub async fn sign_out(transaction: &Transaction, claims: &Claims) -> Result<()> {
+    end(transaction, claims.sid).await
 }
 
 /// The account behind a token, if its session still lives.
 ///
 /// # Errors
 /// [`Error::Unauthenticated`] when session or account have ended.
-pub async fn live_account(state: &State, claims: &Claims) -> Result<account::Model> {
-    let found = session::Entity::find_by_id(claims.sid)
-        .find_also_related(account::Entity)
-        .one(state.database().reader())
-        .await?;
+pub async fn live_account(
+    connection: &impl ConnectionTrait,
+    claims: &Claims,
+    now: DateTime<Utc>,
+) -> Result<account::Model> {
+    let found = session::Entity::find_by_id(claims.sid).find_also_related(account::Entity).one(connection).await?;
     match found {
-        Some((session, Some(account))) if account.id == claims.sub && is_live(&session, &account, state.now()) => {
-            Ok(account)
-        }
+        Some((session, Some(account))) if account.id == claims.sub && is_live(&session, &account, now) => Ok(account),
         _ => Err(Error::Unauthenticated),
     }
 }
@@ -142,27 +146,26 @@ fn is_live(session: &session::Model, account: &account::Model, now: DateTime<Utc
     session.ended_at.is_none() && now < session.expires_at && account.disabled_at.is_none()
 }
 
-async fn hand_out(
-    state: &State,
-    transaction: &DatabaseTransaction,
-    account: account::Model,
-    session: Uuid,
-) -> Result<SignedIn> {
+/// Hands out the next pair of tokens, and notes that the account was seen.
+async fn hand_out(transaction: &Transaction, account: account::Model, session: Uuid) -> Result<SignedIn> {
+    let (state, now) = (transaction.state(), transaction.now());
     let refresh_token = BASE64_URL_SAFE_NO_PAD.encode(state.random().bytes::<32>());
     let row = refresh_token::ActiveModel {
         hash: Set(hash(&refresh_token)),
         session_id: Set(session),
-        created_at: Set(state.now()),
+        created_at: Set(now),
         used_at: Set(None),
     };
-    refresh_token::Entity::insert(row).exec(transaction).await?;
+    refresh_token::Entity::insert(row).exec(transaction.connection()).await?;
+    let seen = account::ActiveModel { id: Set(account.id), last_seen_at: Set(Some(now)), ..Default::default() };
+    let account = seen.update(transaction.connection()).await?;
     let access = token::issue(state, &account, session)?;
-    Ok(SignedIn { account, access, refresh_token })
+    Ok(SignedIn { grants: accounts::grants(&account)?, account, access, refresh_token })
 }
 
-async fn end(state: &State, transaction: &DatabaseTransaction, session: Uuid) -> Result<()> {
-    session::ActiveModel { id: Set(session), ended_at: Set(Some(state.now())), ..Default::default() }
-        .update(transaction)
+async fn end(transaction: &Transaction, session: Uuid) -> Result<()> {
+    session::ActiveModel { id: Set(session), ended_at: Set(Some(transaction.now())), ..Default::default() }
+        .update(transaction.connection())
         .await?;
     Ok(())
 }

@@ -15,6 +15,8 @@ use crate::{
 const PER_ACCOUNT: (u32, Duration) = (5, Duration::from_secs(30));
 /// Attempts from one network: thirty at once, then one every 2 seconds; a ward shares one address.
 const PER_NETWORK: (u32, Duration) = (30, Duration::from_secs(2));
+/// Refusals of one network that are recorded: thirty at once, then one every 10 seconds.
+const RECORDED: (u32, Duration) = (30, Duration::from_secs(10));
 /// How many keys are kept before those that are back at full quota are dropped.
 const KEYS: usize = 10_000;
 
@@ -24,6 +26,7 @@ type Limiter = RateLimiter<[u8; 32], DashMapStateStore<[u8; 32]>, ThrottleClock,
 pub struct Throttle {
     accounts: Limiter,
     networks: Limiter,
+    records: Limiter,
 }
 
 impl Throttle {
@@ -33,7 +36,8 @@ impl Throttle {
         let clock = ThrottleClock(clock);
         Self {
             accounts: RateLimiter::dashmap_with_clock(quota(PER_ACCOUNT), clock.clone()),
-            networks: RateLimiter::dashmap_with_clock(quota(PER_NETWORK), clock),
+            networks: RateLimiter::dashmap_with_clock(quota(PER_NETWORK), clock.clone()),
+            records: RateLimiter::dashmap_with_clock(quota(RECORDED), clock),
         }
     }
 
@@ -44,6 +48,12 @@ impl Throttle {
     pub fn attempt(&self, email: &Email, network: &str) -> Result<()> {
         check(&self.networks, network)?;
         check(&self.accounts, email.as_str())
+    }
+
+    /// Whether the refusal of somebody unknown is to be recorded: an audit log that anybody can fill hides what matters.
+    #[must_use]
+    pub fn record(&self, network: &str) -> bool {
+        check(&self.records, network).is_ok()
     }
 }
 

@@ -4,14 +4,18 @@
 pub mod graphql;
 
 use chrono::{DateTime, Utc};
-use entities::{DocumentKind, Line, Locale, Markdown, Position, Prose, Rule, Slug, page, page_text};
-use sea_orm::{ActiveValue::Set, DatabaseTransaction, EntityTrait, sea_query::OnConflict};
+use entities::{DocumentKind, Line, Locale, Markdown, Position, Prose, Rule, Slug, page, page_redirect, page_text};
+use sea_orm::{
+    ActiveValue::Set, ColumnTrait, DatabaseTransaction, EntityTrait, IntoActiveModel, QueryFilter, QuerySelect,
+    sea_query::OnConflict,
+};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::{
-    editorial::Kind,
-    error::{Fault, Result},
+    content::markdown,
+    editorial::{Kind, revision},
+    error::{Error, Fault, Result},
     locale,
 };
 
@@ -45,32 +49,68 @@ pub struct PageText {
     pub body: Markdown,
 }
 
+/// Slugs that a front end on the same host needs for other things.
+const RESERVED: [&str; 8] = ["admin", "api", "figures", "graphql", "healthz", "preview", "readyz", "studio"];
+
+/// The most pages above one another.
+const MAX_DEPTH: usize = 50;
+
 impl Kind for Page {
     const KIND: DocumentKind = DocumentKind::Page;
+    const HANDLE: &'static str = "id";
 
     fn key(&self) -> String {
         self.slug.to_string()
+    }
+
+    fn position(&mut self) -> Option<&mut Position> {
+        Some(&mut self.position)
     }
 
     fn tags(&self) -> Vec<String> {
         vec![format!("page:{}", self.slug)]
     }
 
-    async fn check(&self, transaction: &DatabaseTransaction) -> Result<Vec<Fault>> {
+    async fn check(&self, transaction: &DatabaseTransaction, document: Option<Uuid>) -> Result<Vec<Fault>> {
+        let mut faults = Vec::new();
+        let holder = page::Entity::find().filter(page::COLUMN.slug.eq(self.slug.clone())).one(transaction).await?;
+        let former = page_redirect::Entity::find_by_id(self.slug.clone()).one(transaction).await?;
+        if holder.is_some_and(|page| Some(page.document_id) != document) {
+            faults.push(Fault::new(["slug"], Rule::Taken));
+        } else if RESERVED.contains(&self.slug.as_str())
+            || former.is_some_and(|redirect| Some(redirect.page_id) != document)
+        {
+            faults.push(Fault::new(["slug"], Rule::Reserved));
+        }
+        faults.extend(self.check_parents(transaction, document).await?);
+        Ok(faults)
+    }
+
+    async fn requirements(&self, transaction: &DatabaseTransaction, document: Uuid) -> Result<Vec<Fault>> {
+        // The public may still see other parents than the drafts have.
         let mut above = self.parent;
+        let mut depth = 0;
         while let Some(id) = above {
-            let Some(parent) = page::Entity::find_by_id(id).one(transaction).await? else {
-                return Ok(vec![Fault::new(["parent"], Rule::Unknown)]);
-            };
-            if parent.slug == self.slug {
+            if id == document || depth == MAX_DEPTH {
                 return Ok(vec![Fault::new(["parent"], Rule::ParentLoop)]);
             }
-            above = parent.parent_id;
+            match page::Entity::find_by_id(id).one(transaction).await? {
+                Some(parent) => above = parent.parent_id,
+                None => return Ok(vec![Fault::new(["parent"], Rule::NotPublished)]),
+            }
+            depth += 1;
         }
         Ok(Vec::new())
     }
 
     async fn project(&self, transaction: &DatabaseTransaction, document: Uuid, _: DateTime<Utc>) -> Result<()> {
+        let before = page::Entity::find_by_id(document).one(transaction).await?;
+        if let Some(before) = before.filter(|before| before.slug != self.slug) {
+            // The slug may be one that it had before.
+            page_redirect::Entity::delete_by_id(self.slug.clone()).exec(transaction).await?;
+            let redirect = page_redirect::Model { slug: before.slug, page_id: document };
+            page_redirect::Entity::insert(redirect.into_active_model()).exec(transaction).await?;
+        }
         let row = page::ActiveModel {
             document_id: Set(document),
             slug: Set(self.slug.clone()),
@@ -83,26 +123,76 @@ impl Kind for Page {
         page::Entity::insert(row).on_conflict(replace).exec(transaction).await?;
         Ok(())
     }
+
+    async fn withdraw(&self, transaction: &DatabaseTransaction, document: Uuid) -> Result<()> {
+        let below = page::Entity::find().filter(page::COLUMN.parent_id.eq(document)).one(transaction).await?;
+        if below.is_some() {
+            return Err(Error::invalid(["id"], Rule::InUse));
+        }
+        page::Entity::delete_by_id(document).exec(transaction).await?;
+        Ok(())
+    }
+}
+
+impl Page {
+    /// The pages above it, by their newest revisions: each must be there, none may be the page itself.
+    async fn check_parents(&self, transaction: &DatabaseTransaction, document: Option<Uuid>) -> Result<Option<Fault>> {
+        let mut above = self.parent;
+        let mut depth = 0;
+        while let Some(id) = above {
+            if Some(id) == document || depth == MAX_DEPTH {
+                return Ok(Some(Fault::new(["parent"], Rule::ParentLoop)));
+            }
+            let Some((parent, newest)) = revision::newest(transaction, id, DocumentKind::Page).await? else {
+                return Ok(Some(Fault::new(["parent"], Rule::Unknown)));
+            };
+            if depth == 0 && parent.archived_at.is_some() {
+                return Ok(Some(Fault::new(["parent"], Rule::Archived)));
+            }
+            above = revision::content::<Self>(&newest)?.parent;
+            depth += 1;
+        }
+        Ok(None)
+    }
 }
 
 impl Kind for PageText {
     const KIND: DocumentKind = DocumentKind::PageText;
+    const HANDLE: &'static str = "page";
 
     fn key(&self) -> String {
-        format!("{}/{}", self.page, self.locale)
+        key(self.page, &self.locale)
+    }
+
+    fn title(&self) -> String {
+        self.title.to_string()
+    }
+
+    fn locale(&self) -> Option<&Locale> {
+        Some(&self.locale)
+    }
+
+    fn owner(&self) -> Option<Uuid> {
+        Some(self.page)
     }
 
     fn tags(&self) -> Vec<String> {
         vec![format!("page:{}:{}", self.page, self.locale)]
     }
 
-    async fn check(&self, transaction: &DatabaseTransaction) -> Result<Vec<Fault>> {
+    async fn check(&self, transaction: &DatabaseTransaction, _: Option<Uuid>) -> Result<Vec<Fault>> {
         let offered = locale::offered(transaction).await?;
-        let mut faults: Vec<Fault> = locale::unknown(&offered, &[], [&self.locale]).collect();
-        if page::Entity::find_by_id(self.page).one(transaction).await?.is_none() {
-            faults.push(Fault::new(["page"], Rule::Unknown));
+        let mut faults = Vec::new();
+        if !offered.contains(&self.locale) {
+            faults.push(Fault::new(["locale"], Rule::Unknown));
         }
+        faults.extend(revision::check_owner(transaction, self.page, DocumentKind::Page, "page").await?);
         Ok(faults)
+    }
+
+    async fn requirements(&self, transaction: &DatabaseTransaction, _: Uuid) -> Result<Vec<Fault>> {
+        let page = page::Entity::find_by_id(self.page).one(transaction).await?;
+        Ok(page.is_none().then(|| Fault::new(["page"], Rule::NotPublished)).into_iter().collect())
     }
 
     async fn project(&self, transaction: &DatabaseTransaction, document: Uuid, now: DateTime<Utc>) -> Result<()> {
@@ -129,5 +219,78 @@ impl Kind for PageText {
             .to_owned();
         page_text::Entity::insert(row).on_conflict(replace).exec(transaction).await?;
         Ok(())
+    }
+
+    async fn blockers(&self, transaction: &DatabaseTransaction, _: Uuid) -> Result<Vec<Fault>> {
+        let outline = markdown::outline(&self.body);
+        let unseen = outline.images.into_iter().filter(|image| !image.has_text);
+        let mut faults: Vec<Fault> =
+            unseen.map(|image| Fault::new(["body"], Rule::ImageText { source: image.source })).collect();
+        for target in outline.links {
+            if let Some(slug) = links_to(&target)
+                && !is_public(transaction, &slug).await?
+            {
+                faults.push(Fault::new(["body"], Rule::DeadLink { target }));
+            }
+        }
+        let texts = page_text::Entity::find().filter(page_text::COLUMN.page_id.eq(self.page)).select_only();
+        let published: Vec<Locale> = texts.column(page_text::Column::Locale).into_tuple().all(transaction).await?;
+        faults.extend(locale::missing(transaction, &published).await?);
+        Ok(faults)
+    }
+
+    async fn withdraw(&self, transaction: &DatabaseTransaction, document: Uuid) -> Result<()> {
+        page_text::Entity::delete_by_id(document).exec(transaction).await?;
+        Ok(())
+    }
+}
+
+/// The natural key of a page's text.
+#[must_use]
+pub fn key(page: Uuid, locale: &Locale) -> String {
+    format!("{page}/{locale}")
+}
+
+/// The page that a link within the site leads to: the last part of a path, whatever a front end puts before it
+/// (`/about-us`, `../en/about-us#staff`). None for other hosts, for places within the text and for files.
+fn links_to(target: &str) -> Option<Slug> {
+    let path = target.split(['#', '?']).next().unwrap_or_default();
+    let elsewhere = path.starts_with("//") || path.contains(':');
+    let last = path.trim_end_matches('/').rsplit('/').next().unwrap_or_default();
+    if elsewhere { None } else { last.parse().ok() }
+}
+
+async fn is_public(transaction: &DatabaseTransaction, slug: &Slug) -> Result<bool> {
+    let page = page::Entity::find().filter(page::COLUMN.slug.eq(slug.clone())).one(transaction).await?;
+    let id = match page {
+        Some(page) => page.document_id,
+        None => match page_redirect::Entity::find_by_id(slug.clone()).one(transaction).await? {
+            Some(redirect) => redirect.page_id,
+            None => return Ok(false),
+        },
+    };
+    let text = page_text::Entity::find().filter(page_text::COLUMN.page_id.eq(id)).one(transaction).await?;
+    Ok(text.is_some())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_link_within_the_site_ends_with_a_slug() {
+        for (target, slug) in [
+            ("/about-us", Some("about-us")),
+            ("about-us", Some("about-us")),
+            ("../en/about-us/?x=1#staff", Some("about-us")),
+            ("/files/form.pdf", None),
+            ("#staff", None),
+            ("/", None),
+            ("//example.org/about-us", None),
+            ("https://example.org/about-us", None),
+            ("mailto:a@example.org", None),
+        ] {
+            assert_eq!(links_to(target).as_ref().map(Slug::as_str), slug, "{target}");
+        }
     }
 }

@@ -3,7 +3,9 @@
 use std::collections::{BTreeMap, HashMap};
 
 use chrono::{DateTime, Utc};
-use entities::{Localized, Position, Slug, page, page_text, site, site_locale, staff, staff_text};
+use entities::{
+    Email, Localized, Position, Slug, page, page_redirect, page_text, site, site_locale, staff, staff_text,
+};
 use sea_orm::{DatabaseTransaction, EntityTrait, QueryOrder};
 use uuid::Uuid;
 
@@ -27,6 +29,8 @@ pub struct Published {
     /// All staff records in their order.
     pub staff: Vec<StaffMember>,
     pages_by_slug: HashMap<Slug, usize>,
+    /// Which page a former slug leads to.
+    redirects: HashMap<Slug, usize>,
     pages_by_id: HashMap<Uuid, usize>,
 }
 
@@ -73,6 +77,10 @@ pub struct StaffMember {
     pub slug: Slug,
     /// Its place in the list.
     pub position: Position,
+    /// Where mail reaches the person.
+    pub email: Option<Email>,
+    /// Where a call reaches the person.
+    pub telephone: Option<String>,
     /// Its texts.
     pub texts: Localized<StaffText>,
 }
@@ -103,6 +111,7 @@ impl Published {
                 document_id: Uuid::nil(),
                 default_locale: "und".parse().map_err(Error::internal)?,
                 name: serde_json::json!({}),
+                required_locales: serde_json::json!([]),
             },
         };
         let locales = site_locale::Entity::find().order_by_asc(site_locale::COLUMN.position).all(transaction).await?;
@@ -119,6 +128,7 @@ impl Published {
             site_name: serde_json::from_value(site.name)?,
             locales: SiteLocales { default: site.default_locale, all: all.collect::<Result<_>>()? },
             site_id: site.document_id,
+            redirects: load_redirects(transaction, &pages).await?,
             pages_by_slug: pages.iter().enumerate().map(|(index, page)| (page.slug.clone(), index)).collect(),
             pages_by_id: pages.iter().enumerate().map(|(index, page)| (page.id, index)).collect(),
             pages,
@@ -132,11 +142,24 @@ impl Published {
         self.pages_by_slug.get(slug).copied()
     }
 
+    /// The index of the page that had this slug before.
+    #[must_use]
+    pub fn page_by_former_slug(&self, slug: &Slug) -> Option<usize> {
+        self.redirects.get(slug).copied()
+    }
+
     /// The index of the page with this document.
     #[must_use]
     pub fn page_by_id(&self, id: Uuid) -> Option<usize> {
         self.pages_by_id.get(&id).copied()
     }
+}
+
+async fn load_redirects(transaction: &DatabaseTransaction, pages: &[Page]) -> Result<HashMap<Slug, usize>> {
+    let indexes: HashMap<Uuid, usize> = pages.iter().enumerate().map(|(index, page)| (page.id, index)).collect();
+    let redirects = page_redirect::Entity::find().all(transaction).await?;
+    // A page that was withdrawn keeps its former slugs, in case it comes back.
+    Ok(redirects.into_iter().filter_map(|row| Some((row.slug, *indexes.get(&row.page_id)?))).collect())
 }
 
 async fn load_pages(transaction: &DatabaseTransaction) -> Result<Vec<Page>> {
@@ -206,6 +229,8 @@ async fn load_staff(transaction: &DatabaseTransaction) -> Result<Vec<StaffMember
             id: row.document_id,
             slug: row.slug,
             position: row.position,
+            email: row.email,
+            telephone: row.telephone.map(Into::into),
         })
         .collect();
     staff.sort_by(|a, b| (a.position, &a.slug).cmp(&(b.position, &b.slug)));

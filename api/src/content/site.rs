@@ -17,7 +17,7 @@ use uuid::Uuid;
 
 use crate::{
     editorial::Kind,
-    error::{Fault, Result},
+    error::{Error, Fault, Result},
 };
 
 /// The content of the one document of kind `SITE`.
@@ -29,6 +29,9 @@ pub struct Site {
     pub name: Localized<Line>,
     /// The locales offered, in the order of the language menu.
     pub locales: Vec<OfferedLocale>,
+    /// The locales in which a text must be public before it is in any other.
+    #[serde(default)]
+    pub required_locales: Vec<Locale>,
 }
 
 /// A locale that the site offers.
@@ -46,16 +49,21 @@ pub struct OfferedLocale {
 
 impl Kind for Site {
     const KIND: DocumentKind = DocumentKind::Site;
+    const HANDLE: &'static str = "id";
 
     fn key(&self) -> String {
         "site".to_owned()
+    }
+
+    fn locales(&self) -> Vec<Locale> {
+        self.name.keys().cloned().collect()
     }
 
     fn tags(&self) -> Vec<String> {
         vec!["site".to_owned()]
     }
 
-    async fn check(&self, transaction: &DatabaseTransaction) -> Result<Vec<Fault>> {
+    async fn check(&self, transaction: &DatabaseTransaction, _: Option<Uuid>) -> Result<Vec<Fault>> {
         let mut faults = Vec::new();
         let offered: BTreeSet<&Locale> = self.locales.iter().map(|locale| &locale.code).collect();
         if offered.len() < self.locales.len() {
@@ -79,6 +87,11 @@ impl Kind for Site {
                 faults.push(Fault::new(path, Rule::Unknown));
             }
         }
+        for (index, locale) in self.required_locales.iter().enumerate() {
+            if !offered.contains(locale) {
+                faults.push(Fault::new(["requiredLocales", index.to_string().as_str()], Rule::Unknown));
+            }
+        }
         for locale in locales_in_use(transaction).await?.iter().filter(|locale| !offered.contains(locale)) {
             faults.push(Fault::new(["locales", locale.as_str()], Rule::InUse));
         }
@@ -88,7 +101,7 @@ impl Kind for Site {
     async fn project(&self, transaction: &DatabaseTransaction, document: Uuid, _: DateTime<Utc>) -> Result<()> {
         for (index, locale) in self.locales.iter().enumerate() {
             let position = Position::try_from(i64::try_from(index).unwrap_or(i64::MAX))
-                .map_err(|rule| crate::error::Error::invalid(["locales"], rule))?;
+                .map_err(|rule| Error::invalid(["locales"], rule))?;
             let row = site_locale::ActiveModel {
                 locale: Set(locale.code.clone()),
                 position: Set(position),
@@ -110,9 +123,10 @@ impl Kind for Site {
             document_id: Set(document),
             default_locale: Set(self.default_locale.clone()),
             name: Set(serde_json::to_value(&self.name)?),
+            required_locales: Set(serde_json::to_value(&self.required_locales)?),
         };
         let replace = OnConflict::column(site::Column::DocumentId)
-            .update_columns([site::Column::DefaultLocale, site::Column::Name])
+            .update_columns([site::Column::DefaultLocale, site::Column::Name, site::Column::RequiredLocales])
             .to_owned();
         site::Entity::insert(row).on_conflict(replace).exec(transaction).await?;
         let offered = self.locales.iter().map(|locale| locale.code.clone());
@@ -121,6 +135,10 @@ impl Kind for Site {
             .exec(transaction)
             .await?;
         Ok(())
+    }
+
+    async fn withdraw(&self, _: &DatabaseTransaction, _: Uuid) -> Result<()> {
+        Err(Error::invalid(["id"], Rule::AlwaysPublished))
     }
 }
 

@@ -3,13 +3,15 @@
 pub mod graphql;
 
 use chrono::{DateTime, Utc};
-use entities::{DocumentKind, Line, Locale, Position, Rule, Slug, staff, staff_text};
-use sea_orm::{ActiveValue::Set, DatabaseTransaction, EntityTrait, sea_query::OnConflict};
+use entities::{DocumentKind, Email, Line, Locale, Position, Rule, Slug, staff, staff_text};
+use sea_orm::{
+    ActiveValue::Set, ColumnTrait, DatabaseTransaction, EntityTrait, QueryFilter, QuerySelect, sea_query::OnConflict,
+};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::{
-    editorial::Kind,
+    editorial::{Kind, revision},
     error::{Fault, Result},
     locale,
 };
@@ -21,6 +23,12 @@ pub struct StaffMember {
     pub slug: Slug,
     /// Its place in the list.
     pub position: Position,
+    /// Where mail reaches the person.
+    #[serde(default)]
+    pub email: Option<Email>,
+    /// Where a call reaches the person, as it is to be shown.
+    #[serde(default)]
+    pub telephone: Option<Line>,
 }
 
 /// The content of a document of kind `STAFF_TEXT`.
@@ -42,17 +50,24 @@ pub struct StaffText {
 
 impl Kind for StaffMember {
     const KIND: DocumentKind = DocumentKind::StaffMember;
+    const HANDLE: &'static str = "id";
 
     fn key(&self) -> String {
         self.slug.to_string()
+    }
+
+    fn position(&mut self) -> Option<&mut Position> {
+        Some(&mut self.position)
     }
 
     fn tags(&self) -> Vec<String> {
         vec![format!("staff:{}", self.slug)]
     }
 
-    async fn check(&self, _: &DatabaseTransaction) -> Result<Vec<Fault>> {
-        Ok(Vec::new())
+    async fn check(&self, transaction: &DatabaseTransaction, document: Option<Uuid>) -> Result<Vec<Fault>> {
+        let holder = staff::Entity::find().filter(staff::COLUMN.slug.eq(self.slug.clone())).one(transaction).await?;
+        let taken = holder.is_some_and(|member| Some(member.document_id) != document);
+        Ok(taken.then(|| Fault::new(["slug"], Rule::Taken)).into_iter().collect())
     }
 
     async fn project(&self, transaction: &DatabaseTransaction, document: Uuid, _: DateTime<Utc>) -> Result<()> {
@@ -60,33 +75,64 @@ impl Kind for StaffMember {
             document_id: Set(document),
             slug: Set(self.slug.clone()),
             position: Set(self.position),
+            email: Set(self.email.clone()),
+            telephone: Set(self.telephone.clone()),
         };
         let replace = OnConflict::column(staff::Column::DocumentId)
-            .update_columns([staff::Column::Slug, staff::Column::Position])
+            .update_columns([
+                staff::Column::Slug,
+                staff::Column::Position,
+                staff::Column::Email,
+                staff::Column::Telephone,
+            ])
             .to_owned();
         staff::Entity::insert(row).on_conflict(replace).exec(transaction).await?;
+        Ok(())
+    }
+
+    async fn withdraw(&self, transaction: &DatabaseTransaction, document: Uuid) -> Result<()> {
+        staff::Entity::delete_by_id(document).exec(transaction).await?;
         Ok(())
     }
 }
 
 impl Kind for StaffText {
     const KIND: DocumentKind = DocumentKind::StaffText;
+    const HANDLE: &'static str = "staff";
 
     fn key(&self) -> String {
-        format!("{}/{}", self.staff, self.locale)
+        key(self.staff, &self.locale)
+    }
+
+    fn title(&self) -> String {
+        self.name.to_string()
+    }
+
+    fn locale(&self) -> Option<&Locale> {
+        Some(&self.locale)
+    }
+
+    fn owner(&self) -> Option<Uuid> {
+        Some(self.staff)
     }
 
     fn tags(&self) -> Vec<String> {
         vec![format!("staff:{}:{}", self.staff, self.locale)]
     }
 
-    async fn check(&self, transaction: &DatabaseTransaction) -> Result<Vec<Fault>> {
+    async fn check(&self, transaction: &DatabaseTransaction, _: Option<Uuid>) -> Result<Vec<Fault>> {
         let offered = locale::offered(transaction).await?;
-        let mut faults: Vec<Fault> = locale::unknown(&offered, &[], [&self.locale]).collect();
-        if staff::Entity::find_by_id(self.staff).one(transaction).await?.is_none() {
-            faults.push(Fault::new(["staff"], Rule::Unknown));
+        let mut faults = Vec::new();
+        if !offered.contains(&self.locale) {
+            faults.push(Fault::new(["locale"], Rule::Unknown));
         }
+        faults.extend(revision::check_owner(transaction, self.staff, DocumentKind::StaffMember, "staff").await?);
         Ok(faults)
+    }
+
+    async fn requirements(&self, transaction: &DatabaseTransaction, _: Uuid) -> Result<Vec<Fault>> {
+        let member = staff::Entity::find_by_id(self.staff).one(transaction).await?;
+        Ok(member.is_none().then(|| Fault::new(["staff"], Rule::NotPublished)).into_iter().collect())
     }
 
     async fn project(&self, transaction: &DatabaseTransaction, document: Uuid, _: DateTime<Utc>) -> Result<()> {
@@ -110,4 +156,21 @@ impl Kind for StaffText {
         staff_text::Entity::insert(row).on_conflict(replace).exec(transaction).await?;
         Ok(())
     }
+
+    async fn blockers(&self, transaction: &DatabaseTransaction, _: Uuid) -> Result<Vec<Fault>> {
+        let texts = staff_text::Entity::find().filter(staff_text::COLUMN.staff_id.eq(self.staff)).select_only();
+        let published: Vec<Locale> = texts.column(staff_text::Column::Locale).into_tuple().all(transaction).await?;
+        locale::missing(transaction, &published).await
+    }
+
+    async fn withdraw(&self, transaction: &DatabaseTransaction, document: Uuid) -> Result<()> {
+        staff_text::Entity::delete_by_id(document).exec(transaction).await?;
+        Ok(())
+    }
+}
+
+/// The natural key of a staff record's text.
+#[must_use]
+pub fn key(staff: Uuid, locale: &Locale) -> String {
+    format!("{staff}/{locale}")
 }

@@ -7,7 +7,7 @@ use tokio::time::{MissedTickBehavior, interval};
 use crate::{change, error::Result, state::State};
 
 /// How often other processes' changes are looked for. A process's own writes are in memory before they are answered.
-const INTERVAL: Duration = Duration::from_millis(500);
+const INTERVAL: Duration = Duration::from_millis(250);
 
 /// Follows the feed for as long as the process runs. While the database is away, what is in memory is served on.
 pub async fn follow(state: State) {
@@ -18,7 +18,7 @@ pub async fn follow(state: State) {
         ticks.tick().await;
         match look(&state).await {
             Ok(()) => reachable = true,
-            // Once an outage, not twice a second.
+            // Once an outage, not four times a second.
             Err(error) if reachable => {
                 reachable = false;
                 tracing::warn!(error = &error as &dyn std::error::Error, "the change feed cannot be read");

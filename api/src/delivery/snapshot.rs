@@ -1,5 +1,7 @@
 //! Everything that the public may read, in memory, as of one change. A public resolver reads this and nothing else.
 
+use sea_orm::DatabaseTransaction;
+
 use crate::{change, content, database::Database, error::Result, figures};
 
 /// One state of the published content. Never changed; replaced as a whole.
@@ -20,10 +22,19 @@ impl Snapshot {
     /// When the database cannot be read.
     pub async fn load(database: &Database) -> Result<Self> {
         let transaction = database.begin_read().await?;
-        let seq = change::latest(&transaction).await?;
-        let content = content::Published::load(&transaction).await?;
-        let figures = figures::Published::load(&transaction).await?;
+        let snapshot = Self::read(&transaction).await?;
         transaction.commit().await?;
+        Ok(snapshot)
+    }
+
+    /// Reads the live tables as this transaction sees them.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub async fn read(transaction: &DatabaseTransaction) -> Result<Self> {
+        let seq = change::latest(transaction).await?;
+        let content = content::Published::load(transaction).await?;
+        let figures = figures::Published::load(transaction).await?;
         Ok(Self { seq, content, figures })
     }
 }

@@ -1,26 +1,22 @@
-//! One transaction in which an editor writes: revisions, projections, one change and one audit entry, or nothing.
+//! What an editor does to documents within one transaction: save, publish, withdraw.
 
-use std::collections::BTreeSet;
-
-use chrono::{DateTime, Utc};
-use entities::{ReleaseKind, RevisionAction, Version, document, publication, revision};
-use sea_orm::{ActiveModelTrait, ActiveValue::Set, DatabaseTransaction, EntityTrait};
+use entities::{
+    ReleaseKind, RevisionAction, Rule, ScheduleAction, Version, document, document_locale, publication, revision,
+};
+use sea_orm::{ActiveModelTrait, ActiveValue::Set, DatabaseTransaction, EntityTrait, IntoActiveModel, QueryFilter};
 use uuid::Uuid;
 
 use crate::{
-    access::{Editor, audit},
-    change,
+    access::{Editor, permission::Action},
     editorial::{
         Kind,
         kind::document_key,
-        revision::{conflict, find},
+        revision::{changed_fields, conflict, content, find},
+        schedule,
     },
     error::{Error, Result},
-    state::State,
+    transaction::Transaction,
 };
-
-/// Both databases bound the parameters of one statement (32,766 on SQLite).
-const ROWS_PER_STATEMENT: usize = 1_000;
 
 /// Why something is published.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -31,161 +27,246 @@ pub struct Release {
     pub reason: Option<String>,
 }
 
-/// A document after it was saved.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Saved {
-    /// The document.
-    pub id: Uuid,
-    /// Its new version.
-    pub version: Version,
+/// The state of a document that a change is based on.
+#[derive(Clone, Debug)]
+pub struct Base<K> {
+    /// The version that the editor had seen; [`Version::NONE`] for a new document.
+    expected: Version,
+    /// The document and its content at that version; none for a new document.
+    seen: Option<(document::Model, K)>,
 }
 
-/// An open transaction of one editor. Everything is rolled back when it is dropped without [`Edit::commit`].
+impl<K> Base<K> {
+    /// The content that the editor had seen; none for a new document.
+    pub const fn content(&self) -> Option<&K> {
+        match &self.seen {
+            Some((_, content)) => Some(content),
+            None => None,
+        }
+    }
+
+    /// The document, if there is one.
+    pub const fn document(&self) -> Option<&document::Model> {
+        match &self.seen {
+            Some((document, _)) => Some(document),
+            None => None,
+        }
+    }
+}
+
+/// An editor at work in a transaction.
 pub struct Edit<'a> {
-    state: &'a State,
+    transaction: &'a mut Transaction,
     editor: &'a Editor,
-    transaction: DatabaseTransaction,
-    now: DateTime<Utc>,
-    tags: BTreeSet<String>,
-    publications: Vec<publication::ActiveModel>,
 }
 
 impl<'a> Edit<'a> {
-    /// Waits for the other writers and begins.
-    ///
-    /// # Errors
-    /// When the database cannot be reached.
-    pub async fn begin(state: &'a State, editor: &'a Editor) -> Result<Self> {
-        let transaction = state.database().begin_write().await?;
-        let now = state.now();
-        Ok(Self { state, editor, transaction, now, tags: BTreeSet::new(), publications: Vec::new() })
+    /// Sets an editor to work.
+    pub const fn new(transaction: &'a mut Transaction, editor: &'a Editor) -> Self {
+        Self { transaction, editor }
     }
 
-    /// The transaction, for reading what is about to be changed.
+    /// To read what is about to be changed.
     #[must_use]
-    pub const fn transaction(&self) -> &DatabaseTransaction {
-        &self.transaction
+    pub fn connection(&self) -> &DatabaseTransaction {
+        self.transaction.connection()
     }
 
-    /// Appends a revision. `expected` is the version that the writer had seen, [`Version::NONE`] for a new document.
+    /// The transaction.
+    #[must_use]
+    pub const fn transaction(&mut self) -> &mut Transaction {
+        self.transaction
+    }
+
+    /// Who is at work.
+    #[must_use]
+    pub const fn editor(&self) -> &'a Editor {
+        self.editor
+    }
+
+    /// What a change to the document with this natural key is based on. Without a document, `expected` must be
+    /// [`Version::NONE`].
     ///
     /// # Errors
-    /// [`Error::Conflict`] when the document stands at another version; [`Error::Invalid`] when the content breaks a
-    /// rule that needs other documents.
+    /// [`Error::Conflict`] when there never was such a version; [`Error::NotFound`] when there is no document.
+    pub async fn base<K: Kind>(&mut self, key: &str, expected: Version) -> Result<Base<K>> {
+        match find(self.connection(), K::KIND, key).await? {
+            Some(document) => self.base_of(document, expected).await,
+            None if expected == Version::NONE => Ok(Base { expected, seen: None }),
+            None => Err(Error::NotFound("the document")),
+        }
+    }
+
+    /// The same for the document with this id.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] when there is no such document of this kind; [`Error::Conflict`] when there never was such a
+    /// version.
+    pub async fn base_by_id<K: Kind>(&mut self, id: Uuid, expected: Version) -> Result<Base<K>> {
+        let found = document::Entity::find_by_id(id).one(self.connection()).await?;
+        let found = found.filter(|document| document.kind == K::KIND);
+        self.base_of(found.ok_or_else(|| Error::invalid([K::HANDLE], Rule::Unknown))?, expected).await
+    }
+
+    async fn base_of<K: Kind>(&mut self, document: document::Model, expected: Version) -> Result<Base<K>> {
+        self.transaction.about(document.id, expected);
+        let seen = revision::Entity::find_by_id((document.id, expected)).one(self.connection()).await?;
+        match seen {
+            Some(seen) => Ok(Base { expected, seen: Some((document, content(&seen)?)) }),
+            None => Err(conflict(self.connection(), &document, expected, None, Vec::new()).await?),
+        }
+    }
+
+    /// Appends a revision.
+    ///
+    /// # Errors
+    /// [`Error::Forbidden`]; [`Error::Conflict`] when the document has moved on from its base; [`Error::Invalid`] when
+    /// the document is archived or the content breaks a rule that needs other documents.
     pub async fn save<K: Kind>(
         &mut self,
+        base: Base<K>,
         content: &K,
-        expected: Version,
         action: RevisionAction,
         reason: Option<String>,
-    ) -> Result<Saved> {
-        let found = find(&self.transaction, K::KIND, &content.key()).await?;
-        let current = found.as_ref().map_or(Version::NONE, |document| document.version);
-        if current != expected {
-            return Err(match &found {
-                Some(document) => conflict(&self.transaction, document, expected).await?,
-                None => Error::NotFound("the version"),
-            });
+    ) -> Result<document::Model> {
+        self.editor.permit(Action::Save, K::KIND, content.locale())?;
+        let Base { expected, seen } = base;
+        let value = serde_json::to_value(content)?;
+        if let Some((document, before)) = &seen {
+            if document.version != expected {
+                let before = serde_json::to_value(before)?;
+                let attempted = changed_fields(&before, &value);
+                return Err(conflict(self.connection(), document, expected, Some(before), attempted).await?);
+            }
+            if document.archived_at.is_some() {
+                return Err(Error::invalid([K::HANDLE], Rule::Archived));
+            }
         }
-        let faults = content.check(&self.transaction).await?;
+        let faults = content.check(self.connection(), seen.as_ref().map(|(document, _)| document.id)).await?;
         if !faults.is_empty() {
             return Err(Error::Invalid(faults));
         }
 
         let version = expected.next();
-        let id = match found {
-            Some(document) => {
-                let change =
-                    document::ActiveModel { id: Set(document.id), version: Set(version), ..Default::default() };
-                change.update(&self.transaction).await?;
-                document.id
+        let key = document_key(K::KIND, &content.key());
+        let locales = content.locales();
+        let (document, known_locales) = match seen {
+            Some((document, before)) => {
+                if document.key != key && find(self.connection(), K::KIND, &content.key()).await?.is_some() {
+                    return Err(Error::invalid(["slug"], Rule::Taken));
+                }
+                let change = document::ActiveModel {
+                    id: Set(document.id),
+                    key: Set(key),
+                    version: Set(version),
+                    owner_id: Set(content.owner()),
+                    ..Default::default()
+                };
+                (change.update(self.connection()).await?, before.locales())
             }
-            None => self.insert_document::<K>(content, version).await?,
+            None => (self.insert_document(content, key, version).await?, Vec::new()),
         };
+        if locales != known_locales {
+            self.note_locales(document.id, locales).await?;
+        }
         // The key (document, number) arbitrates should two writers ever get this far.
         let row = revision::ActiveModel {
-            document_id: Set(id),
+            document_id: Set(document.id),
             number: Set(version),
-            content: Set(serde_json::to_value(content)?),
+            content: Set(value),
             action: Set(action),
             reason: Set(reason),
             actor_kind: Set(self.editor.actor().kind()),
             editor_id: Set(self.editor.actor().account()),
-            created_at: Set(self.now),
+            created_at: Set(self.transaction.now()),
         };
-        revision::Entity::insert(row).exec(&self.transaction).await?;
-        Ok(Saved { id, version })
+        revision::Entity::insert(row).exec(self.connection()).await?;
+        self.transaction.about(document.id, version);
+        Ok(document)
     }
 
-    async fn insert_document<K: Kind>(&self, content: &K, version: Version) -> Result<Uuid> {
-        let id = self.state.new_id();
+    async fn insert_document<K: Kind>(&self, content: &K, key: String, version: Version) -> Result<document::Model> {
         let row = document::ActiveModel {
-            id: Set(id),
+            id: Set(self.transaction.state().new_id()),
             kind: Set(K::KIND),
-            key: Set(document_key(K::KIND, &content.key())),
+            key: Set(key),
+            owner_id: Set(content.owner()),
             version: Set(version),
-            published_number: Set(None),
-            publish_at: Set(None),
-            archived_at: Set(None),
-            created_at: Set(self.now),
+            created_at: Set(self.transaction.now()),
+            ..Default::default()
         };
-        document::Entity::insert(row).exec(&self.transaction).await?;
-        Ok(id)
+        Ok(row.insert(self.connection()).await?)
     }
 
-    /// Makes a saved revision public: projects it into the live tables and notes the change.
+    async fn note_locales(&self, document: Uuid, locales: Vec<entities::Locale>) -> Result<()> {
+        document_locale::Entity::delete_many()
+            .filter(document_locale::COLUMN.document_id.eq(document))
+            .exec(self.connection())
+            .await?;
+        let rows = locales
+            .into_iter()
+            .map(|locale| document_locale::Model { document_id: document, locale }.into_active_model());
+        document_locale::Entity::insert_many(rows).exec(self.connection()).await?;
+        Ok(())
+    }
+
+    /// Makes the newest revision of a document public: projects it into the live tables and notes the change. What must
+    /// be public before ([`Kind::requirements`]) and what may not stay as it is after ([`Kind::blockers`]) is the
+    /// caller's to ask, since that depends on what else is published in the same transaction.
     ///
     /// # Errors
-    /// When the database cannot be written.
-    pub async fn publish<K: Kind>(&mut self, saved: Saved, content: &K, release: Release) -> Result<()> {
-        content.project(&self.transaction, saved.id, self.now).await?;
-        document::ActiveModel { id: Set(saved.id), published_number: Set(Some(saved.version)), ..Default::default() }
-            .update(&self.transaction)
+    /// [`Error::Forbidden`]; [`Error::Invalid`] when kind or reason of the release do not fit.
+    pub async fn publish<K: Kind>(&mut self, document: &document::Model, content: &K, release: Release) -> Result<()> {
+        self.editor.permit(Action::Publish, K::KIND, content.locale())?;
+        let release = content.release(release, document.published_number.is_some());
+        let release = release.map_err(|fault| Error::Invalid(vec![fault]))?;
+        let now = self.transaction.now();
+        content.project(self.connection(), document.id, now).await?;
+        let change = document::ActiveModel {
+            id: Set(document.id),
+            published_number: Set(Some(document.version)),
+            first_published_at: Set(document.first_published_at.or(Some(now))),
+            ..Default::default()
+        };
+        change.update(self.connection()).await?;
+        schedule::settle(self.connection(), document, &[ScheduleAction::Publish], now).await?;
+        self.note(document, Some(document.version), release, content.tags());
+        Ok(())
+    }
+
+    /// Takes a document out of the public's sight. Its revisions stay.
+    ///
+    /// # Errors
+    /// [`Error::Forbidden`]; [`Error::Invalid`] when something else that is public needs it.
+    pub async fn withdraw<K: Kind>(
+        &mut self,
+        document: &document::Model,
+        published: &K,
+        reason: Option<String>,
+    ) -> Result<()> {
+        self.editor.permit(Action::Publish, K::KIND, published.locale())?;
+        published.withdraw(self.connection(), document.id).await?;
+        document::ActiveModel { id: Set(document.id), published_number: Set(None), ..Default::default() }
+            .update(self.connection())
             .await?;
-        self.tags.extend(content.tags());
-        self.publications.push(publication::ActiveModel {
-            document_id: Set(saved.id),
-            // Known when the transaction is committed: one change, however many documents it publishes.
+        schedule::settle(self.connection(), document, &[ScheduleAction::Unpublish], self.transaction.now()).await?;
+        self.note(document, None, Release { kind: None, reason }, published.tags());
+        Ok(())
+    }
+
+    fn note(&mut self, document: &document::Model, number: Option<Version>, release: Release, tags: Vec<String>) {
+        self.transaction.tag(tags);
+        let row = publication::ActiveModel {
+            document_id: Set(document.id),
+            // Known when the transaction is committed.
             change_seq: Set(0),
-            number: Set(Some(saved.version)),
+            number: Set(number),
             release_kind: Set(release.kind),
             reason: Set(release.reason),
             actor_kind: Set(self.editor.actor().kind()),
             editor_id: Set(self.editor.actor().account()),
-            published_at: Set(self.now),
-        });
-        Ok(())
-    }
-
-    /// Writes the change and the audit entry, commits, and returns when this process serves what was published.
-    /// `action` is the name of the mutation or command, `subject` the one document that it was about, if it was one.
-    ///
-    /// # Errors
-    /// When the database cannot be written; then nothing is.
-    pub async fn commit(self, action: &'static str, subject: Option<Saved>) -> Result<()> {
-        let mut seq = None;
-        if !self.publications.is_empty() {
-            let number = change::append(&self.transaction, self.now, self.tags).await?;
-            for publications in self.publications.chunks(ROWS_PER_STATEMENT) {
-                let rows = publications
-                    .iter()
-                    .map(|publication| publication::ActiveModel { change_seq: Set(number), ..publication.clone() });
-                publication::Entity::insert_many(rows).exec(&self.transaction).await?;
-            }
-            seq = Some(number);
-        }
-        let mut entry = audit::Entry::done(self.editor.actor(), action).request(self.editor.request_id());
-        if let Some(saved) = subject {
-            entry = entry.document(saved.id, saved.version);
-        }
-        audit::record(&self.transaction, self.now, entry).await?;
-        self.transaction.commit().await?;
-        if let Some(seq) = seq
-            && let Err(error) = self.state.catch_up(seq).await
-        {
-            // The write is done and durable; the feed brings it into memory when the database answers again.
-            tracing::warn!(error = %error, seq, "published, but not yet served");
-        }
-        Ok(())
+            published_at: Set(self.transaction.now()),
+        };
+        self.transaction.publication(row);
     }
 }

@@ -2,14 +2,14 @@
 
 use std::collections::BTreeSet;
 
-use entities::{DocumentKind, Version, document, revision};
+use entities::{DocumentKind, Rule, Version, document, revision};
 use sea_orm::{ConnectionTrait, EntityTrait, QueryFilter};
-use serde_json::Value;
+use serde_json::{Map, Value};
 use uuid::Uuid;
 
 use crate::{
     editorial::{Kind, kind::document_key},
-    error::{Conflict, Error, Result},
+    error::{Conflict, Error, Fault, Result},
 };
 
 /// The document with this key within its kind.
@@ -30,6 +30,54 @@ pub async fn get(connection: &impl ConnectionTrait, document: Uuid, number: Vers
     found.ok_or_else(|| Error::internal(format!("revision {number} of document {document} is missing")))
 }
 
+/// The newest revision of a document, for somebody who has seen this version of it.
+///
+/// # Errors
+/// [`Error::Conflict`] when the document stands at another version.
+pub async fn at(
+    connection: &impl ConnectionTrait,
+    document: &document::Model,
+    seen: Version,
+) -> Result<revision::Model> {
+    if document.version != seen {
+        let base = revision::Entity::find_by_id((document.id, seen)).one(connection).await?;
+        return Err(conflict(connection, document, seen, base.map(|base| base.content), Vec::new()).await?);
+    }
+    get(connection, document.id, seen).await
+}
+
+/// The document of this kind with this id, and its newest revision.
+///
+/// # Errors
+/// When the database cannot be read.
+pub async fn newest(
+    connection: &impl ConnectionTrait,
+    id: Uuid,
+    kind: DocumentKind,
+) -> Result<Option<(document::Model, revision::Model)>> {
+    let found = document::Entity::find_by_id(id).one(connection).await?;
+    let Some(document) = found.filter(|document| document.kind == kind) else { return Ok(None) };
+    let revision = get(connection, id, document.version).await?;
+    Ok(Some((document, revision)))
+}
+
+/// Whether a text may belong to this document: it must be there, of this kind and not archived. `field` names it.
+///
+/// # Errors
+/// When the database cannot be read.
+pub async fn check_owner(
+    connection: &impl ConnectionTrait,
+    id: Uuid,
+    kind: DocumentKind,
+    field: &str,
+) -> Result<Option<Fault>> {
+    let found = document::Entity::find_by_id(id).one(connection).await?.filter(|document| document.kind == kind);
+    Ok(match found {
+        None => Some(Fault::new([field], Rule::Unknown)),
+        Some(owner) => owner.archived_at.map(|_| Fault::new([field], Rule::Archived)),
+    })
+}
+
 /// The content of a revision.
 ///
 /// # Errors
@@ -38,51 +86,65 @@ pub fn content<K: Kind>(revision: &revision::Model) -> Result<K> {
     Ok(serde_json::from_value(revision.content.clone())?)
 }
 
-/// What a writer is told who expected `expected`, when `document` stands elsewhere.
+/// What a writer is told who expected `expected` and wanted to change `attempted` of `base`, when `document` stands
+/// elsewhere.
 pub(super) async fn conflict(
     connection: &impl ConnectionTrait,
     document: &document::Model,
     expected: Version,
+    base: Option<Value>,
+    attempted: Vec<String>,
 ) -> Result<Error> {
     let current = get(connection, document.id, document.version).await?;
-    // A version that never was has no content to compare with.
-    let base = revision::Entity::find_by_id((document.id, expected)).one(connection).await?;
-    let base = base.map_or(Value::Null, |base| base.content);
     Ok(Error::Conflict(Box::new(Conflict {
         document_id: document.id,
         expected,
         current: document.version,
         editor_id: current.editor_id,
         changed_at: current.created_at,
-        changed_fields: changed_fields(&base, &current.content),
+        changed_fields: changed_fields(base.as_ref().unwrap_or(&Value::Null), &current.content),
+        attempted_fields: attempted,
+        base,
     })))
 }
 
-/// The paths at which two contents differ, each as deep as both have an object there (`counts.CN.value`).
+/// The paths at which two contents differ, each as deep as both have an object there (`counts.CN.value`), in the order
+/// of their parts. A field that is null is absent. A content is an object, or null where there is none: then every
+/// field of the other one counts.
 #[must_use]
 pub fn changed_fields(old: &Value, new: &Value) -> Vec<String> {
-    let mut paths = Vec::new();
-    collect_changes(old, new, "", &mut paths);
-    paths
+    changes(old, new).into_iter().map(|change| change.path).collect()
 }
 
-fn collect_changes(old: &Value, new: &Value, path: &str, paths: &mut Vec<String>) {
-    match (old, new) {
-        (Value::Object(old), Value::Object(new)) => {
-            for name in old.keys().chain(new.keys()).collect::<BTreeSet<_>>() {
-                let at = if path.is_empty() { name.clone() } else { format!("{path}.{name}") };
-                collect_changes(
-                    old.get(name).unwrap_or(&Value::Null),
-                    new.get(name).unwrap_or(&Value::Null),
-                    &at,
-                    paths,
-                );
-            }
+/// A place where two contents differ, and what each has there: null for nothing.
+pub(super) struct Change<'a> {
+    /// As [`changed_fields`] names it.
+    pub(super) path: String,
+    /// What the old content has there.
+    pub(super) old: &'a Value,
+    /// What the new content has there.
+    pub(super) new: &'a Value,
+}
+
+/// The places behind [`changed_fields`].
+pub(super) fn changes<'a>(old: &'a Value, new: &'a Value) -> Vec<Change<'a>> {
+    let mut found = Vec::new();
+    // The content as a whole is no field: what is no object has no fields.
+    compare(old.as_object(), new.as_object(), "", &mut found);
+    found
+}
+
+type Fields<'a> = Option<&'a Map<String, Value>>;
+
+fn compare<'a>(old: Fields<'a>, new: Fields<'a>, path: &str, found: &mut Vec<Change<'a>>) {
+    let at = |fields: Fields<'a>, name: &str| fields.and_then(|fields| fields.get(name)).unwrap_or(&Value::Null);
+    for name in old.into_iter().chain(new).flat_map(Map::keys).collect::<BTreeSet<_>>() {
+        let path = if path.is_empty() { name.clone() } else { format!("{path}.{name}") };
+        match (at(old, name), at(new, name)) {
+            (Value::Object(old), Value::Object(new)) => compare(Some(old), Some(new), &path, found),
+            (old, new) if old != new => found.push(Change { path, old, new }),
+            _ => {}
         }
-        // The content as a whole is no field; without a base, every field of the new content counts.
-        (_, Value::Object(new)) if path.is_empty() => paths.extend(new.keys().cloned()),
-        _ if old != new => paths.push(path.to_owned()),
-        _ => {}
     }
 }
 
@@ -99,5 +161,7 @@ mod tests {
         assert_eq!(changed_fields(&old, &new), ["counts.JP", "counts.US", "total.value"]);
         assert_eq!(changed_fields(&old, &old), Vec::<String>::new());
         assert_eq!(changed_fields(&Value::Null, &new), ["counts", "total"]);
+        assert_eq!(changed_fields(&new, &Value::Null), ["counts", "total"]);
+        assert_eq!(changed_fields(&json!({"note": null}), &json!({})), Vec::<String>::new());
     }
 }

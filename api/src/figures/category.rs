@@ -3,14 +3,17 @@
 pub mod graphql;
 
 use chrono::{DateTime, Utc};
-use entities::{CategoryCode, DocumentKind, Line, Localized, Position, Prose, Rule, category, category_name};
+use entities::{
+    CategoryCode, DocumentKind, Line, Locale, Localized, Position, Prose, Rule, category, category_name, visit_count,
+    yearly_total,
+};
 use sea_orm::{ActiveValue::Set, ColumnTrait, DatabaseTransaction, EntityTrait, QueryFilter, sea_query::OnConflict};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::{
     editorial::Kind,
-    error::{Fault, Result},
+    error::{Error, Fault, Result},
     locale,
 };
 
@@ -36,16 +39,25 @@ pub struct Label {
 
 impl Kind for Category {
     const KIND: DocumentKind = DocumentKind::Category;
+    const HANDLE: &'static str = "code";
 
     fn key(&self) -> String {
         self.code.to_string()
+    }
+
+    fn locales(&self) -> Vec<Locale> {
+        self.labels.keys().cloned().collect()
+    }
+
+    fn position(&mut self) -> Option<&mut Position> {
+        Some(&mut self.position)
     }
 
     fn tags(&self) -> Vec<String> {
         vec![format!("category:{}", self.code)]
     }
 
-    async fn check(&self, transaction: &DatabaseTransaction) -> Result<Vec<Fault>> {
+    async fn check(&self, transaction: &DatabaseTransaction, _: Option<Uuid>) -> Result<Vec<Fault>> {
         let offered = locale::offered(transaction).await?;
         let mut faults: Vec<Fault> = locale::unknown(&offered, &["labels"], self.labels.keys()).collect();
         if self.labels.is_empty() {
@@ -73,6 +85,29 @@ impl Kind for Category {
             description: Set(label.description.clone()),
         });
         category_name::Entity::insert_many(names).exec(transaction).await?;
+        Ok(())
+    }
+
+    async fn withdraw(&self, transaction: &DatabaseTransaction, _: Uuid) -> Result<()> {
+        let used = visit_count::Entity::find()
+            .filter(visit_count::COLUMN.category.eq(self.code.clone()))
+            .one(transaction)
+            .await?;
+        if used.is_some() {
+            return Err(Error::invalid(["id"], Rule::InUse));
+        }
+        let used = yearly_total::Entity::find()
+            .filter(yearly_total::COLUMN.category.eq(self.code.clone()))
+            .one(transaction)
+            .await?;
+        if used.is_some() {
+            return Err(Error::invalid(["id"], Rule::InUse));
+        }
+        category_name::Entity::delete_many()
+            .filter(category_name::COLUMN.category.eq(self.code.clone()))
+            .exec(transaction)
+            .await?;
+        category::Entity::delete_by_id(self.code.clone()).exec(transaction).await?;
         Ok(())
     }
 }

@@ -3,14 +3,16 @@
 pub mod graphql;
 
 use chrono::{DateTime, Utc};
-use entities::{CountryCode, DocumentKind, Line, Localized, Position, Rule, country, country_name};
+use entities::{
+    CountryCode, DocumentKind, Line, Locale, Localized, Position, Rule, country, country_name, visit_count,
+};
 use sea_orm::{ActiveValue::Set, ColumnTrait, DatabaseTransaction, EntityTrait, QueryFilter, sea_query::OnConflict};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::{
     editorial::Kind,
-    error::{Fault, Result},
+    error::{Error, Fault, Result},
     locale,
 };
 
@@ -27,16 +29,25 @@ pub struct Country {
 
 impl Kind for Country {
     const KIND: DocumentKind = DocumentKind::Country;
+    const HANDLE: &'static str = "code";
 
     fn key(&self) -> String {
         self.code.to_string()
+    }
+
+    fn locales(&self) -> Vec<Locale> {
+        self.names.keys().cloned().collect()
+    }
+
+    fn position(&mut self) -> Option<&mut Position> {
+        Some(&mut self.position)
     }
 
     fn tags(&self) -> Vec<String> {
         vec![format!("country:{}", self.code)]
     }
 
-    async fn check(&self, transaction: &DatabaseTransaction) -> Result<Vec<Fault>> {
+    async fn check(&self, transaction: &DatabaseTransaction, _: Option<Uuid>) -> Result<Vec<Fault>> {
         let offered = locale::offered(transaction).await?;
         let mut faults: Vec<Fault> = locale::unknown(&offered, &["names"], self.names.keys()).collect();
         if self.names.is_empty() {
@@ -63,6 +74,22 @@ impl Kind for Country {
             name: Set(name.clone()),
         });
         country_name::Entity::insert_many(names).exec(transaction).await?;
+        Ok(())
+    }
+
+    async fn withdraw(&self, transaction: &DatabaseTransaction, _: Uuid) -> Result<()> {
+        let used = visit_count::Entity::find()
+            .filter(visit_count::COLUMN.country.eq(self.code.clone()))
+            .one(transaction)
+            .await?;
+        if used.is_some() {
+            return Err(Error::invalid(["id"], Rule::InUse));
+        }
+        country_name::Entity::delete_many()
+            .filter(country_name::COLUMN.country.eq(self.code.clone()))
+            .exec(transaction)
+            .await?;
+        country::Entity::delete_by_id(self.code.clone()).exec(transaction).await?;
         Ok(())
     }
 }

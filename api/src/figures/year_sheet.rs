@@ -17,12 +17,12 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::{
-    access::Editor,
+    access::{Editor, permission::Action},
     editorial::{Edit, Kind, Release, revision},
-    error::{Error, Fault, Result},
+    error::{Blocker, Error, Fault, Result},
     figures::sum,
     locale,
-    state::State,
+    transaction::Transaction,
 };
 
 /// The content of a document of kind `YEAR_SHEET`.
@@ -71,10 +71,22 @@ impl YearSheet {
     pub fn sum(&self) -> Option<i64> {
         sum(self.counts.values().filter_map(|cell| cell.observation.value()))
     }
+
+    /// The sum of the cells less the total; none without both.
+    #[must_use]
+    pub fn difference(&self) -> Option<i64> {
+        self.sum().zip(self.total.as_ref()).map(|(sum, total)| sum - total.value.get())
+    }
+
+    /// Whether a note says what a reader must know about the total.
+    fn is_explained(&self) -> bool {
+        self.total.as_ref().is_some_and(|total| !total.note.is_empty())
+    }
 }
 
 impl Kind for YearSheet {
     const KIND: DocumentKind = DocumentKind::YearSheet;
+    const HANDLE: &'static str = "category";
 
     fn key(&self) -> String {
         key(&self.category, self.year)
@@ -84,7 +96,7 @@ impl Kind for YearSheet {
         vec![format!("figures:{}:{}", self.category, self.year)]
     }
 
-    async fn check(&self, transaction: &DatabaseTransaction) -> Result<Vec<Fault>> {
+    async fn check(&self, transaction: &DatabaseTransaction, _: Option<Uuid>) -> Result<Vec<Fault>> {
         let mut faults = Vec::new();
         if category::Entity::find_by_id(self.category.clone()).one(transaction).await?.is_none() {
             faults.push(Fault::new(["category"], Rule::Unknown));
@@ -108,12 +120,8 @@ impl Kind for YearSheet {
         Ok(faults)
     }
 
-    async fn project(&self, transaction: &DatabaseTransaction, _: Uuid, _: DateTime<Utc>) -> Result<()> {
-        visit_count::Entity::delete_many()
-            .filter(visit_count::COLUMN.category.eq(self.category.clone()))
-            .filter(visit_count::COLUMN.year.eq(self.year))
-            .exec(transaction)
-            .await?;
+    async fn project(&self, transaction: &DatabaseTransaction, document: Uuid, _: DateTime<Utc>) -> Result<()> {
+        self.withdraw(transaction, document).await?;
         let mut counts = Vec::with_capacity(self.counts.len());
         for (country, cell) in &self.counts {
             counts.push(visit_count::ActiveModel {
@@ -128,11 +136,6 @@ impl Kind for YearSheet {
         if !counts.is_empty() {
             visit_count::Entity::insert_many(counts).exec(transaction).await?;
         }
-        yearly_total::Entity::delete_many()
-            .filter(yearly_total::COLUMN.category.eq(self.category.clone()))
-            .filter(yearly_total::COLUMN.year.eq(self.year))
-            .exec(transaction)
-            .await?;
         if let Some(total) = &self.total {
             let row = yearly_total::ActiveModel {
                 category: Set(self.category.clone()),
@@ -143,6 +146,41 @@ impl Kind for YearSheet {
             yearly_total::Entity::insert(row).exec(transaction).await?;
         }
         Ok(())
+    }
+
+    async fn withdraw(&self, transaction: &DatabaseTransaction, _: Uuid) -> Result<()> {
+        visit_count::Entity::delete_many()
+            .filter(visit_count::COLUMN.category.eq(self.category.clone()))
+            .filter(visit_count::COLUMN.year.eq(self.year))
+            .exec(transaction)
+            .await?;
+        yearly_total::Entity::delete_many()
+            .filter(yearly_total::COLUMN.category.eq(self.category.clone()))
+            .filter(yearly_total::COLUMN.year.eq(self.year))
+            .exec(transaction)
+            .await?;
+        Ok(())
+    }
+
+    async fn blockers(&self, _: &DatabaseTransaction, _: Uuid) -> Result<Vec<Fault>> {
+        let unexplained = self.difference().filter(|difference| *difference != 0 && !self.is_explained());
+        let fault = |difference| Fault::new(["total"], Rule::Unexplained { difference });
+        Ok(unexplained.map(fault).into_iter().collect())
+    }
+
+    /// Figures come out as a release; what is out changes as a revision or correction, with a reason.
+    fn release(&self, release: Release, published: bool) -> Result<Release, Fault> {
+        let not_one_of = |allowed: &str| Err(Fault::new(["kind"], Rule::NotOneOf { allowed: allowed.to_owned() }));
+        match (published, release.kind) {
+            (false, None | Some(ReleaseKind::Release)) => Ok(Release { kind: Some(ReleaseKind::Release), ..release }),
+            (false, Some(_)) => not_one_of("RELEASE"),
+            (true, Some(ReleaseKind::Revision | ReleaseKind::Correction)) if release.reason.is_none() => {
+                Err(Fault::new(["reason"], Rule::Required))
+            }
+            (true, Some(ReleaseKind::Revision | ReleaseKind::Correction)) => Ok(release),
+            (true, None) => Err(Fault::new(["kind"], Rule::Required)),
+            (true, Some(ReleaseKind::Release)) => not_one_of("REVISION, CORRECTION"),
+        }
     }
 }
 
@@ -165,10 +203,11 @@ pub struct Editable {
 /// [`Error::NotFound`] for a category that does not exist.
 pub async fn find(
     connection: &impl ConnectionTrait,
-    _: &Editor,
+    editor: &Editor,
     category: &CategoryCode,
     year: Year,
 ) -> Result<Editable> {
+    editor.permit(Action::Read, DocumentKind::YearSheet, None)?;
     if category::Entity::find_by_id(category.clone()).one(connection).await?.is_none() {
         return Err(Error::NotFound("the category"));
     }
@@ -185,7 +224,8 @@ pub async fn find(
 ///
 /// # Errors
 /// [`Error::NotFound`] when there is none.
-pub async fn get(connection: &impl ConnectionTrait, _: &Editor, id: Uuid) -> Result<Editable> {
+pub async fn get(connection: &impl ConnectionTrait, editor: &Editor, id: Uuid) -> Result<Editable> {
+    editor.permit(Action::Read, DocumentKind::YearSheet, None)?;
     let document = document::Entity::find_by_id(id).one(connection).await?;
     load(connection, document.ok_or(Error::NotFound("the year sheet"))?).await
 }
@@ -263,33 +303,35 @@ impl<T> Patch<T> {
 /// already; the faults found here are reported with them.
 ///
 /// # Errors
-/// [`Error::Conflict`] when somebody saved in between; [`Error::Invalid`] with every fault of every row.
-pub async fn update(state: &State, editor: &Editor, changes: Changes, mut faults: Vec<Fault>) -> Result<Editable> {
-    let mut edit = Edit::begin(state, editor).await?;
-    let current = match find(edit.transaction(), editor, &changes.category, changes.year).await {
-        Err(Error::NotFound(_)) => {
-            faults.push(Fault::new(["category"], Rule::Unknown));
-            return Err(Error::Invalid(faults));
-        }
-        current => current?,
-    };
-    let expected = changes.expected;
+/// [`Error::Forbidden`]; [`Error::Conflict`] when somebody saved in between; [`Error::Invalid`] with every fault of
+/// every row; [`Error::Blocked`] when the figures cannot be published as they are.
+pub async fn update(
+    transaction: &mut Transaction,
+    editor: &Editor,
+    changes: Changes,
+    mut faults: Vec<Fault>,
+) -> Result<Editable> {
+    let mut edit = Edit::new(transaction, editor);
+    edit.editor().permit(Action::Save, DocumentKind::YearSheet, None)?;
+    if category::Entity::find_by_id(changes.category.clone()).one(edit.connection()).await?.is_none() {
+        faults.push(Fault::new(["category"], Rule::Unknown));
+        return Err(Error::Invalid(faults));
+    }
+    let base = edit.base::<YearSheet>(&key(&changes.category, changes.year), changes.expected).await?;
     let rows: BTreeMap<CountryCode, usize> =
         changes.counts.iter().rev().map(|cell| (cell.country.clone(), cell.row)).collect();
-    let published = current.document.as_ref().is_some_and(|document| document.published_number.is_some());
-    let release = match changes.publish.then(|| check_release(changes.release.clone(), published)).transpose() {
-        Ok(release) => release,
-        Err(fault) => {
-            faults.push(fault);
-            None
-        }
-    };
+    let empty = YearSheet::empty(changes.category.clone(), changes.year);
+    let release = changes.publish.then(|| changes.release.clone());
+    if let Some(release) = &release {
+        let published = base.document().is_some_and(|document| document.published_number.is_some());
+        faults.extend(empty.release(release.clone(), published).err());
+    }
     let reason = changes.release.reason.clone();
-    let sheet = apply(current.draft, changes, &mut faults);
+    let sheet = apply(base.content().cloned().unwrap_or(empty), changes, &mut faults);
 
     // Stale input may look wrong against the newer sheet: who lost the race is told that first.
-    let saved = match edit.save(&sheet, expected, RevisionAction::Save, reason).await {
-        Ok(saved) if faults.is_empty() => saved,
+    let document = match edit.save(base, &sheet, RevisionAction::Save, reason).await {
+        Ok(document) if faults.is_empty() => document,
         Ok(_) => return Err(Error::Invalid(faults)),
         Err(Error::Invalid(more)) => {
             faults.extend(more.into_iter().map(|fault| by_row(fault, &rows)));
@@ -298,13 +340,16 @@ pub async fn update(state: &State, editor: &Editor, changes: Changes, mut faults
         Err(error) => return Err(error),
     };
     if let Some(release) = release {
-        edit.publish(saved, &sheet, release).await?;
+        edit.publish(&document, &sheet, release).await?;
+        let blockers = sheet.blockers(edit.connection(), document.id).await?;
+        if !blockers.is_empty() {
+            let blocker = |fault| Blocker { document_id: document.id, fault };
+            return Err(Error::Blocked(blockers.into_iter().map(blocker).collect()));
+        }
     }
     // Read before the commit lets the next writer in: an answer that already has their version would have this editor
     // overwrite figures that they never saw.
-    let updated = get(edit.transaction(), editor, saved.id).await?;
-    edit.commit("visitCountsUpdate", Some(saved)).await?;
-    Ok(updated)
+    get(edit.connection(), editor, document.id).await
 }
 
 /// The sheet after the changes. Changes that contradict themselves leave a fault instead.
@@ -346,22 +391,6 @@ fn apply(mut sheet: YearSheet, changes: Changes, faults: &mut Vec<Fault>) -> Yea
     sheet
 }
 
-/// Figures come out as a release; what is out changes as a revision or correction, with a reason.
-fn check_release(release: Release, published: bool) -> Result<Release, Fault> {
-    match (published, release.kind) {
-        (false, None | Some(ReleaseKind::Release)) => Ok(Release { kind: Some(ReleaseKind::Release), ..release }),
-        (false, Some(_)) => Err(Fault::new(["kind"], Rule::NotOneOf { allowed: "RELEASE".to_owned() })),
-        (true, Some(ReleaseKind::Revision | ReleaseKind::Correction)) if release.reason.is_none() => {
-            Err(Fault::new(["reason"], Rule::Required))
-        }
-        (true, Some(ReleaseKind::Revision | ReleaseKind::Correction)) => Ok(release),
-        (true, None) => Err(Fault::new(["kind"], Rule::Required)),
-        (true, Some(ReleaseKind::Release)) => {
-            Err(Fault::new(["kind"], Rule::NotOneOf { allowed: "REVISION, CORRECTION".to_owned() }))
-        }
-    }
-}
-
 /// Content names a cell by its country, input by its row.
 fn by_row(mut fault: Fault, rows: &BTreeMap<CountryCode, usize>) -> Fault {
     if let [counts, country, ..] = fault.path.as_mut_slice()
@@ -373,6 +402,8 @@ fn by_row(mut fault: Fault, rows: &BTreeMap<CountryCode, usize>) -> Fault {
     fault
 }
 
-fn key(category: &CategoryCode, year: Year) -> String {
+/// The natural key of the sheet of a category and year.
+#[must_use]
+pub fn key(category: &CategoryCode, year: Year) -> String {
     format!("{category}/{year}")
 }

@@ -1,12 +1,16 @@
 //! Expected outcomes of a mutation as data: `errors` in its payload. The rest goes up and is masked in `schema.rs`.
 
-use async_graphql::{Context, Enum, Interface, Object, Union};
-use entities::{Language, Locale, Rule, Version};
+use std::str::FromStr;
 
-use super::{ContextExt, Input, Scalar};
+use async_graphql::{Context, Enum, ID, Interface, MaybeUndefined, Object};
+use entities::{Language, Locale, Localized, Rule, Version};
+use uuid::Uuid;
+
+use super::{ContextExt, Input, LocalizedTextInput, Scalar, global_id, parse_global_id};
 use crate::{
-    error::{Conflict, Error, Fault, Result},
-    figures::year_sheet::{self, graphql::YearSheet},
+    document::{self, graphql::Document},
+    editorial::diff::overlaps,
+    error::{Blocker, Conflict, Error, Fault, Result},
 };
 
 /// What a client can expect to go wrong with a mutation.
@@ -18,6 +22,12 @@ pub enum UserErrorCode {
     VersionConflict,
     /// What is to be changed does not exist.
     NotFound,
+    /// Role or token do not allow it.
+    Forbidden,
+    /// What is to be published is not fit for it yet.
+    PublishBlocked,
+    /// The idempotency key came with another request before.
+    IdempotencyKeyReused,
     /// E-mail address and password do not match an account.
     InvalidCredentials,
     /// The refresh token continues no session.
@@ -47,6 +57,8 @@ pub enum UserError {
     Validation(ValidationError),
     /// A lost race.
     Conflict(VersionConflict),
+    /// What stands in the way of publishing.
+    Blocker(PublishBlocker),
     /// Any other refusal.
     Refusal(Refusal),
 }
@@ -120,28 +132,76 @@ impl VersionConflict {
         Some(crate::access::account::email(ctx.state(), id).await)
     }
 
-    /// The fields that differ between the two versions, such as `counts.CN.value`.
+    /// The fields that differ between the two versions, such as `counts.CN.value`: what the others changed.
     async fn changed_fields(&self) -> &[String] {
         &self.0.changed_fields
     }
 
+    /// The fields that you wanted to change.
+    async fn attempted_fields(&self) -> &[String] {
+        &self.0.attempted_fields
+    }
+
+    /// The fields that both of you touched. When there are none, your changes can be sent again as they are, with the
+    /// current version.
+    async fn conflicting_fields(&self) -> Vec<String> {
+        overlaps(&self.0.attempted_fields, &self.0.changed_fields)
+    }
+
+    /// Whether both of you touched the same fields.
+    async fn touches_same_fields(&self) -> bool {
+        !overlaps(&self.0.attempted_fields, &self.0.changed_fields).is_empty()
+    }
+
     /// The document as it stands.
-    async fn current(&self, ctx: &Context<'_>) -> Option<Result<EditorialDocument>> {
+    async fn current(&self, ctx: &Context<'_>) -> Option<Result<Document>> {
         Some(current(ctx, &self.0).await)
     }
 }
 
-/// A document as editors see it. New types may come.
-#[derive(Union)]
-pub enum EditorialDocument {
-    /// Figures of a category and year.
-    YearSheet(YearSheet),
+async fn current(ctx: &Context<'_>, conflict: &Conflict) -> Result<Document> {
+    let editor = ctx.editor().await?;
+    Ok(Document(document::read(ctx.state().database().reader(), &editor, conflict.document_id).await?))
 }
 
-async fn current(ctx: &Context<'_>, conflict: &Conflict) -> Result<EditorialDocument> {
-    let editor = ctx.editor().await?;
-    let sheet = year_sheet::get(ctx.state().database().reader(), &editor, conflict.document_id).await?;
-    Ok(EditorialDocument::YearSheet(YearSheet(sheet)))
+/// Something that stands in the way of publishing a document.
+pub struct PublishBlocker(pub Blocker);
+
+/// Something that stands in the way of publishing a document.
+#[Object]
+impl PublishBlocker {
+    /// What went wrong, for programs.
+    async fn code(&self) -> UserErrorCode {
+        UserErrorCode::PublishBlocked
+    }
+
+    /// What is wrong, for people; in English, or in Japanese for `ja`.
+    async fn message(&self, locale: Option<Input<Locale>>) -> String {
+        self.0.fault.rule.message(language(locale))
+    }
+
+    /// The field of the document, such as `body`.
+    async fn path(&self) -> &[String] {
+        &self.0.fault.path
+    }
+
+    /// The rule that stands in the way, for programs and translations, such as `DEAD_LINK`.
+    async fn rule(&self) -> &'static str {
+        self.0.fault.rule.code()
+    }
+
+    /// What can be done about it, for people; in English, or in Japanese for `ja`.
+    async fn remedy(
+        &self,
+        #[graphql(desc = "The language to say it in.")] locale: Option<Input<Locale>>,
+    ) -> Option<String> {
+        self.0.fault.rule.remedy(language(locale))
+    }
+
+    /// The document.
+    async fn document_id(&self) -> ID {
+        global_id("Document", self.0.document_id)
+    }
 }
 
 /// A refusal that has nothing more to say than its code.
@@ -190,11 +250,16 @@ pub fn expected<T>(result: Result<T>) -> Result<Expected<T>> {
             return Ok(Err(faults.into_iter().map(|fault| UserError::Validation(ValidationError(fault))).collect()));
         }
         Error::Conflict(conflict) => return Ok(Err(vec![UserError::Conflict(VersionConflict(conflict))])),
+        Error::Blocked(blockers) => {
+            return Ok(Err(blockers.into_iter().map(|blocker| UserError::Blocker(PublishBlocker(blocker))).collect()));
+        }
+        Error::Forbidden => UserErrorCode::Forbidden,
+        Error::IdempotencyKeyReused => UserErrorCode::IdempotencyKeyReused,
         Error::NotFound(_) => UserErrorCode::NotFound,
         Error::InvalidCredentials => UserErrorCode::InvalidCredentials,
         Error::SessionEnded => UserErrorCode::SessionEnded,
         Error::RateLimited(_) => UserErrorCode::RateLimited,
-        Error::Unauthenticated | Error::Unavailable(_) | Error::Internal(_) => return Err(error),
+        Error::Unauthenticated | Error::PreviewEnded | Error::Unavailable(_) | Error::Internal(_) => return Err(error),
     };
     Ok(Err(vec![UserError::Refusal(Refusal { code, error })]))
 }
@@ -222,6 +287,91 @@ impl Faults {
             values.extend(self.take(&[path, &[index.to_string().as_str()]].concat(), input));
         }
         values
+    }
+
+    /// The document that a global id names, or a fault at `path`. The id may be that of the document itself or of what
+    /// front ends see of it.
+    pub fn take_id(&mut self, path: &[&str], id: &ID) -> Option<Uuid> {
+        let id = parse_global_id(id).map(|(_, document)| document);
+        if id.is_none() {
+            self.push(path, Rule::Unknown);
+        }
+        id
+    }
+
+    /// The text patched in an input field: the fault is that it is required when it is null.
+    pub fn take_required<T>(
+        &mut self,
+        path: &[&str],
+        input: MaybeUndefined<Input<T>>,
+        current: Option<T>,
+    ) -> Option<T> {
+        match input {
+            MaybeUndefined::Undefined if current.is_some() => current,
+            MaybeUndefined::Undefined | MaybeUndefined::Null => {
+                self.push(path, Rule::Required);
+                None
+            }
+            MaybeUndefined::Value(input) => self.take(path, input),
+        }
+    }
+
+    /// The optional value patched in an input field: omitted keeps, null clears.
+    pub fn take_optional<T>(
+        &mut self,
+        path: &[&str],
+        input: MaybeUndefined<Input<T>>,
+        current: Option<T>,
+    ) -> Option<T> {
+        match input {
+            MaybeUndefined::Undefined => current,
+            MaybeUndefined::Null => None,
+            MaybeUndefined::Value(input) => self.take(path, input),
+        }
+    }
+
+    /// The texts patched in an input field, each in its locale: omitted keeps, null clears.
+    pub fn take_texts<T: FromStr<Err = Rule>>(
+        &mut self,
+        path: &[&str],
+        input: MaybeUndefined<Vec<LocalizedTextInput>>,
+        current: Localized<T>,
+    ) -> Localized<T> {
+        match input {
+            MaybeUndefined::Undefined => current,
+            MaybeUndefined::Null => Localized::new(),
+            MaybeUndefined::Value(inputs) => self.take_localized(path, inputs),
+        }
+    }
+
+    /// Texts, each in its locale.
+    pub fn take_localized<T: FromStr<Err = Rule>>(
+        &mut self,
+        path: &[&str],
+        inputs: Vec<LocalizedTextInput>,
+    ) -> Localized<T> {
+        let mut texts = Localized::new();
+        for (index, LocalizedTextInput { locale, text }) in inputs.into_iter().enumerate() {
+            let index = index.to_string();
+            let locale = self.take(&[path, &[index.as_str(), "locale"]].concat(), locale);
+            let text = self.take(&[path, &[index.as_str(), "text"]].concat(), Input(text.parse()));
+            if let (Some(locale), Some(text)) = (locale, text)
+                && texts.insert(locale, text).is_some()
+            {
+                self.push(&[path, &[index.as_str(), "locale"]].concat(), Rule::Duplicate);
+            }
+        }
+        texts
+    }
+
+    /// Adds a fault that says itself where it is.
+    pub fn add(&mut self, fault: Fault) {
+        self.0.push(fault);
+    }
+
+    /// Adds the faults found elsewhere.
+    pub fn append(&mut self, others: Self) {
+        self.0.extend(others.0);
     }
 
     /// Adds a fault.

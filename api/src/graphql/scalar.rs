@@ -7,7 +7,9 @@ use async_graphql::{
     parser::types::Field,
     registry::{MetaType, MetaTypeId, Registry},
 };
-use entities::{CategoryCode, Count, CountryCode, Email, Line, Locale, Markdown, Prose, Rule, Slug, Version, Year};
+use entities::{
+    CategoryCode, Count, CountryCode, Email, Line, Locale, Markdown, Position, Prose, Rule, Slug, Version, Year,
+};
 
 /// A value that has a GraphQL scalar.
 pub trait ScalarValue: Clone + Send + Sync + Sized + 'static {
@@ -104,6 +106,7 @@ number_scalar!(
     "The number of a document's newest revision, as a number; 0 for a document that does not exist yet."
 );
 number_scalar!(Count, "Int", "");
+number_scalar!(Position, "Int", "");
 
 /// A value on its way out.
 #[derive(Clone, Debug, PartialEq, Eq)]

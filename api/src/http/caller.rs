@@ -1,13 +1,15 @@
 //! From the headers of a request to the caller: token, request id, network.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 
 use poem::{Request, http::header};
 
 use crate::{
-    access::{Caller, token},
+    access::{Caller, Credential, token},
     error::{Error, Result},
+    idempotency,
     state::State,
+    transaction::Origin,
 };
 
 /// The header that names a request, in both directions.
@@ -27,12 +29,18 @@ pub(super) fn request_id(state: &State, request: &Request) -> String {
 /// Who sends the request.
 ///
 /// # Errors
-/// [`Error::Unauthenticated`] when there is an `Authorization` header and it does not hold one valid access token: a
-/// caller whose token has expired must learn so, not silently become anonymous.
-pub(super) fn identify(state: &State, request: &Request, request_id: String) -> Result<Caller> {
+/// [`Error::Unauthenticated`] when there is an `Authorization` header and it does not hold one valid token: a caller
+/// whose token has expired must learn so, not silently become anonymous.
+pub(super) async fn identify(state: &State, request: &Request, request_id: String) -> Result<Caller> {
+    let address = address(state, request);
+    let mut caller = Caller {
+        credential: None,
+        network: address.map(network).unwrap_or_default(),
+        origin: Origin { request_id: Some(request_id), network: address.map(prefix), api_token: None },
+    };
     let mut authorizations = request.headers().get_all(header::AUTHORIZATION).iter();
-    let claims = match (authorizations.next(), authorizations.next()) {
-        (None, _) => None,
+    match (authorizations.next(), authorizations.next()) {
+        (None, _) => {}
         (Some(_), Some(_)) => return Err(Error::Unauthenticated),
         (Some(authorization), None) => {
             let authorization = authorization.to_str().map_err(|_| Error::Unauthenticated)?;
@@ -40,10 +48,26 @@ pub(super) fn identify(state: &State, request: &Request, request_id: String) -> 
             if !scheme.eq_ignore_ascii_case("bearer") {
                 return Err(Error::Unauthenticated);
             }
-            Some(token::verify(state, token.trim())?)
+            caller.credential = Some(Credential::Session(token::verify(state, token.trim())?));
         }
-    };
-    Ok(Caller { claims, request_id, network: network(state, request) })
+    }
+    Ok(caller)
+}
+
+/// The idempotency key of a request, as the client made it up.
+///
+/// # Errors
+/// A message for the client when it is no key.
+pub(super) fn idempotency_key(request: &Request) -> Result<Option<String>, &'static str> {
+    let mut keys = request.headers().get_all("idempotency-key").iter();
+    match (keys.next(), keys.next()) {
+        (None, _) => Ok(None),
+        (Some(key), None) => match key.to_str() {
+            Ok(key) if (1..=idempotency::MAX_KEY).contains(&key.len()) => Ok(Some(key.to_owned())),
+            _ => Err("The header Idempotency-Key must have 1 to 255 visible ASCII characters."),
+        },
+        (Some(_), Some(_)) => Err("The header Idempotency-Key must stand once."),
+    }
 }
 
 /// An address, with or without a port.
@@ -51,8 +75,8 @@ fn parse_address(text: &str) -> Option<IpAddr> {
     text.parse().or_else(|_| text.parse().map(|address: SocketAddr| address.ip())).ok()
 }
 
-/// The network that a request comes from; empty when it cannot be told.
-fn network(state: &State, request: &Request) -> String {
+/// The address that a request comes from, if it can be told.
+fn address(state: &State, request: &Request) -> Option<IpAddr> {
     let proxies = usize::from(state.config().trusted_proxies);
     let address = if proxies == 0 {
         request.remote_addr().as_socket_addr().map(SocketAddr::ip)
@@ -63,10 +87,28 @@ fn network(state: &State, request: &Request) -> String {
         // Only what our own proxies appended can be trusted; whatever stands further left, a client may have made up.
         addresses.iter().rev().nth(proxies - 1).and_then(|address| parse_address(address.trim()))
     };
-    match address.map(|address| address.to_canonical()) {
-        Some(IpAddr::V4(address)) => address.to_string(),
+    address.map(|address| address.to_canonical())
+}
+
+/// What counts as one client when attempts are counted.
+fn network(address: IpAddr) -> String {
+    match address {
+        IpAddr::V4(address) => address.to_string(),
         // One household or ward gets a /64; its addresses change by the hour.
-        Some(IpAddr::V6(address)) => format!("{:x?}", &address.segments()[..4]),
-        None => String::new(),
+        IpAddr::V6(address) => format!("{:x?}", &address.segments()[..4]),
+    }
+}
+
+/// What the audit log keeps of an address: enough to tell the ward from the world, too little to name a person.
+fn prefix(address: IpAddr) -> String {
+    match address {
+        IpAddr::V4(address) => {
+            let [a, b, c, _] = address.octets();
+            format!("{a}.{b}.{c}.0/24")
+        }
+        IpAddr::V6(address) => {
+            let [a, b, c, ..] = address.segments();
+            format!("{}/48", Ipv6Addr::new(a, b, c, 0, 0, 0, 0, 0))
+        }
     }
 }

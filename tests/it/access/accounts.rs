@@ -1,23 +1,12 @@
 //! Accounts, as the command line manages them.
 
-use api::{
-    access::{
-        Administrator,
-        account::{self, NewAccount},
-    },
-    error::{Code, Error},
-};
-use entities::{Email, Role, Rule};
+use api::error::{Code, Error};
+use entities::{Role, Rule};
 use serde_json::json;
-use tests::{ADMINISTRATOR, EDITOR, TestApp, on_both_databases};
-
-fn email(text: &str) -> Email {
-    text.parse().expect("an address")
-}
+use tests::{ADMINISTRATOR, EDITOR, TestApp, commands, on_both_databases};
 
 async fn create(app: &TestApp, address: &str, password: &str) -> Result<(), Error> {
-    let new = NewAccount { email: email(address), role: Role::Editor, password: password.to_owned() };
-    account::create(app.state(), &Administrator::command_line(), new).await.map(drop)
+    commands::add(app.state(), address, Role::Editor, &[], password).await
 }
 
 #[track_caller]
@@ -45,9 +34,7 @@ on_both_databases! {
     }
 
     async fn a_password_has_12_to_256_characters(app: TestApp) {
-        let set = async |password: &str| {
-            account::set_password(app.state(), &Administrator::command_line(), &email(EDITOR.email), password).await
-        };
+        let set = async |password: &str| commands::set_password(app.state(), EDITOR.email, password).await;
         for short in ["", "elevenchars", "十一文字のパスワード"] {
             let rule = Rule::PasswordTooShort { min: 12 };
             assert_breaks(create(&app, "new@example.org", short).await, "password", &rule);
@@ -69,11 +56,6 @@ on_both_databases! {
     }
 
     async fn the_first_account_is_made_once(app: TestApp) {
-        let administrator = Administrator::command_line();
-        let again = account::create_first(app.state(), &administrator, email("second@example.org"), "another password");
-        assert!(!again.await.expect("nothing to do"));
-        let second = account::find_by_email(app.state().database().reader(), &email("second@example.org")).await;
-        assert!(second.expect("readable").is_none());
         let filled = api::setup::fill(app.state()).await.expect("nothing to do");
         assert!(filled.is_none(), "a second start changes nothing");
         let reply = app.try_sign_in(ADMINISTRATOR.email, ADMINISTRATOR.password).await;
@@ -81,11 +63,10 @@ on_both_databases! {
     }
 
     async fn an_account_that_is_not_there_cannot_be_changed(app: TestApp) {
-        let administrator = Administrator::command_line();
-        let nobody = email("nobody@example.org");
-        let disabled = account::disable(app.state(), &administrator, &nobody).await;
+        let nobody = "nobody@example.org";
+        let disabled = commands::disable(app.state(), nobody).await;
         assert_eq!(disabled.map_err(|error| error.code()), Err(Code::NotFound));
-        let set = account::set_password(app.state(), &administrator, &nobody, "another password").await;
+        let set = commands::set_password(app.state(), nobody, "another password").await;
         assert_eq!(set.map_err(|error| error.code()), Err(Code::NotFound));
     }
 }

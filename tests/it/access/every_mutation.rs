@@ -2,14 +2,10 @@
 
 use std::collections::BTreeSet;
 
-use api::access::{
-    Administrator,
-    account::{self, NewAccount},
-};
 use entities::{Role, audit_entry};
 use sea_orm::{EntityTrait, PaginatorTrait};
 use serde_json::{Value, json};
-use tests::{ADMINISTRATOR, Client, EDITOR, Reply, TestApp, on_both_databases};
+use tests::{ADMINISTRATOR, Client, EDITOR, Reply, TestApp, commands, on_both_databases};
 
 /// Who may use a field.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -82,16 +78,11 @@ async fn outsiders(app: &TestApp) -> Vec<(&'static str, Client)> {
     let client = app.bearer(&signed_out.access_token);
     let reply = client.run("mutation { signOut { signedOut } }", json!({})).await;
     assert_eq!(reply.at("/data/signOut/signedOut"), true);
-    let new = NewAccount {
-        email: "former@example.org".parse().expect("an address"),
-        role: Role::Administrator,
-        password: "a former password".to_owned(),
-    };
-    account::create(app.state(), &Administrator::command_line(), new).await.expect("an account");
-    let reply = app.try_sign_in("former@example.org", "a former password").await;
+    let password = "a former password";
+    commands::add(app.state(), "former@example.org", Role::Administrator, &[], password).await.expect("an account");
+    let reply = app.try_sign_in("former@example.org", password).await;
     let disabled = app.bearer(reply.at("/data/signIn/session/accessToken").as_str().expect("a token"));
-    let email = "former@example.org".parse().expect("an address");
-    account::disable(app.state(), &Administrator::command_line(), &email).await.expect("disabled");
+    commands::disable(app.state(), "former@example.org").await.expect("disabled");
     vec![("anonymous", app.anonymous()), ("signed out", client), ("disabled", disabled)]
 }
 

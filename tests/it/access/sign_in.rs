@@ -1,9 +1,8 @@
 //! Signing in, and what keeps strangers from trying for long.
 
-use api::access::{Administrator, account};
 use chrono::Duration;
 use serde_json::{Value, json};
-use tests::{ADMINISTRATOR, EDITOR, Reply, TestApp, on_both_databases};
+use tests::{ADMINISTRATOR, EDITOR, Reply, TestApp, commands, on_both_databases};
 
 /// Tries to sign in through proxies that say this.
 async fn try_sign_in_from(app: &TestApp, forwarded_for: &str, email: &str, password: &str) -> Reply {
@@ -40,9 +39,7 @@ on_both_databases! {
     }
 
     async fn a_wrong_password_an_unknown_address_and_a_disabled_account_look_alike(app: TestApp) {
-        let administrator = Administrator::command_line();
-        let email = ADMINISTRATOR.email.parse().expect("an address");
-        account::disable(app.state(), &administrator, &email).await.expect("disabled");
+        commands::disable(app.state(), ADMINISTRATOR.email).await.expect("disabled");
         let long = "x".repeat(10_000);
         let replies = [
             app.try_sign_in(EDITOR.email, "a wrong password").await,

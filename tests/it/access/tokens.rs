@@ -218,7 +218,7 @@ on_both_databases! {
         let old = app.sign_in(EDITOR).await.access_token;
         let old_key = app.state().keys().current(app.state().now()).expect("a key").encoding.clone();
         let replica = app.reopen().await;
-        let new_id = key::rotate(app.state(), &api::access::Administrator::command_line()).await.expect("rotates");
+        let new_id = tests::commands::rotate_key(app.state()).await.expect("rotates");
         let between = app.sign_in(EDITOR).await.access_token;
         assert_eq!(id_of(&between), id_of(&old), "until every replica knows the new key, the old one signs");
         app.clock().advance(key::HANDOVER);

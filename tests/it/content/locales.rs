@@ -2,7 +2,7 @@
 
 use seed::{Dataset, Files};
 use serde_json::{Value, json};
-use tests::{TestApp, on_both_databases};
+use tests::{TestApp, commands, on_both_databases};
 
 /// The example with a third locale, Vietnamese, in which next to nothing is written.
 async fn with_vietnamese(app: &TestApp) {
@@ -18,8 +18,7 @@ async fn with_vietnamese(app: &TestApp) {
     let mut text = page.texts.values().next().expect("a text").clone();
     text.title = "Giới thiệu".parse().expect("a line");
     page.texts.insert(vi, text);
-    let editor = api::access::Editor::command_line();
-    api::dataset::import(app.state(), &editor, &dataset, "Vietnamese").await.expect("the dataset fits");
+    commands::import(app.state(), &dataset, "Vietnamese").await.expect("the dataset fits");
 }
 
 const DOCUMENT: &str = r#"query($fallback: [Locale!]) {

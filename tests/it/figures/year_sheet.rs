@@ -13,7 +13,7 @@ const UPDATE: &str = r"mutation($input: VisitCountsUpdateInput!) { visitCountsUp
         __typename code path message
         ... on ValidationError { rule }
         ... on VersionConflict { expectedVersion currentVersion changedBy changedAt changedFields
-            current { ... on YearSheet { version draft { total counts { country value } } } } }
+            current { version content { ... on YearSheetContent { total counts { country value } } } } }
     }
 } }";
 
@@ -123,7 +123,7 @@ on_both_databases! {
         assert_eq!((&conflict["expectedVersion"], &conflict["currentVersion"]), (&json!(0), &json!(1)));
         assert_eq!(conflict["changedBy"], EDITOR.email);
         assert_eq!(conflict["changedAt"], "2026-01-15T00:00:00+00:00");
-        assert_eq!(conflict["current"]["draft"]["counts"][0], json!({ "country": "CN", "value": 10 }));
+        assert_eq!(conflict["current"]["content"]["counts"][0], json!({ "country": "CN", "value": 10 }));
         assert_eq!(reply.data()["visitCountsUpdate"]["yearSheet"], Value::Null);
         assert_eq!(public(&app).await, before, "nothing was written");
     }

@@ -1,8 +1,11 @@
 //! Pages as front ends read them.
 
-use std::{cmp::Reverse, sync::Arc};
+use std::{borrow::Cow, cmp::Reverse, sync::Arc};
 
-use async_graphql::{Context, Enum, ID, InputObject, MaybeUndefined, Object};
+use async_graphql::{
+    Context, ContextSelectionSet, Enum, ID, InputObject, MaybeUndefined, Object, OutputType, Positioned, ServerResult,
+    Value, parser::types::Field, registry::Registry,
+};
 use chrono::{DateTime, Utc};
 use entities::{Locale, Markdown, Position, Slug};
 use serde::{Deserialize, Serialize};
@@ -23,6 +26,8 @@ pub struct Page {
     index: usize,
     locale: Locale,
     preference: Preference,
+    /// Whether it was asked for by a slug that it no longer has.
+    moved: bool,
 }
 
 impl Page {
@@ -30,7 +35,13 @@ impl Page {
     pub fn serve(snapshot: &Arc<Snapshot>, index: usize, preference: &Preference) -> Option<Self> {
         let page = snapshot.content.pages.get(index)?;
         let (locale, _) = preference.pick(&page.texts)?;
-        Some(Self { snapshot: Arc::clone(snapshot), index, locale: locale.clone(), preference: preference.clone() })
+        Some(Self {
+            snapshot: Arc::clone(snapshot),
+            index,
+            locale: locale.clone(),
+            preference: preference.clone(),
+            moved: false,
+        })
     }
 
     fn page(&self) -> &published::Page {
@@ -53,6 +64,11 @@ impl Page {
     /// Its name in addresses, the same in every locale.
     async fn slug(&self) -> Scalar<Slug> {
         Scalar(self.page().slug.clone())
+    }
+
+    /// The slug to redirect to, when the page was asked for by one that it had before; null otherwise.
+    async fn moved_to(&self) -> Option<Scalar<Slug>> {
+        self.moved.then(|| Scalar(self.page().slug.clone()))
     }
 
     /// Its place among its siblings, lowest first.
@@ -137,6 +153,23 @@ impl RichText<'_> {
     }
 }
 
+/// The same for a text that is not served yet.
+pub struct OwnRichText(pub Rendered);
+
+impl OutputType for OwnRichText {
+    fn type_name() -> Cow<'static, str> {
+        RichText::type_name()
+    }
+
+    fn create_type_info(registry: &mut Registry) -> String {
+        RichText::create_type_info(registry)
+    }
+
+    async fn resolve(&self, ctx: &ContextSelectionSet<'_>, field: &Positioned<Field>) -> ServerResult<Value> {
+        OutputType::resolve(&RichText(&self.0), ctx, field).await
+    }
+}
+
 /// Which pages to list. Conditions are combined with "and".
 #[derive(InputObject, Default)]
 pub struct PageFilter {
@@ -193,7 +226,8 @@ pub struct PageQuery;
 
 #[Object]
 impl PageQuery {
-    /// The page with this slug; null when there is none, or none that may be served in these locales.
+    /// The page with this slug; null when there is none, or none that may be served in these locales. A slug that a page
+    /// had before leads to it too, and `movedTo` says so.
     async fn page(
         &self,
         ctx: &Context<'_>,
@@ -209,8 +243,13 @@ impl PageQuery {
             let slug = faults.take(&["slug"], slug);
             faults.into_result()?;
             let (snapshot, preference) = (ctx.snapshot(), ctx.preference(locale, fallback)?);
-            let index = slug.and_then(|slug| snapshot.content.page_by_slug(&slug));
-            Ok(index.and_then(|index| Page::serve(&snapshot, index, &preference)))
+            let Some(slug) = slug else { return Ok(None) };
+            let serve = |index| Page::serve(&snapshot, index, &preference);
+            if let Some(index) = snapshot.content.page_by_slug(&slug) {
+                return Ok(serve(index));
+            }
+            let former = snapshot.content.page_by_former_slug(&slug).and_then(serve);
+            Ok(former.map(|page| Page { moved: true, ..page }))
         };
         found().transpose()
     }
@@ -275,6 +314,7 @@ impl PageQuery {
             index: listed.index,
             locale: listed.locale.clone(),
             preference: preference.clone(),
+            moved: false,
         };
         let (keys, paging) = (ctx.state().keys(), Paging { first, after });
         match order.direction {

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use async_graphql::{Context, ID, Object};
-use entities::{Locale, Slug};
+use entities::{Email, Locale, Slug};
 
 use crate::{
     content::published,
@@ -54,6 +54,16 @@ impl StaffMember {
     /// Its place in the list, lowest first.
     async fn position(&self) -> i32 {
         self.member().position.get()
+    }
+
+    /// Where mail reaches the person.
+    async fn email(&self) -> Option<Scalar<Email>> {
+        self.member().email.clone().map(Scalar)
+    }
+
+    /// Where a call reaches the person.
+    async fn telephone(&self) -> Option<&str> {
+        self.member().telephone.as_deref()
     }
 
     /// The person's name.

@@ -2,7 +2,7 @@
 
 use async_graphql::{Context, ID, InputObject, MaybeUndefined, Object, SimpleObject};
 use chrono::{DateTime, Utc};
-use entities::{CategoryCode, Count, CountryCode, Line, Locale, Localized, Prose, Rule, Version, Year};
+use entities::{CategoryCode, Count, CountryCode, Line, Rule, Version, Year};
 
 use crate::{
     editorial::Release,
@@ -11,7 +11,10 @@ use crate::{
         graphql::{ObservationStatus, ReleaseKind},
         year_sheet::{self, Cell, CellChanges, Changes, Editable, Patch},
     },
-    graphql::{ContextExt, Expected, Faults, Input, LocalizedText, Scalar, UserError, expected, global_id},
+    graphql::{
+        ContextExt, Expected, Faults, Input, LocalizedText, LocalizedTextInput, Mutated, Scalar, UserError, global_id,
+        mutate,
+    },
 };
 
 /// The most rows of one update: every country there is, twice.
@@ -78,6 +81,10 @@ impl YearSheet {
 /// One state of a year sheet.
 #[derive(SimpleObject)]
 pub struct YearSheetContent {
+    /// The category's code.
+    category: Scalar<CategoryCode>,
+    /// The year.
+    year: Scalar<Year>,
     /// The total to publish: data, not a sum.
     total: Option<Scalar<Count>>,
     /// What a reader must know about the total, in every locale.
@@ -104,7 +111,8 @@ pub struct YearSheetCell {
 }
 
 impl YearSheetContent {
-    fn new(sheet: &year_sheet::YearSheet) -> Self {
+    /// What a sheet holds.
+    pub fn new(sheet: &year_sheet::YearSheet) -> Self {
         let total = sheet.total.as_ref();
         let cell = |(country, cell): (&CountryCode, &Cell)| YearSheetCell {
             country: Scalar(country.clone()),
@@ -113,10 +121,12 @@ impl YearSheetContent {
             note: LocalizedText::all(&cell.note),
         };
         Self {
+            category: Scalar(sheet.category.clone()),
+            year: Scalar(sheet.year),
             total: total.map(|total| Scalar(total.value)),
             total_note: total.map(|total| LocalizedText::all(&total.note)).unwrap_or_default(),
             sum_of_countries: sheet.sum(),
-            difference: sheet.sum().zip(total).map(|(sum, total)| sum - total.value.get()),
+            difference: sheet.difference(),
             counts: sheet.counts.iter().map(cell).collect(),
         }
     }
@@ -149,15 +159,6 @@ impl YearSheetQuery {
         };
         found.await.transpose()
     }
-}
-
-/// A text in one locale.
-#[derive(InputObject)]
-pub struct LocalizedTextInput {
-    /// The locale.
-    locale: Input<Locale>,
-    /// The text.
-    text: Input<Prose>,
 }
 
 /// What is to change of the figure of one country. What is left out stays as it is.
@@ -206,7 +207,7 @@ impl VisitCountsUpdateInput {
         let year = faults.take(&["year"], self.year);
         let expected = faults.take(&["expectedVersion"], self.expected_version);
         let total = patch(self.total, |total| faults.take(&["total"], total));
-        let total_note = patch(self.total_note, |texts| Some(localized(&mut faults, &["totalNote"], texts)));
+        let total_note = patch(self.total_note, |texts| Some(faults.take_localized(&["totalNote"], texts)));
         let reason = self.reason.and_then(|reason| faults.take(&["reason"], reason));
         let rows = self.counts.unwrap_or_default();
         if rows.len() > MAX_ROWS {
@@ -232,7 +233,7 @@ impl VisitCountInput {
         let at = |field| ["counts", index.as_str(), field];
         let country = faults.take(&at("country"), self.country);
         let value = patch(self.value, |value| faults.take(&at("value"), value));
-        let note = patch(self.note, |texts| Some(localized(faults, &at("note"), texts)));
+        let note = patch(self.note, |texts| Some(faults.take_localized(&at("note"), texts)));
         let changes = CellChanges { row, country: country?, value, status: self.status.map(Into::into), note };
         (faults.count() == before).then_some(changes)
     }
@@ -245,21 +246,6 @@ fn patch<I, T>(input: MaybeUndefined<I>, parse: impl FnOnce(I) -> Option<T>) -> 
         MaybeUndefined::Null => Patch::Clear,
         MaybeUndefined::Value(input) => parse(input).map_or(Patch::Keep, Patch::Set),
     }
-}
-
-fn localized(faults: &mut Faults, path: &[&str], inputs: Vec<LocalizedTextInput>) -> Localized<Prose> {
-    let mut texts = Localized::new();
-    for (index, input) in inputs.into_iter().enumerate() {
-        let index = index.to_string();
-        let locale = faults.take(&[path, &[index.as_str(), "locale"]].concat(), input.locale);
-        let text = faults.take(&[path, &[index.as_str(), "text"]].concat(), input.text);
-        if let (Some(locale), Some(text)) = (locale, text)
-            && texts.insert(locale, text).is_some()
-        {
-            faults.push(&[path, &[index.as_str(), "locale"]].concat(), Rule::Duplicate);
-        }
-    }
-    texts
 }
 
 /// The outcome of `visitCountsUpdate`.
@@ -292,12 +278,11 @@ impl YearSheetMutation {
         &self,
         ctx: &Context<'_>,
         #[graphql(desc = "What to change.")] input: VisitCountsUpdateInput,
-    ) -> Result<VisitCountsUpdatePayload> {
-        let editor = ctx.editor().await?;
-        let update = async {
+    ) -> Result<Mutated<VisitCountsUpdatePayload>> {
+        mutate(ctx, "visitCountsUpdate", async move |transaction, editor| {
             let (changes, faults) = input.parse()?;
-            year_sheet::update(ctx.state(), &editor, changes, faults.into()).await
-        };
-        Ok(expected(update.await)?.into())
+            year_sheet::update(transaction, editor, changes, faults.into()).await
+        })
+        .await
     }
 }

@@ -1,0 +1,321 @@
+//! Documents of every kind, as editors work with them: the one room that knows all kinds at once.
+//!
+//! `editorial` knows what can be done to a document, whatever it holds; `content` and `figures` know what theirs hold.
+//! Here the two meet: a row of `documents` and a revision's JSON become a [`Content`], and what an editor does to a
+//! document by its id, whatever kind it is, is done to that.
+
+pub mod graphql;
+pub mod lease;
+pub mod preview;
+pub mod publish;
+pub mod schedule;
+pub mod worklist;
+
+use std::{
+    collections::{BTreeSet, HashMap},
+    sync::Arc,
+};
+
+use entities::{
+    DocumentKind, Locale, RevisionAction, Rule, ScheduleOutcome, Version, account, document, lease as leases, revision,
+    schedule as schedules,
+};
+use sea_orm::{
+    ColumnTrait, Condition, ConnectionTrait, EntityTrait, ExprTrait, QueryFilter, QueryOrder, sea_query::Expr,
+};
+use serde_json::Value;
+use uuid::Uuid;
+
+use crate::{
+    access::{Editor, permission::Action},
+    content::{
+        page::{Page, PageText},
+        site::Site,
+        staff::{StaffMember, StaffText},
+    },
+    editorial::{Edit, Kind, revision::at as revision_at},
+    error::{Error, Fault, Result},
+    figures::{category::Category, country::Country, year_sheet::YearSheet},
+};
+
+/// The content of a document, whatever kind it is.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Content {
+    /// The site's settings.
+    Site(Site),
+    /// What all locales of a page share.
+    Page(Page),
+    /// A page in one locale.
+    PageText(PageText),
+    /// What all locales of a staff record share.
+    StaffMember(StaffMember),
+    /// A staff record in one locale.
+    StaffText(StaffText),
+    /// A country.
+    Country(Country),
+    /// A category of visits.
+    Category(Category),
+    /// The figures of a category and year.
+    YearSheet(YearSheet),
+}
+
+/// Runs an expression on the content, whatever kind it is.
+macro_rules! each {
+    ($content:expr, $name:ident => $body:expr) => {
+        match $content {
+            $crate::document::Content::Site($name) => $body,
+            $crate::document::Content::Page($name) => $body,
+            $crate::document::Content::PageText($name) => $body,
+            $crate::document::Content::StaffMember($name) => $body,
+            $crate::document::Content::StaffText($name) => $body,
+            $crate::document::Content::Country($name) => $body,
+            $crate::document::Content::Category($name) => $body,
+            $crate::document::Content::YearSheet($name) => $body,
+        }
+    };
+}
+use each;
+
+macro_rules! content_of {
+    ($($kind:ident),*) => {
+        $(impl From<$kind> for Content {
+            fn from(content: $kind) -> Self {
+                Self::$kind(content)
+            }
+        })*
+    };
+}
+content_of!(Site, Page, PageText, StaffMember, StaffText, Country, Category, YearSheet);
+
+impl Content {
+    /// Reads what a revision of a document of this kind holds.
+    ///
+    /// # Errors
+    /// When the stored content is not of this kind.
+    pub fn read(kind: DocumentKind, content: Value) -> Result<Self> {
+        Ok(match kind {
+            DocumentKind::Site => Self::Site(serde_json::from_value(content)?),
+            DocumentKind::Page => Self::Page(serde_json::from_value(content)?),
+            DocumentKind::PageText => Self::PageText(serde_json::from_value(content)?),
+            DocumentKind::StaffMember => Self::StaffMember(serde_json::from_value(content)?),
+            DocumentKind::StaffText => Self::StaffText(serde_json::from_value(content)?),
+            DocumentKind::Country => Self::Country(serde_json::from_value(content)?),
+            DocumentKind::Category => Self::Category(serde_json::from_value(content)?),
+            DocumentKind::YearSheet => Self::YearSheet(serde_json::from_value(content)?),
+        })
+    }
+
+    /// What a list calls it.
+    #[must_use]
+    pub fn title(&self) -> String {
+        each!(self, content => content.title())
+    }
+
+    /// The locale that it is in, when it is a text.
+    #[must_use]
+    pub fn locale(&self) -> Option<&Locale> {
+        each!(self, content => content.locale())
+    }
+}
+
+/// A document as editors see it.
+#[derive(Clone, Debug)]
+pub struct Document {
+    /// The document.
+    pub row: document::Model,
+    /// Its newest revision.
+    pub newest: revision::Model,
+    /// The content of its newest revision.
+    pub content: Content,
+    /// The content that the public sees.
+    pub published: Option<Content>,
+    /// What is still to be done to it, the next first, and what could not be done, the latest first.
+    pub schedules: Vec<schedules::Model>,
+    /// Who works on it, as far as they said so.
+    pub lease: Option<leases::Model>,
+    /// The addresses of the accounts named by these.
+    pub emails: Arc<HashMap<Uuid, String>>,
+}
+
+impl Document {
+    /// The address of an account.
+    #[must_use]
+    pub fn email(&self, account: Option<Uuid>) -> Option<&str> {
+        self.emails.get(&account?).map(String::as_str)
+    }
+}
+
+/// The document with this id.
+///
+/// # Errors
+/// When there is none, or the database cannot be read.
+pub async fn get(connection: &impl ConnectionTrait, id: Uuid) -> Result<Document> {
+    let row = document::Entity::find_by_id(id).one(connection).await?.ok_or(Error::NotFound("the document"))?;
+    let mut loaded = load(connection, vec![row]).await?;
+    loaded.pop().ok_or(Error::NotFound("the document"))
+}
+
+/// The document with this id, for somebody who may read drafts.
+///
+/// # Errors
+/// [`Error::Forbidden`]; [`Error::NotFound`].
+pub async fn read(connection: &impl ConnectionTrait, editor: &Editor, id: Uuid) -> Result<Document> {
+    editor.permit(Action::Read, DocumentKind::Page, None)?;
+    get(connection, id).await
+}
+
+/// These documents with all that is told of them, in the same order: a fixed number of statements, however many there are.
+///
+/// # Errors
+/// When the database cannot be read.
+pub async fn load(connection: &impl ConnectionTrait, rows: Vec<document::Model>) -> Result<Vec<Document>> {
+    let ids: Vec<Uuid> = rows.iter().map(|row| row.id).collect();
+    let numbers = rows.iter().flat_map(|row| [Some(row.version), row.published_number].map(|number| (row.id, number)));
+    let numbers: BTreeSet<(Uuid, Version)> = numbers.filter_map(|(id, number)| Some((id, number?))).collect();
+    let mut revisions: HashMap<(Uuid, Version), revision::Model> = HashMap::new();
+    for revision in revisions_of(connection, numbers).await? {
+        revisions.insert((revision.document_id, revision.number), revision);
+    }
+    let told = Condition::any()
+        .add(schedules::COLUMN.outcome.is_null())
+        .add(schedules::COLUMN.outcome.eq(ScheduleOutcome::Failed));
+    let mut all_schedules: HashMap<Uuid, Vec<schedules::Model>> = HashMap::new();
+    for schedule in schedules::Entity::find()
+        .filter(schedules::COLUMN.document_id.is_in(ids.iter().copied()))
+        .filter(told)
+        .order_by_asc(schedules::COLUMN.settled_at)
+        .order_by_asc(schedules::COLUMN.due_at)
+        .all(connection)
+        .await?
+    {
+        all_schedules.entry(schedule.document_id).or_default().push(schedule);
+    }
+    let mut all_leases: HashMap<Uuid, leases::Model> = HashMap::new();
+    for lease in
+        leases::Entity::find().filter(leases::COLUMN.document_id.is_in(ids.iter().copied())).all(connection).await?
+    {
+        all_leases.insert(lease.document_id, lease);
+    }
+    let accounts = revisions.values().filter_map(|revision| revision.editor_id);
+    let accounts = accounts.chain(all_schedules.values().flatten().map(|schedule| schedule.created_by));
+    let leased = all_leases.values().flat_map(|lease| [Some(lease.account_id), lease.taken_from]).flatten();
+    let emails = Arc::new(emails(connection, accounts.chain(leased).collect()).await?);
+
+    let mut documents = Vec::with_capacity(rows.len());
+    for row in rows {
+        let newest = revisions.get(&(row.id, row.version)).cloned();
+        let newest = newest.ok_or_else(|| Error::internal(format!("document {} has no newest revision", row.id)))?;
+        let published = row.published_number.and_then(|number| revisions.get(&(row.id, number)));
+        let mut schedules = all_schedules.remove(&row.id).unwrap_or_default();
+        // Pending ones first; databases differ in where they sort a null.
+        schedules.sort_by_key(|schedule| (schedule.settled_at.is_some(), schedule.due_at));
+        documents.push(Document {
+            content: Content::read(row.kind, newest.content.clone())?,
+            published: published.map(|revision| Content::read(row.kind, revision.content.clone())).transpose()?,
+            schedules,
+            lease: all_leases.remove(&row.id),
+            emails: Arc::clone(&emails),
+            newest,
+            row,
+        });
+    }
+    Ok(documents)
+}
+
+async fn revisions_of(
+    connection: &impl ConnectionTrait,
+    numbers: BTreeSet<(Uuid, Version)>,
+) -> Result<Vec<revision::Model>> {
+    if numbers.is_empty() {
+        return Ok(Vec::new());
+    }
+    let key = Expr::tuple([Expr::col(revision::Column::DocumentId), Expr::col(revision::Column::Number)]);
+    let numbers: Vec<(Uuid, i64)> = numbers.into_iter().map(|(id, number)| (id, i64::from(number))).collect();
+    Ok(revision::Entity::find().filter(key.in_tuples(numbers)).all(connection).await?)
+}
+
+/// The addresses of these accounts.
+///
+/// # Errors
+/// When the database cannot be read.
+pub async fn emails(connection: &impl ConnectionTrait, accounts: BTreeSet<Uuid>) -> Result<HashMap<Uuid, String>> {
+    if accounts.is_empty() {
+        return Ok(HashMap::new());
+    }
+    let found = account::Entity::find().filter(account::COLUMN.id.is_in(accounts)).all(connection).await?;
+    Ok(found.into_iter().map(|account| (account.id, account.email.into())).collect())
+}
+
+/// A document that somebody names together with the version that they had seen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Seen {
+    /// The document.
+    pub id: Uuid,
+    /// The version.
+    pub version: Version,
+}
+
+/// The document as it was seen, with its content.
+///
+/// # Errors
+/// A fault at `path` and `id` when there is none; [`Error::Conflict`] when it has moved on.
+async fn seen(edit: &mut Edit<'_>, seen: Seen, path: &[String]) -> Result<(document::Model, Content)> {
+    let found = document::Entity::find_by_id(seen.id).one(edit.connection()).await?;
+    let row = found.ok_or_else(|| Error::invalid(path.iter().map(String::as_str).chain(["id"]), Rule::Unknown))?;
+    edit.transaction().about(row.id, seen.version);
+    let revision = revision_at(edit.connection(), &row, seen.version).await?;
+    Ok((row.clone(), Content::read(row.kind, revision.content)?))
+}
+
+/// Refuses what cannot be done to an archived document.
+fn refuse_archived(row: &document::Model, path: &[String]) -> Result<()> {
+    if row.archived_at.is_none() {
+        return Ok(());
+    }
+    Err(Error::Invalid(vec![Fault::new(path.iter().map(String::as_str).chain(["id"]), Rule::Archived)]))
+}
+
+/// Makes an older revision of a document its newest one, as a draft.
+///
+/// # Errors
+/// [`Error::Forbidden`]; [`Error::Conflict`]; [`Error::Invalid`] when the document has no such version, or its content
+/// breaks a rule by now.
+pub async fn restore(edit: &mut Edit<'_>, document: Seen, version: Version, reason: Option<String>) -> Result<Uuid> {
+    let (row, _) = seen(edit, document, &[]).await?;
+    let old = revision::Entity::find_by_id((row.id, version)).one(edit.connection()).await?;
+    let old = old.ok_or_else(|| Error::invalid(["version"], Rule::Unknown))?;
+    let content = Content::read(row.kind, old.content)?;
+    each!(content, content => {
+        let base = edit.base_by_id(row.id, document.version).await?;
+        edit.save(base, &content, RevisionAction::Restore, reason).await?;
+    });
+    Ok(row.id)
+}
+
+/// Puts documents of one kind into this order, each as a draft; those that stand where they belong stay as they are.
+///
+/// # Errors
+/// [`Error::Forbidden`]; [`Error::Conflict`]; [`Error::Invalid`] when they are not all of one kind that has an order.
+pub async fn reorder(edit: &mut Edit<'_>, documents: &[Seen], reason: Option<&str>) -> Result<Vec<Uuid>> {
+    let mut kind = None;
+    for (index, document) in documents.iter().enumerate() {
+        let path = ["documents".to_owned(), index.to_string()];
+        let (row, mut content) = seen(edit, *document, &path).await?;
+        let position = i64::try_from(index + 1).ok().and_then(|place| place.try_into().ok());
+        let changed = each!(&mut content, content => match (content.position(), position) {
+            (Some(place), Some(position)) if *kind.get_or_insert(row.kind) == row.kind => {
+                let changed = *place != position;
+                *place = position;
+                changed
+            }
+            _ => return Err(Error::invalid(["documents", index.to_string().as_str(), "id"], Rule::NoOrder)),
+        });
+        if changed {
+            each!(&content, content => {
+                let base = edit.base_by_id(row.id, document.version).await?;
+                edit.save(base, content, RevisionAction::Save, reason.map(str::to_owned)).await?;
+            });
+        }
+    }
+    Ok(documents.iter().map(|document| document.id).collect())
+}

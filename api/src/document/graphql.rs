@@ -1,0 +1,296 @@
+//! Documents as editors see them, and what editors do to a document whatever kind it is. What is particular to a kind
+//! stands in the files below.
+
+mod content;
+mod input;
+mod mutation;
+mod page;
+mod query;
+mod site;
+mod staff;
+mod taxonomy;
+
+pub use mutation::DocumentMutation;
+pub use page::PageMutation;
+pub use query::DocumentQuery;
+pub use site::SiteMutation;
+pub use staff::StaffMutation;
+pub use taxonomy::TaxonomyMutation;
+
+use async_graphql::{Enum, ID, Object, SimpleObject};
+use chrono::{DateTime, Utc};
+use entities::{Locale, Version, schedule};
+
+use crate::{
+    document,
+    figures::graphql::ReleaseKind,
+    graphql::{Expected, Scalar, UserError, global_id},
+};
+use content::DocumentContent;
+
+/// What a document holds.
+#[derive(Enum, Clone, Copy, PartialEq, Eq)]
+#[graphql(remote = "entities::DocumentKind")]
+pub enum DocumentKind {
+    /// The site's name, locales and fallback chains; there is one.
+    Site,
+    /// The part of a page that all locales share.
+    Page,
+    /// A page in one locale.
+    PageText,
+    /// The part of a staff record that all locales share.
+    StaffMember,
+    /// A staff record in one locale.
+    StaffText,
+    /// A country with its names.
+    Country,
+    /// A category of visits with its names.
+    Category,
+    /// The figures of one category and year.
+    YearSheet,
+}
+
+/// Where a document stands between its editors and the public.
+#[derive(Enum, Clone, Copy, PartialEq, Eq)]
+#[graphql(remote = "entities::DocumentState")]
+pub enum DocumentState {
+    /// Never published: a draft from the beginning.
+    NeverPublished,
+    /// With a schedule that is still to come, published or not.
+    Scheduled,
+    /// Published in its newest version.
+    Published,
+    /// Published with a newer draft.
+    Modified,
+    /// Published once and withdrawn.
+    Unpublished,
+    /// Put away.
+    Archived,
+}
+
+/// What a schedule does.
+#[derive(Enum, Clone, Copy, PartialEq, Eq)]
+#[graphql(remote = "entities::ScheduleAction")]
+pub enum ScheduleAction {
+    /// It publishes the version that it names.
+    Publish,
+    /// It takes the document out of the public's sight.
+    Unpublish,
+}
+
+/// How a schedule ended.
+#[derive(Enum, Clone, Copy, PartialEq, Eq)]
+#[graphql(remote = "entities::ScheduleOutcome")]
+pub enum ScheduleOutcome {
+    /// It was carried out.
+    Done,
+    /// It could not be kept.
+    Failed,
+    /// It was called off, or what it was to do was done by hand.
+    Cancelled,
+}
+
+/// A document as editors see it: its newest version, what the public sees, and what is still to be done to it. Texts are
+/// those of the document itself, never a fallback.
+pub struct Document(pub document::Document);
+
+/// A document as editors see it: its newest version, what the public sees, and what is still to be done to it. Texts are
+/// those of the document itself, never a fallback.
+#[Object]
+impl Document {
+    /// Its global id.
+    async fn id(&self) -> ID {
+        global_id("Document", self.0.row.id)
+    }
+
+    /// What it holds.
+    async fn kind(&self) -> DocumentKind {
+        self.0.row.kind.into()
+    }
+
+    /// Its natural key among all documents, such as `PAGE/about-us` or `YEAR_SHEET/RESIDENT/2022`.
+    async fn key(&self) -> &str {
+        &self.0.row.key
+    }
+
+    /// What to call it in a list.
+    async fn title(&self) -> String {
+        self.0.content.title()
+    }
+
+    /// The locale that it is in, when it is the text of a page or staff record.
+    async fn locale(&self) -> Option<Scalar<Locale>> {
+        self.0.content.locale().cloned().map(Scalar)
+    }
+
+    /// The document whose text it is.
+    async fn owner_id(&self) -> Option<ID> {
+        self.0.row.owner_id.map(|id| global_id("Document", id))
+    }
+
+    /// The version to send as `expectedVersion`.
+    async fn version(&self) -> Scalar<Version> {
+        Scalar(self.0.row.version)
+    }
+
+    /// The version that the public sees; null when it sees none.
+    async fn published_version(&self) -> Option<Scalar<Version>> {
+        self.0.row.published_number.map(Scalar)
+    }
+
+    /// Where it stands.
+    async fn state(&self) -> DocumentState {
+        self.0.row.state.into()
+    }
+
+    /// Its newest version.
+    async fn content(&self) -> DocumentContent {
+        self.0.content.clone().into()
+    }
+
+    /// What the public sees of it.
+    async fn published(&self) -> Option<DocumentContent> {
+        self.0.published.clone().map(Into::into)
+    }
+
+    /// When its newest version was saved.
+    async fn changed_at(&self) -> DateTime<Utc> {
+        self.0.newest.created_at
+    }
+
+    /// The e-mail address of the account that saved its newest version; null when it was saved at the command line.
+    async fn changed_by(&self) -> Option<&str> {
+        self.0.email(self.0.newest.editor_id)
+    }
+
+    /// When it first became public.
+    async fn first_published_at(&self) -> Option<DateTime<Utc>> {
+        self.0.row.first_published_at
+    }
+
+    /// When it was put away.
+    async fn archived_at(&self) -> Option<DateTime<Utc>> {
+        self.0.row.archived_at
+    }
+
+    /// What is still to be done to it, the next first, then what could not be done.
+    async fn schedules(&self) -> Vec<Schedule> {
+        self.0.schedules.iter().map(|schedule| Schedule::new(schedule, &self.0)).collect()
+    }
+
+    /// Who says to work on it right now. It warns; it does not keep anybody from saving.
+    async fn lease(&self, ctx: &async_graphql::Context<'_>) -> Option<Lease> {
+        use crate::graphql::ContextExt;
+        let lease = self.0.lease.as_ref().filter(|lease| ctx.state().now() < lease.expires_at)?;
+        Some(Lease {
+            holder: self.0.email(Some(lease.account_id)).unwrap_or_default().to_owned(),
+            since: lease.taken_at,
+            expires_at: lease.expires_at,
+            taken_from: self.0.email(lease.taken_from).map(str::to_owned),
+        })
+    }
+}
+
+/// What is to be done to a document at a moment to come, or was to be.
+#[derive(SimpleObject)]
+pub struct Schedule {
+    /// Its id, with which it can be called off.
+    id: ID,
+    /// What it does.
+    action: ScheduleAction,
+    /// When.
+    at: DateTime<Utc>,
+    /// The time zone in which that was said (IANA), such as `Asia/Tokyo`.
+    time_zone: String,
+    /// The version that it publishes.
+    version: Scalar<Version>,
+    /// The kind of release, for figures.
+    kind: Option<ReleaseKind>,
+    /// Why, in the editor's words.
+    reason: Option<String>,
+    /// The e-mail address of the account that set it.
+    created_by: Option<String>,
+    /// How it ended; null while it is pending.
+    outcome: Option<ScheduleOutcome>,
+    /// Why it could not be kept: an error code. Null unless it failed.
+    failure_code: Option<String>,
+    /// The same in words, in English and in Japanese.
+    failure_message: Option<Bilingual>,
+}
+
+/// A message in the languages that Almanac speaks.
+#[derive(SimpleObject)]
+pub struct Bilingual {
+    /// In English.
+    en: String,
+    /// In Japanese.
+    ja: String,
+}
+
+impl Schedule {
+    fn new(schedule: &schedule::Model, document: &document::Document) -> Self {
+        let told = |name: &str| Some(schedule.failure.as_ref()?.get(name)?.as_str()?.to_owned());
+        Self {
+            id: global_id("Schedule", schedule.id),
+            action: schedule.action.into(),
+            at: schedule.due_at,
+            time_zone: schedule.time_zone.clone(),
+            version: Scalar(schedule.version),
+            kind: schedule.release_kind.map(Into::into),
+            reason: schedule.reason.clone(),
+            created_by: document.email(Some(schedule.created_by)).map(str::to_owned),
+            outcome: schedule.outcome.map(Into::into),
+            failure_code: told("code"),
+            failure_message: told("en").zip(told("ja")).map(|(en, ja)| Bilingual { en, ja }),
+        }
+    }
+}
+
+/// Somebody at work on a document.
+#[derive(SimpleObject)]
+pub struct Lease {
+    /// The e-mail address of who holds it.
+    holder: String,
+    /// Since when.
+    since: DateTime<Utc>,
+    /// When it ends unless it is taken again.
+    expires_at: DateTime<Utc>,
+    /// Whoever it was taken from, if it was taken over.
+    taken_from: Option<String>,
+}
+
+/// The outcome of a mutation of one document.
+#[derive(SimpleObject)]
+pub struct DocumentPayload {
+    /// The document after the mutation; null when nothing was done.
+    document: Option<Document>,
+    /// Why nothing was done; empty when it was.
+    errors: Vec<UserError>,
+}
+
+impl From<Expected<document::Document>> for DocumentPayload {
+    fn from(outcome: Expected<document::Document>) -> Self {
+        match outcome {
+            Ok(document) => Self { document: Some(Document(document)), errors: Vec::new() },
+            Err(errors) => Self { document: None, errors },
+        }
+    }
+}
+
+/// The outcome of a mutation of several documents: of all of them, or of none.
+#[derive(SimpleObject)]
+pub struct DocumentsPayload {
+    /// The documents after the mutation, in the order of the input; empty when nothing was done.
+    documents: Vec<Document>,
+    /// Why nothing was done; empty when it was.
+    errors: Vec<UserError>,
+}
+
+impl From<Expected<Vec<document::Document>>> for DocumentsPayload {
+    fn from(outcome: Expected<Vec<document::Document>>) -> Self {
+        match outcome {
+            Ok(documents) => Self { documents: documents.into_iter().map(Document).collect(), errors: Vec::new() },
+            Err(errors) => Self { documents: Vec::new(), errors },
+        }
+    }
+}

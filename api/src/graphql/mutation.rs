@@ -1,0 +1,182 @@
+//! How every mutation runs: one transaction, one audit entry, one answer, which a repeated request gets again.
+//!
+//! A resolver hands its operation to [`mutate`] and returns the [`Mutated`] that it gets. The operation
+//! writes and does not commit. The answer is resolved as far as the client selected it, stored with the write if the
+//! request bears an idempotency key, and then everything is committed at once. So there is no effect without its audit
+//! entry, and no answer to a write that is not durable.
+
+use std::borrow::Cow;
+
+use async_graphql::{
+    Context, ContextSelectionSet, OutputType, Positioned, ServerError, ServerResult, Value, parser::types::Field,
+    registry::Registry,
+};
+use tokio::sync::Mutex;
+
+use super::{ContextExt, Expected, expected};
+use crate::{
+    access::{Actor, Editor},
+    error::{Code, Error, Result},
+    idempotency::{self, Slot},
+    transaction::Transaction,
+};
+
+/// The payload of a mutation that is committed when it has been resolved.
+pub struct Mutated<P>(Outcome<P>);
+
+enum Outcome<P> {
+    /// It was carried out or refused just now.
+    Fresh { payload: P, ending: Mutex<Option<Box<Ending>>> },
+    /// The same request was answered before.
+    Repeated(Value),
+}
+
+impl<P> Mutated<P> {
+    /// A refusal that leaves no trace: one of too many.
+    ///
+    /// # Errors
+    /// What no client expects.
+    pub fn unrecorded<T>(error: Error) -> Result<Self>
+    where
+        P: From<Expected<T>>,
+    {
+        Ok(Self(Outcome::Fresh { payload: P::from(expected::<T>(Err(error))?), ending: Mutex::new(None) }))
+    }
+}
+
+/// What is left to do once the answer is known.
+struct Ending {
+    transaction: Transaction,
+    action: &'static str,
+    refused: Option<Code>,
+    slot: Option<Slot>,
+}
+
+impl Ending {
+    async fn carry_out(self, answer: &Value) -> Result<()> {
+        let Self { mut transaction, action, refused, slot } = self;
+        if let Some(slot) = slot {
+            idempotency::keep(&transaction, &slot, &answer.clone().into_json()?).await?;
+            // What was refused has been taken back; the answer that says so stays.
+            transaction.checkpoint().await?;
+        }
+        match refused {
+            None => transaction.commit(action).await,
+            Some(code) => transaction.refuse(action, code).await,
+        }
+    }
+}
+
+impl<P: OutputType> OutputType for Mutated<P> {
+    fn type_name() -> Cow<'static, str> {
+        P::type_name()
+    }
+
+    fn create_type_info(registry: &mut Registry) -> String {
+        P::create_type_info(registry)
+    }
+
+    async fn resolve(&self, ctx: &ContextSelectionSet<'_>, field: &Positioned<Field>) -> ServerResult<Value> {
+        let (payload, ending) = match &self.0 {
+            Outcome::Repeated(answer) => return Ok(answer.clone()),
+            Outcome::Fresh { payload, ending } => (payload, ending),
+        };
+        let answer = payload.resolve(ctx, field).await?;
+        if let Some(ending) = ending.lock().await.take() {
+            let error = |error| -> ServerError {
+                ctx.set_error_path(async_graphql::Error::new_with_source(error).into_server_error(field.pos))
+            };
+            ending.carry_out(&answer).await.map_err(error)?;
+        }
+        Ok(answer)
+    }
+}
+
+/// Runs a mutation of somebody who must be signed in.
+///
+/// # Errors
+/// [`Error::Unauthenticated`] without a valid token; or when the database cannot be reached.
+pub async fn mutate<T, P: From<Expected<T>>>(
+    ctx: &Context<'_>,
+    action: &'static str,
+    operation: impl AsyncFnOnce(&mut Transaction, &Editor) -> Result<T>,
+) -> Result<Mutated<P>> {
+    let (state, caller) = (ctx.state(), ctx.caller());
+    if caller.credential.is_none() {
+        return turn_away(ctx, action).await;
+    }
+    let mut transaction = Transaction::begin(state, Actor::Anonymous, caller.origin.clone()).await?;
+    let editor = match caller.editor(state, transaction.connection()).await {
+        Ok(editor) => editor,
+        Err(Error::Unauthenticated) => {
+            drop(transaction);
+            return turn_away(ctx, action).await;
+        }
+        Err(error) => return Err(error),
+    };
+    transaction.acts_as(editor.actor());
+    run(ctx, action, transaction, async move |transaction| operation(transaction, &editor).await).await
+}
+
+/// Runs a mutation of somebody who need not be signed in.
+///
+/// # Errors
+/// When the database cannot be reached.
+pub async fn mutate_openly<T, P: From<Expected<T>>>(
+    ctx: &Context<'_>,
+    action: &'static str,
+    operation: impl AsyncFnOnce(&mut Transaction) -> Result<T>,
+) -> Result<Mutated<P>> {
+    let transaction = Transaction::begin(ctx.state(), Actor::Anonymous, ctx.caller().origin.clone()).await?;
+    run(ctx, action, transaction, operation).await
+}
+
+async fn run<T, P: From<Expected<T>>>(
+    ctx: &Context<'_>,
+    action: &'static str,
+    mut transaction: Transaction,
+    operation: impl AsyncFnOnce(&mut Transaction) -> Result<T>,
+) -> Result<Mutated<P>> {
+    transaction.checkpoint().await?;
+    let mut slot = None;
+    if let Some(request) = &ctx.request().idempotency {
+        let place = Slot::new(request, transaction.actor(), ctx.item.node.response_key().node.as_str())?;
+        match idempotency::recall(&transaction, &place).await {
+            Ok(None) => slot = Some(place),
+            Ok(Some(answer)) => return Ok(Mutated(Outcome::Repeated(Value::from_json(answer)?))),
+            Err(error) => return refused(action, transaction, error, None).await,
+        }
+    }
+    match operation(&mut transaction).await {
+        Ok(done) => {
+            let ending = Box::new(Ending { transaction, action, refused: None, slot });
+            Ok(Mutated(Outcome::Fresh { payload: P::from(Ok(done)), ending: Mutex::new(Some(ending)) }))
+        }
+        Err(error) => refused(action, transaction, error, slot).await,
+    }
+}
+
+async fn refused<T, P: From<Expected<T>>>(
+    action: &'static str,
+    mut transaction: Transaction,
+    error: Error,
+    slot: Option<Slot>,
+) -> Result<Mutated<P>> {
+    let code = error.code();
+    let payload = P::from(expected::<T>(Err(error))?);
+    transaction.roll_back().await?;
+    let ending = Box::new(Ending { transaction, action, refused: Some(code), slot });
+    Ok(Mutated(Outcome::Fresh { payload, ending: Mutex::new(Some(ending)) }))
+}
+
+/// Refuses somebody who is not signed in. Their attempts are recorded only as fast as one network may make them: the
+/// audit log is not theirs to fill.
+async fn turn_away<P>(ctx: &Context<'_>, action: &'static str) -> Result<Mutated<P>> {
+    let (state, caller) = (ctx.state(), ctx.caller());
+    if state.throttle().record(&caller.network) {
+        let mut transaction = Transaction::begin(state, Actor::Anonymous, caller.origin.clone()).await?;
+        transaction.checkpoint().await?;
+        transaction.refuse(action, Code::Unauthenticated).await?;
+    }
+    Err(Error::Unauthenticated)
+}

@@ -1,0 +1,176 @@
+//! One transaction of one actor: what it writes, one change, one audit entry and the stored answer, or nothing.
+//!
+//! Operations take `&mut Transaction` and never commit. Whoever began it commits it under the name of the mutation or
+//! command (`graphql/mutation.rs`, `cli.rs`), or has a refusal recorded in it.
+
+use std::collections::BTreeSet;
+
+use chrono::{DateTime, Utc};
+use entities::{Version, publication};
+use sea_orm::{ActiveValue::Set, DatabaseTransaction, EntityTrait};
+use uuid::Uuid;
+
+use crate::{
+    access::{Actor, audit},
+    change,
+    database::{self, WriteTransaction},
+    error::{Code, Result},
+    state::State,
+};
+
+/// Both databases bound the parameters of one statement (32,766 on SQLite).
+const ROWS_PER_STATEMENT: usize = 1_000;
+
+/// Where a request came from, for the audit log. Empty at the command line.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Origin {
+    /// The name of the request in the log.
+    pub request_id: Option<String>,
+    /// The network of the client: an IPv4 /24 or an IPv6 /48.
+    pub network: Option<String>,
+    /// The API token that was used, if one was.
+    pub api_token: Option<Uuid>,
+}
+
+/// An open transaction. Everything is rolled back when it is dropped without [`Transaction::commit`].
+pub struct Transaction {
+    state: State,
+    inner: WriteTransaction,
+    now: DateTime<Utc>,
+    actor: Actor,
+    origin: Origin,
+    pending: Pending,
+}
+
+/// What is written when the transaction is committed.
+#[derive(Default)]
+struct Pending {
+    tags: BTreeSet<String>,
+    publications: Vec<publication::ActiveModel>,
+    subject: Option<(Uuid, Version)>,
+}
+
+impl Transaction {
+    /// Waits for the other writers and begins.
+    ///
+    /// # Errors
+    /// When the database cannot be reached.
+    pub async fn begin(state: &State, actor: Actor, origin: Origin) -> Result<Self> {
+        let inner = state.database().begin_write().await?;
+        let now = state.now();
+        Ok(Self { state: state.clone(), inner, now, actor, origin, pending: Pending::default() })
+    }
+
+    /// To read and write with.
+    #[must_use]
+    pub fn connection(&self) -> &DatabaseTransaction {
+        &self.inner
+    }
+
+    /// The state of the process.
+    #[must_use]
+    pub const fn state(&self) -> &State {
+        &self.state
+    }
+
+    /// When everything in this transaction happens.
+    #[must_use]
+    pub const fn now(&self) -> DateTime<Utc> {
+        self.now
+    }
+
+    /// Who writes.
+    #[must_use]
+    pub const fn actor(&self) -> Actor {
+        self.actor
+    }
+
+    /// From here on it is known who writes.
+    pub(crate) const fn acts_as(&mut self, actor: Actor) {
+        self.actor = actor;
+    }
+
+    /// What the transaction is about, for the audit log, when it is about one document. What is said last counts, also
+    /// when the rest is taken back.
+    pub const fn about(&mut self, document: Uuid, version: Version) {
+        self.pending.subject = Some((document, version));
+    }
+
+    /// Notes what other processes must look at again.
+    pub fn tag(&mut self, tags: impl IntoIterator<Item = String>) {
+        self.pending.tags.extend(tags);
+    }
+
+    /// Notes that a revision became public, or that a document was withdrawn. The number of the change is filled in when
+    /// it is known: one change, however many documents it publishes.
+    pub(crate) fn publication(&mut self, publication: publication::ActiveModel) {
+        self.pending.publications.push(publication);
+    }
+
+    /// Whether something public changes with this transaction.
+    #[must_use]
+    pub fn publishes(&self) -> bool {
+        !self.pending.publications.is_empty()
+    }
+
+    /// What was written so far stays, even when the rest is refused.
+    ///
+    /// # Errors
+    /// When the database cannot be written.
+    pub async fn checkpoint(&mut self) -> Result<()> {
+        database::savepoint(&self.inner).await
+    }
+
+    /// Takes back what was written since the last checkpoint.
+    ///
+    /// # Errors
+    /// When the database cannot be written.
+    pub async fn roll_back(&mut self) -> Result<()> {
+        let subject = self.pending.subject;
+        self.pending = Pending { subject, ..Pending::default() };
+        database::roll_back_to_savepoint(&self.inner).await
+    }
+
+    /// Writes the change and the audit entry, commits, and returns when this process serves what was published.
+    /// `action` is the name of the mutation or command.
+    ///
+    /// # Errors
+    /// When the database cannot be written; then nothing is.
+    pub async fn commit(self, action: &'static str) -> Result<()> {
+        self.end(action, None).await
+    }
+
+    /// Records that the action was refused, and commits what stood at the last checkpoint.
+    ///
+    /// # Errors
+    /// When the database cannot be written.
+    pub async fn refuse(mut self, action: &'static str, code: Code) -> Result<()> {
+        self.roll_back().await?;
+        self.end(action, Some(code)).await
+    }
+
+    async fn end(self, action: &'static str, refused: Option<Code>) -> Result<()> {
+        let Pending { tags, publications, subject } = self.pending;
+        let mut seq = None;
+        if !publications.is_empty() || !tags.is_empty() {
+            let number = change::append(&self.inner, self.now, tags).await?;
+            for publications in publications.chunks(ROWS_PER_STATEMENT) {
+                let rows = publications
+                    .iter()
+                    .map(|publication| publication::ActiveModel { change_seq: Set(number), ..publication.clone() });
+                publication::Entity::insert_many(rows).exec(&*self.inner).await?;
+            }
+            seq = Some(number);
+        }
+        let entry = audit::Entry { actor: self.actor, action, refused, subject, origin: self.origin };
+        audit::record(&self.inner, self.now, entry).await?;
+        self.inner.commit().await?;
+        if let Some(seq) = seq
+            && let Err(error) = self.state.catch_up(seq).await
+        {
+            // The write is done and durable; the feed brings it into memory when the database answers again.
+            tracing::warn!(error = %error, seq, "published, but not yet served");
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,81 @@
+//! What an operator does at the command line, in process: the same steps as in `api/src/cli.rs`.
+
+use api::{
+    access::{
+        Actor, Administrator, Editor,
+        account::{self, NewAccount},
+        key, password,
+    },
+    dataset::{self, Imported},
+    error::Result,
+    state::State,
+    transaction::{Origin, Transaction},
+};
+use entities::{Email, Role};
+use seed::Dataset;
+
+async fn begin(state: &State) -> Result<Transaction> {
+    Transaction::begin(state, Actor::CommandLine, Origin::default()).await
+}
+
+fn address(email: &str) -> Email {
+    email.parse().expect("an e-mail address")
+}
+
+/// Creates an account, as `almanac user add` does. `locales` are those of a translator.
+///
+/// # Errors
+/// As the command.
+pub async fn add(state: &State, email: &str, role: Role, locales: &[&str], password: &str) -> Result<()> {
+    let password = Some(password::hash(state, password).await?);
+    let locales = locales.iter().map(|locale| locale.parse().expect("a locale")).collect();
+    let mut transaction = begin(state).await?;
+    let new = NewAccount { email: address(email), role, locales, password };
+    account::create(&mut transaction, &Administrator::command_line(), new).await?;
+    transaction.commit("user add").await
+}
+
+/// Shuts an account out, as `almanac user disable` does.
+///
+/// # Errors
+/// As the command.
+pub async fn disable(state: &State, email: &str) -> Result<()> {
+    let mut transaction = begin(state).await?;
+    account::disable(&mut transaction, &Administrator::command_line(), &address(email)).await?;
+    transaction.commit("user disable").await
+}
+
+/// Sets a password, as `almanac user password` does.
+///
+/// # Errors
+/// As the command.
+pub async fn set_password(state: &State, email: &str, password: &str) -> Result<()> {
+    let password = password::hash(state, password).await?;
+    let mut transaction = begin(state).await?;
+    account::set_password(&mut transaction, &Administrator::command_line(), &address(email), password).await?;
+    transaction.commit("user password").await
+}
+
+/// Makes a new signing key, as `almanac key rotate` does.
+///
+/// # Errors
+/// As the command.
+pub async fn rotate_key(state: &State) -> Result<String> {
+    let mut transaction = begin(state).await?;
+    let id = key::rotate(&mut transaction, &Administrator::command_line()).await?;
+    transaction.commit("key rotate").await?;
+    Ok(id)
+}
+
+/// Brings a dataset in, as `almanac import` does.
+///
+/// # Errors
+/// As the command.
+pub async fn import(state: &State, dataset: &Dataset, reason: &str) -> Result<Imported> {
+    let mut transaction = begin(state).await?;
+    let imported = dataset::import(&mut transaction, &Editor::command_line(), dataset, reason).await?;
+    if imported.added + imported.changed > 0 {
+        transaction.commit("import").await?;
+    }
+    Ok(imported)
+}
