@@ -15,10 +15,13 @@ use crate::{
 };
 
 pub mod account;
+pub mod api_token;
 pub mod audit;
 pub mod graphql;
+pub mod identity;
 pub mod issuer;
 pub mod key;
+pub mod link;
 pub mod password;
 pub mod permission;
 pub mod session;
@@ -43,6 +46,10 @@ pub struct Caller {
 pub enum Credential {
     /// An access token of one of our sessions.
     Session(token::Claims),
+    /// An API token, by its id.
+    ApiToken(Uuid),
+    /// A token of another identity provider, by the account that it leads to.
+    Foreign(Uuid),
 }
 
 impl Caller {
@@ -56,6 +63,12 @@ impl Caller {
         let (account, grants) = match self.credential.as_ref().ok_or(Error::Unauthenticated)? {
             Credential::Session(claims) => {
                 let account = session::live_account(connection, claims, state.now()).await?;
+                let grants = account::grants(&account)?;
+                (account, grants)
+            }
+            Credential::ApiToken(id) => api_token::live(connection, *id, state.now()).await?,
+            Credential::Foreign(id) => {
+                let account = account::live(connection, *id).await?.ok_or(Error::Unauthenticated)?;
                 let grants = account::grants(&account)?;
                 (account, grants)
             }

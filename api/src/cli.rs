@@ -7,15 +7,18 @@ use std::{
 };
 
 use anyhow::{Context as _, bail};
+use chrono::SecondsFormat;
 use clap::{Parser, Subcommand, ValueEnum};
-use entities::{Email, Role};
+use entities::{Email, Locale, Role};
+use sea_orm::ActiveEnum;
 use seed::{Dataset, Files};
 use tokio::net::TcpListener;
 
 use crate::{
     access::{
         Actor, Administrator, Editor,
-        account::{self, NewAccount},
+        account::{self, AccountState, NewAccount},
+        audit::{self, Mark},
         key, password,
     },
     config::{Config, LogFormat},
@@ -68,6 +71,9 @@ enum Command {
     /// Manage the keys that sign access tokens.
     #[command(subcommand)]
     Key(Key),
+    /// Look after the audit log.
+    #[command(subcommand)]
+    Audit(Audit),
 }
 
 #[derive(Debug, Subcommand)]
@@ -79,12 +85,22 @@ enum User {
         /// What it may do.
         #[arg(long, value_enum)]
         role: RoleName,
+        /// A locale of a translator, such as `vi`; repeat for more.
+        #[arg(long = "locale", value_name = "TAG")]
+        locales: Vec<Locale>,
         /// Read the password from standard input. Without it, a random one is made and printed once.
         #[arg(long)]
         password_stdin: bool,
     },
+    /// List the accounts, a line each: address, role, state, locales, and when it was last seen, separated by tabs.
+    List,
     /// Shut an account out and end its sessions.
     Disable {
+        /// Its address.
+        email: Email,
+    },
+    /// Let an account in again.
+    Enable {
         /// Its address.
         email: Email,
     },
@@ -104,6 +120,35 @@ enum RoleName {
     Administrator,
     /// Writing and publishing all content and figures.
     Editor,
+    /// Writing texts in the locales named with --locale.
+    Translator,
+    /// Writing and publishing figures.
+    Statistician,
+    /// Reading drafts.
+    Reader,
+}
+
+impl From<RoleName> for Role {
+    fn from(name: RoleName) -> Self {
+        match name {
+            RoleName::Administrator => Self::Administrator,
+            RoleName::Editor => Self::Editor,
+            RoleName::Translator => Self::Translator,
+            RoleName::Statistician => Self::Statistician,
+            RoleName::Reader => Self::Reader,
+        }
+    }
+}
+
+#[derive(Debug, Subcommand)]
+enum Audit {
+    /// Check that no entry of the audit log was changed or removed, and print the last one. Writes nothing.
+    Verify {
+        /// What an earlier run printed: an entry and its hash, kept out of reach of whoever can write to the database.
+        /// Without it, entries cut off the end go unnoticed.
+        #[arg(long, value_name = "SEQ:HASH")]
+        expect: Option<Mark>,
+    },
 }
 
 #[derive(Debug, Subcommand)]
@@ -181,20 +226,24 @@ async fn run(cli: Cli) -> anyhow::Result<()> {
             transaction.commit("key rotate").await?;
             say(&format!("In {} seconds, key {id} signs.\n", key::HANDOVER.num_seconds()))
         }
+        Command::Audit(Audit::Verify { expect }) => {
+            // As it is: a check that begins with migrations would be no check.
+            let database = open_database(&config).await?;
+            let reading = database.begin_read().await?;
+            let sound = audit::verify(&reading, expect.as_ref()).await??;
+            let last = sound.last.map_or_else(String::new, |last| format!("The last is {last}\n"));
+            say(&format!("{} entries, all as they were written.\n{last}", sound.entries))
+        }
     }
 }
 
 async fn user(state: &State, command: User) -> anyhow::Result<()> {
     let administrator = Administrator::command_line();
     match command {
-        User::Add { email, role, password_stdin } => {
+        User::Add { email, role, locales, password_stdin } => {
             let (password, made) = new_password(state, password_stdin)?;
-            let role = match role {
-                RoleName::Administrator => Role::Administrator,
-                RoleName::Editor => Role::Editor,
-            };
-            let hash = password::hash(state, &password).await?;
-            let new = NewAccount { email, role, locales: Vec::new(), password: Some(hash) };
+            let hash = password::hash(state, &email, &password).await?;
+            let new = NewAccount { email, role: role.into(), locales, password: Some(hash) };
             let mut transaction = begin(state).await?;
             account::create(&mut transaction, &administrator, new).await?;
             transaction.commit("user add").await?;
@@ -205,15 +254,38 @@ async fn user(state: &State, command: User) -> anyhow::Result<()> {
             account::disable(&mut transaction, &administrator, &email).await?;
             Ok(transaction.commit("user disable").await?)
         }
+        User::Enable { email } => {
+            let mut transaction = begin(state).await?;
+            account::enable(&mut transaction, &administrator, &email).await?;
+            Ok(transaction.commit("user enable").await?)
+        }
+        User::List => {
+            let accounts = account::all(state.database().reader(), &administrator).await?;
+            say(&accounts.iter().map(line).collect::<anyhow::Result<String>>()?)
+        }
         User::Password { email, password_stdin } => {
             let (password, made) = new_password(state, password_stdin)?;
-            let hash = password::hash(state, &password).await?;
+            let hash = password::hash(state, &email, &password).await?;
             let mut transaction = begin(state).await?;
             account::set_password(&mut transaction, &administrator, &email, hash).await?;
             transaction.commit("user password").await?;
             tell_password(&password, made)
         }
     }
+}
+
+/// An account as a line of a list. Names as in the API; `-` stands for nothing.
+fn line(account: &entities::account::Model) -> anyhow::Result<String> {
+    let role = account.role.into_value();
+    let state = match account::state(account) {
+        AccountState::Invited => "INVITED",
+        AccountState::Active => "ACTIVE",
+        AccountState::Disabled => "DISABLED",
+    };
+    let locales: Vec<String> = serde_json::from_value(account.locales.clone())?;
+    let locales = if locales.is_empty() { "-".to_owned() } else { locales.join(",") };
+    let seen = account.last_seen_at.map_or_else(|| "-".to_owned(), |at| at.to_rfc3339_opts(SecondsFormat::Secs, true));
+    Ok(format!("{}\t{role}\t{state}\t{locales}\t{seen}\n", account.email))
 }
 
 async fn begin(state: &State) -> anyhow::Result<Transaction> {

@@ -50,6 +50,10 @@ pub struct Config {
     #[arg(long, env = "ALMANAC_ADMIN_PASSWORD_FILE", global = true, value_name = "FILE")]
     pub admin_password_file: Option<PathBuf>,
 
+    /// A TOML file with the identity providers whose tokens are taken beside ours; the form is in README.md.
+    #[arg(long, env = "ALMANAC_TRUSTED_ISSUERS", global = true, value_name = "FILE")]
+    pub trusted_issuers: Option<PathBuf>,
+
     /// Origins whose scripts may call the API, such as `https://www.example.org`; repeat or separate by commas.
     /// `*` allows every origin, without credentials. Without it, only scripts of the API's own origin.
     #[arg(long, env = "ALMANAC_ALLOWED_ORIGINS", global = true, value_delimiter = ',', value_name = "ORIGIN")]

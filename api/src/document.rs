@@ -17,7 +17,7 @@ use std::{
 };
 
 use entities::{
-    DocumentKind, Locale, RevisionAction, Rule, ScheduleOutcome, Version, account, document, lease as leases, revision,
+    DocumentKind, Locale, RevisionAction, Rule, ScheduleOutcome, Version, document, lease as leases, revision,
     schedule as schedules,
 };
 use sea_orm::{
@@ -27,7 +27,7 @@ use serde_json::Value;
 use uuid::Uuid;
 
 use crate::{
-    access::{Editor, permission::Action},
+    access::{Editor, account::emails, permission::Action},
     content::{
         page::{Page, PageText},
         site::Site,
@@ -232,18 +232,6 @@ async fn revisions_of(
     let key = Expr::tuple([Expr::col(revision::Column::DocumentId), Expr::col(revision::Column::Number)]);
     let numbers: Vec<(Uuid, i64)> = numbers.into_iter().map(|(id, number)| (id, i64::from(number))).collect();
     Ok(revision::Entity::find().filter(key.in_tuples(numbers)).all(connection).await?)
-}
-
-/// The addresses of these accounts.
-///
-/// # Errors
-/// When the database cannot be read.
-pub async fn emails(connection: &impl ConnectionTrait, accounts: BTreeSet<Uuid>) -> Result<HashMap<Uuid, String>> {
-    if accounts.is_empty() {
-        return Ok(HashMap::new());
-    }
-    let found = account::Entity::find().filter(account::COLUMN.id.is_in(accounts)).all(connection).await?;
-    Ok(found.into_iter().map(|account| (account.id, account.email.into())).collect())
 }
 
 /// A document that somebody names together with the version that they had seen.

@@ -63,6 +63,8 @@ pub enum Code {
     InvalidCredentials,
     /// The refresh token is unknown, used, or of a session that has ended.
     SessionEnded,
+    /// The link to set a password with is unknown, used or expired, or its account is shut out.
+    LinkEnded,
     /// Too many attempts; try again later.
     RateLimited,
     /// The database cannot be reached; try again.
@@ -73,7 +75,7 @@ pub enum Code {
 
 impl Code {
     /// Every code, in the order of the README's table.
-    pub const ALL: [Self; 24] = [
+    pub const ALL: [Self; 25] = [
         Self::BadRequest,
         Self::MethodNotAllowed,
         Self::NotAcceptable,
@@ -95,6 +97,7 @@ impl Code {
         Self::PreviewEnded,
         Self::InvalidCredentials,
         Self::SessionEnded,
+        Self::LinkEnded,
         Self::RateLimited,
         Self::Unavailable,
         Self::Internal,
@@ -125,6 +128,7 @@ impl Code {
             Self::PreviewEnded => "PREVIEW_ENDED",
             Self::InvalidCredentials => "INVALID_CREDENTIALS",
             Self::SessionEnded => "SESSION_ENDED",
+            Self::LinkEnded => "LINK_ENDED",
             Self::RateLimited => "RATE_LIMITED",
             Self::Unavailable => "UNAVAILABLE",
             Self::Internal => "INTERNAL",
@@ -233,12 +237,18 @@ pub enum Error {
     /// The refresh token continues no session.
     #[error("the session has ended; sign in again")]
     SessionEnded,
+    /// The link to set a password with is unknown, used or expired, or its account is shut out.
+    #[error("the link has ended; ask for a new one")]
+    LinkEnded,
     /// Too many attempts.
     #[error("too many attempts; try again in {} seconds", .0.as_secs().max(1))]
     RateLimited(Duration),
     /// The database cannot be reached.
     #[error("the database cannot be reached; try again")]
     Unavailable(#[source] Arc<DbErr>),
+    /// An identity provider cannot be reached, and only it can tell whether a token is good.
+    #[error("the identity provider cannot be reached; try again")]
+    ProviderUnavailable,
     /// A mistake of ours, or of the machine's.
     #[error("internal error")]
     Internal(#[source] Arc<dyn std::error::Error + Send + Sync>),
@@ -284,10 +294,12 @@ impl Error {
             (_, Self::PreviewEnded) => "プレビューは終了しました。新しいリンクを発行してもらってください".to_owned(),
             (_, Self::InvalidCredentials) => "メールアドレスまたはパスワードが違います".to_owned(),
             (_, Self::SessionEnded) => "セッションが終了しました。もう一度サインインしてください".to_owned(),
+            (_, Self::LinkEnded) => "リンクは無効です。新しいリンクを発行してもらってください".to_owned(),
             (_, Self::RateLimited(wait)) => {
                 format!("試行回数が多すぎます。{}秒後にもう一度お試しください", wait.as_secs().max(1))
             }
             (_, Self::Unavailable(_)) => "データベースに接続できません。もう一度お試しください".to_owned(),
+            (_, Self::ProviderUnavailable) => "認証サービスに接続できません。もう一度お試しください".to_owned(),
             (_, Self::Internal(_)) => "内部エラーが発生しました".to_owned(),
         }
     }
@@ -306,8 +318,9 @@ impl Error {
             Self::PreviewEnded => Code::PreviewEnded,
             Self::InvalidCredentials => Code::InvalidCredentials,
             Self::SessionEnded => Code::SessionEnded,
+            Self::LinkEnded => Code::LinkEnded,
             Self::RateLimited(_) => Code::RateLimited,
-            Self::Unavailable(_) => Code::Unavailable,
+            Self::Unavailable(_) | Self::ProviderUnavailable => Code::Unavailable,
             Self::Internal(_) => Code::Internal,
         }
     }

@@ -18,7 +18,7 @@ use entities::{Locale, Localized};
 pub use connection::{DEFAULT_FIRST, MAX_FIRST, PageOf, Paging, paginate};
 pub use error::{Expected, Faults, PublishBlocker, UserError, expected};
 pub use mutation::{Mutated, mutate, mutate_openly};
-pub use node::{global_id, parse_global_id};
+pub use node::{global_id, named, parse_global_id};
 pub use scalar::{Html, Input, Scalar};
 
 use crate::{

@@ -62,7 +62,7 @@ impl Slot {
 ///
 /// # Errors
 /// [`Error::IdempotencyKeyReused`] when the key came with another request.
-pub async fn recall(transaction: &Transaction, slot: &Slot) -> Result<Option<serde_json::Value>> {
+pub async fn recall(transaction: &Transaction, slot: &Slot) -> Result<Option<Vec<u8>>> {
     let found = idempotency_key::Entity::find_by_id((slot.key_hash.clone(), slot.field.clone()))
         .one(transaction.connection())
         .await?;
@@ -74,7 +74,7 @@ pub async fn recall(transaction: &Transaction, slot: &Slot) -> Result<Option<ser
     let (nonce, answer) = sealed.split_at_mut_checked(NONCE).ok_or_else(|| Error::internal("a cut answer"))?;
     let nonce = Nonce::try_assume_unique_for_key(nonce).map_err(Error::internal)?;
     let answer = slot.secret.open_in_place(nonce, Aad::empty(), answer).map_err(Error::internal)?;
-    Ok(Some(serde_json::from_slice(answer)?))
+    Ok(Some(answer.to_vec()))
 }
 
 const NONCE: usize = 12;
@@ -83,9 +83,9 @@ const NONCE: usize = 12;
 ///
 /// # Errors
 /// When the database cannot be written.
-pub async fn keep(transaction: &Transaction, slot: &Slot, answer: &serde_json::Value) -> Result<()> {
+pub async fn keep(transaction: &Transaction, slot: &Slot, answer: &[u8]) -> Result<()> {
     let nonce: [u8; NONCE] = transaction.state().random().bytes();
-    let mut sealed = serde_json::to_vec(answer)?;
+    let mut sealed = answer.to_vec();
     slot.secret
         .seal_in_place_append_tag(Nonce::assume_unique_for_key(nonce), Aad::empty(), &mut sealed)
         .map_err(Error::internal)?;

@@ -12,7 +12,12 @@ use chrono::{DateTime, Utc};
 use entities::{Locale, Rule};
 
 use crate::{
-    access::graphql::{AccessMutation, AccessQuery},
+    access::{
+        account::graphql::{AccountMutation, AccountQuery},
+        api_token::graphql::{ApiTokenMutation, ApiTokenQuery},
+        audit::graphql::AuditQuery,
+        graphql::{AccessMutation, AccessQuery},
+    },
     content::{
         page::graphql::{Page, PageQuery},
         site::graphql::SiteQuery,
@@ -48,12 +53,17 @@ pub struct Query(
     NodeQuery,
     DocumentQuery,
     AccessQuery,
+    AccountQuery,
+    ApiTokenQuery,
+    AuditQuery,
 );
 
 /// All mutations.
 #[derive(MergedObject, Default)]
 pub struct Mutation(
     AccessMutation,
+    AccountMutation,
+    ApiTokenMutation,
     SiteMutation,
     PageMutation,
     StaffMutation,

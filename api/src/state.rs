@@ -15,7 +15,7 @@ use tokio::sync::Semaphore;
 use uuid::Uuid;
 
 use crate::{
-    access::{key::KeyRing, throttle::Throttle},
+    access::{issuer::Issuers, key::KeyRing, throttle::Throttle},
     config::Config,
     database::Database,
     delivery::snapshot::Snapshot,
@@ -40,6 +40,7 @@ struct Inner {
     // Held while the snapshot is rebuilt, so that many writers at once cost few rebuilds.
     rebuild: tokio::sync::Mutex<()>,
     throttle: Throttle,
+    issuers: Issuers,
     previews: Previews,
     hashing: Semaphore,
 }
@@ -53,6 +54,7 @@ impl State {
         let keys = KeyRing::load(&database).await?;
         let snapshot = Snapshot::load(&database).await?;
         let throttle = Throttle::new(clock.clone());
+        let issuers = Issuers::read(config.trusted_issuers.as_deref()).map_err(Error::internal)?;
         Ok(Self(Arc::new(Inner {
             config,
             database,
@@ -62,6 +64,7 @@ impl State {
             snapshot: ArcSwap::from_pointee(snapshot),
             rebuild: tokio::sync::Mutex::default(),
             throttle,
+            issuers,
             previews: Previews::default(),
             hashing: Semaphore::new(CONCURRENT_HASHES),
         })))
@@ -108,6 +111,12 @@ impl State {
     #[must_use]
     pub fn throttle(&self) -> &Throttle {
         &self.0.throttle
+    }
+
+    /// The identity providers whose tokens are taken beside ours.
+    #[must_use]
+    pub fn issuers(&self) -> &Issuers {
+        &self.0.issuers
     }
 
     /// What was previewed lately.

@@ -160,6 +160,17 @@ pub enum Rule {
     NoOrder,
     /// Only translators have locales, and every translator has at least one.
     LocalesOfRole,
+    /// The account is the caller's own, or the last administrator's that can sign in, and must stay what it is.
+    LastAdministrator,
+    /// The account is shut out.
+    AccountDisabled,
+    /// The account signs in elsewhere and has no password here.
+    ForeignAccount,
+    /// The moment lies more than `days` days ahead.
+    TooFarAhead {
+        /// The most days ahead.
+        days: i64,
+    },
 }
 
 impl Rule {
@@ -213,6 +224,10 @@ impl Rule {
             Self::NothingPublished => "NOTHING_PUBLISHED",
             Self::NoOrder => "NO_ORDER",
             Self::LocalesOfRole => "LOCALES_OF_ROLE",
+            Self::LastAdministrator => "LAST_ADMINISTRATOR",
+            Self::AccountDisabled => "ACCOUNT_DISABLED",
+            Self::ForeignAccount => "FOREIGN_ACCOUNT",
+            Self::TooFarAhead { .. } => "TOO_FAR_AHEAD",
         }
     }
 
@@ -308,6 +323,12 @@ impl Rule {
             Self::NothingPublished => "has nothing that the public sees".into(),
             Self::NoOrder => "must all be of one kind that has an order".into(),
             Self::LocalesOfRole => "a translator needs at least one locale, every other role has none".into(),
+            Self::LastAdministrator => {
+                "is your own account or that of the last administrator; another administrator must change it".into()
+            }
+            Self::AccountDisabled => "is shut out; let it in again first".into(),
+            Self::ForeignAccount => "signs in elsewhere and has no password here".into(),
+            Self::TooFarAhead { days } => format!("must lie at most {days} days ahead"),
         }
     }
 
@@ -363,6 +384,10 @@ impl Rule {
             Self::NothingPublished => "公開中のものがありません".into(),
             Self::NoOrder => "順序を持つ同じ種類のものだけを並べてください".into(),
             Self::LocalesOfRole => "翻訳者には一つ以上の言語が必要で、ほかの役割には指定できません".into(),
+            Self::LastAdministrator => "自分自身または最後の管理者のため、ほかの管理者だけが変更できます".into(),
+            Self::AccountDisabled => "利用停止中です。先に停止を解除してください".into(),
+            Self::ForeignAccount => "外部の認証を使うアカウントのため、パスワードを設定できません".into(),
+            Self::TooFarAhead { days } => format!("{days}日以内の日時を指定してください"),
         }
     }
 }

@@ -99,6 +99,13 @@ async fn meet(app: &TestApp, code: Code) -> (u16, String) {
             let reply = app.try_refresh("unknown").await;
             return (reply.status(), reply.user_codes("refreshSession").concat());
         }
+        Code::LinkEnded => {
+            let document = "mutation { passwordSet(input: { token: \"unknown\", password: \"a new password\" }) {
+                errors { code }
+            } }";
+            let reply = app.anonymous().run(document, json!({})).await;
+            return (reply.status(), reply.user_codes("passwordSet").concat());
+        }
         Code::RateLimited => {
             for _ in 0..5 {
                 app.try_sign_in("somebody@example.org", "a wrong password").await;

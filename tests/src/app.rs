@@ -65,6 +65,7 @@ pub(crate) fn config() -> Config {
         dataset: None,
         admin_email: ADMINISTRATOR.email.parse().expect("an e-mail address"),
         admin_password_file: None,
+        trusted_issuers: None,
         allowed_origins: Vec::new(),
         access_token_minutes: 10,
         session_days: 30,

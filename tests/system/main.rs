@@ -10,11 +10,13 @@ mod http;
 mod ledger;
 mod process;
 
+mod audit;
 mod cli;
 mod compose;
 mod constraints;
 mod dataset;
 mod drift;
 mod durability;
+mod people;
 mod settings;
 mod upgrade;

@@ -1,17 +1,28 @@
 //! The audit log: one entry for each mutation, command and sign-in, chained by hash so that a changed or missing row
-//! shows. Entries are written in the transaction that they speak of; the database refuses to change them.
+//! shows. Entries are written in the transaction that they speak of; the database refuses to change them, and whoever gets
+//! around that is found out by [`verify`].
+
+pub mod graphql;
+
+use std::{fmt, str::FromStr};
 
 use aws_lc_rs::digest;
 use chrono::{DateTime, Utc};
 use entities::{AuditOutcome, Version, audit_entry};
-use sea_orm::{DatabaseTransaction, EntityTrait, IntoActiveModel, QueryOrder};
+use sea_orm::{
+    ColumnTrait, ConnectionTrait, DatabaseTransaction, EntityTrait, IntoActiveModel, QueryFilter, QueryOrder,
+    QuerySelect,
+};
 use uuid::Uuid;
 
 use crate::{
-    access::Actor,
+    access::{Actor, Editor, permission::Capability},
     error::{Code, Result},
     transaction::Origin,
 };
+
+/// How many entries are verified at once.
+const PAGE: u64 = 1_000;
 
 /// What is to be recorded.
 #[derive(Clone, Debug)]
@@ -54,6 +65,173 @@ pub async fn record(transaction: &DatabaseTransaction, now: DateTime<Utc>, entry
     row.hash = hash(&row)?;
     audit_entry::Entity::insert(row.into_active_model()).exec(transaction).await?;
     Ok(())
+}
+
+/// Which entries to list. Conditions are combined with "and".
+#[derive(Clone, Debug, Default)]
+pub struct Filter {
+    /// Of this account, or of a schedule that it had set.
+    pub actor: Option<Uuid>,
+    /// Of this mutation or command.
+    pub action: Option<String>,
+    /// That ended so.
+    pub outcome: Option<AuditOutcome>,
+    /// At this moment or later.
+    pub since: Option<DateTime<Utc>>,
+    /// Before this moment.
+    pub until: Option<DateTime<Utc>>,
+    /// About this document.
+    pub document: Option<Uuid>,
+}
+
+/// A part of the list, the newest first: at most `first` entries older than entry `before`, and whether there are more.
+///
+/// # Errors
+/// [`Error::Forbidden`](crate::error::Error::Forbidden); or when the database cannot be read.
+pub async fn list(
+    connection: &impl ConnectionTrait,
+    editor: &Editor,
+    filter: Filter,
+    first: usize,
+    before: Option<i64>,
+) -> Result<(Vec<audit_entry::Model>, bool)> {
+    editor.require(Capability::ReadAudit)?;
+    let mut select = audit_entry::Entity::find();
+    if let Some(before) = before {
+        select = select.filter(audit_entry::COLUMN.seq.lt(before));
+    }
+    if let Some(actor) = filter.actor {
+        select = select.filter(audit_entry::COLUMN.actor_id.eq(actor));
+    }
+    if let Some(action) = filter.action {
+        select = select.filter(audit_entry::COLUMN.action.eq(action));
+    }
+    if let Some(outcome) = filter.outcome {
+        select = select.filter(audit_entry::COLUMN.outcome.eq(outcome));
+    }
+    if let Some(since) = filter.since {
+        select = select.filter(audit_entry::COLUMN.at.gte(since));
+    }
+    if let Some(until) = filter.until {
+        select = select.filter(audit_entry::COLUMN.at.lt(until));
+    }
+    if let Some(document) = filter.document {
+        select = select.filter(audit_entry::COLUMN.document_id.eq(document));
+    }
+    let limit = u64::try_from(first).unwrap_or_default() + 1;
+    let mut entries = select.order_by_desc(audit_entry::COLUMN.seq).limit(limit).all(connection).await?;
+    let has_more = entries.len() > first;
+    entries.truncate(first);
+    Ok((entries, has_more))
+}
+
+/// An entry and its hash, `SEQ:HASH`: what an operator keeps elsewhere to find out later whether the log up to there is
+/// still the same.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Mark {
+    /// The number of the entry.
+    pub seq: i64,
+    /// Its hash.
+    pub hash: String,
+}
+
+impl fmt::Display for Mark {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}", self.seq, self.hash)
+    }
+}
+
+impl FromStr for Mark {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let mark = text.split_once(':').and_then(|(seq, hash)| {
+            let seq = seq.parse().ok().filter(|seq| *seq >= 1)?;
+            let is_hash = hash.len() == 64 && hash.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'));
+            is_hash.then(|| Self { seq, hash: hash.to_owned() })
+        });
+        mark.ok_or("must be the number of an entry, a colon and its hash, as printed by an earlier run")
+    }
+}
+
+/// What is wrong with the log, at the first entry where it shows.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Damage {
+    /// Something is not as it was written.
+    #[error("entry {0} is not as it was written: its hash does not fit")]
+    Changed(i64),
+    /// Entries were removed.
+    #[error("entry {0} is missing")]
+    Missing(i64),
+    /// The entry before is not the one that it was written after.
+    #[error("entry {0} was not written after the one before it")]
+    Unlinked(i64),
+    /// The log is sound, but another one.
+    #[error("entry {0} is not the one that was expected: the log was written anew")]
+    Replaced(i64),
+    /// The log is sound, but shorter than it was.
+    #[error("the log ends with entry {last}, and entry {expected} was expected: its end was cut off")]
+    CutOff {
+        /// The last entry that there is.
+        last: i64,
+        /// The entry that was there once.
+        expected: i64,
+    },
+}
+
+/// A log that is as it was written.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Sound {
+    /// How many entries it has.
+    pub entries: i64,
+    /// Its last entry; none when it is empty.
+    pub last: Option<Mark>,
+}
+
+/// Computes the chain again, from the first entry to the last. A chain whose end was cut off, or that was written anew
+/// from some entry on, is sound in itself: only a mark that was kept elsewhere tells.
+///
+/// # Errors
+/// When the database cannot be read.
+pub async fn verify(connection: &impl ConnectionTrait, expect: Option<&Mark>) -> Result<Result<Sound, Damage>> {
+    let mut last = Mark { seq: 0, hash: String::new() };
+    loop {
+        let page = audit_entry::Entity::find()
+            .filter(audit_entry::COLUMN.seq.gt(last.seq))
+            .order_by_asc(audit_entry::COLUMN.seq)
+            .limit(PAGE)
+            .all(connection)
+            .await?;
+        if page.is_empty() {
+            break;
+        }
+        for entry in page {
+            if let Some(damage) = damage(&last, &entry, expect)? {
+                return Ok(Err(damage));
+            }
+            last = Mark { seq: entry.seq, hash: entry.hash };
+        }
+    }
+    if let Some(expect) = expect
+        && last.seq < expect.seq
+    {
+        return Ok(Err(Damage::CutOff { last: last.seq, expected: expect.seq }));
+    }
+    Ok(Ok(Sound { entries: last.seq, last: (last.seq > 0).then_some(last) }))
+}
+
+fn damage(before: &Mark, entry: &audit_entry::Model, expect: Option<&Mark>) -> Result<Option<Damage>> {
+    Ok(if entry.seq != before.seq + 1 {
+        Some(Damage::Missing(before.seq + 1))
+    } else if hash(entry)? != entry.hash {
+        Some(Damage::Changed(entry.seq))
+    } else if entry.previous_hash != before.hash {
+        Some(Damage::Unlinked(entry.seq))
+    } else if expect.is_some_and(|expect| expect.seq == entry.seq && expect.hash != entry.hash) {
+        Some(Damage::Replaced(entry.seq))
+    } else {
+        None
+    })
 }
 
 /// SHA-256 over the entry's columns but `hash`, as a JSON array: in the order of the columns, but network and API token

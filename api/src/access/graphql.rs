@@ -1,4 +1,4 @@
-//! Signing in and out, and who the caller is.
+//! Signing in and out, setting a password, and who the caller is.
 
 use async_graphql::{Context, Enum, InputObject, Object, SimpleObject};
 use chrono::{DateTime, Utc};
@@ -6,7 +6,7 @@ use entities::{Email, Locale, account::Model as Account};
 
 use crate::{
     access::{
-        Credential, account,
+        Credential, account, link, password,
         permission::{self, Grants},
         session::{self, SignedIn},
     },
@@ -53,6 +53,20 @@ pub enum Capability {
     ManagePeople,
     /// Read the audit log.
     ReadAudit,
+}
+
+/// Who did something.
+#[derive(Enum, Clone, Copy, PartialEq, Eq)]
+#[graphql(remote = "entities::ActorKind")]
+pub enum ActorKind {
+    /// Somebody who is not signed in.
+    Anonymous,
+    /// A signed-in account.
+    Account,
+    /// A schedule that an account had set.
+    Schedule,
+    /// Somebody at the command line of the server.
+    CommandLine,
 }
 
 /// The account that is signed in.
@@ -167,6 +181,51 @@ pub struct SignOutPayload {
     errors: Vec<UserError>,
 }
 
+/// Which password to set for whom.
+#[derive(InputObject)]
+pub struct PasswordSetInput {
+    /// The token of the link: what follows `#` in its address.
+    #[graphql(secret)]
+    token: String,
+    /// The new password: 12 to 256 characters that are not easily guessed.
+    #[graphql(secret)]
+    password: String,
+}
+
+/// From which password to which.
+#[derive(InputObject)]
+pub struct PasswordChangeInput {
+    /// The password of now.
+    #[graphql(secret)]
+    current_password: String,
+    /// The new password: 12 to 256 characters that are not easily guessed.
+    #[graphql(secret)]
+    new_password: String,
+}
+
+/// The outcome of `passwordSet`.
+#[derive(SimpleObject)]
+pub struct PasswordSetPayload {
+    /// The new session.
+    session: Option<Session>,
+    /// Why there is none.
+    errors: Vec<UserError>,
+}
+
+/// The outcome of `passwordChange`.
+#[derive(SimpleObject)]
+pub struct PasswordChangePayload {
+    /// Whether the password is the new one now.
+    changed: bool,
+    /// Why it is not.
+    errors: Vec<UserError>,
+}
+
+/// Whether a refusal leaves no trace: one of too many attempts. An audit log that anybody can fill hides what matters.
+fn is_noise(ctx: &Context<'_>, error: &Error) -> bool {
+    matches!(error, Error::RateLimited(_)) && !ctx.state().throttle().record(&ctx.caller().network)
+}
+
 /// Mutations of sessions.
 #[derive(Default)]
 pub struct AccessMutation;
@@ -188,8 +247,8 @@ impl AccessMutation {
         };
         // Before the transaction: hashing takes long, and other writers must not wait for it.
         let verified = verified.await;
-        if let Err(error @ Error::RateLimited(_)) = &verified
-            && !ctx.state().throttle().record(&ctx.caller().network)
+        if let Err(error) = &verified
+            && is_noise(ctx, error)
         {
             return Mutated::unrecorded::<SignedIn>(error.clone());
         }
@@ -216,6 +275,62 @@ impl AccessMutation {
             _ => Err(Error::Forbidden),
         })
         .await
+    }
+
+    /// Exchanges a link for a password: sets it, ends all sessions of the account, and starts one. A link works once.
+    async fn password_set(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The link and the new password.")] input: PasswordSetInput,
+    ) -> Result<Mutated<PasswordSetPayload>> {
+        let hashed = async {
+            let email = link::owner(ctx.state(), ctx.caller(), &input.token).await?;
+            password::hash(ctx.state(), &email, &input.password).await
+        };
+        // Before the transaction: hashing takes long, and other writers must not wait for it.
+        let hashed = hashed.await;
+        if let Err(error) = &hashed
+            && is_noise(ctx, error)
+        {
+            return Mutated::unrecorded::<SignedIn>(error.clone());
+        }
+        mutate_openly(ctx, "passwordSet", async move |transaction| {
+            link::redeem(transaction, &input.token, hashed?).await
+        })
+        .await
+    }
+
+    /// Changes the password of the account that is signed in and ends its other sessions; this one goes on.
+    async fn password_change(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The password of now and the new one.")] input: PasswordChangeInput,
+    ) -> Result<Mutated<PasswordChangePayload>> {
+        // Before the transaction: hashing takes long, and other writers must not wait for it.
+        let (current, new) = (&input.current_password, &input.new_password);
+        let prepared = session::prepare_password(ctx.state(), ctx.caller(), current, new).await;
+        if let Err(error) = &prepared
+            && is_noise(ctx, error)
+        {
+            return Mutated::unrecorded::<()>(error.clone());
+        }
+        mutate(ctx, "passwordChange", async move |transaction, _| {
+            session::change_password(transaction, prepared?).await
+        })
+        .await
+    }
+}
+
+impl From<Expected<SignedIn>> for PasswordSetPayload {
+    fn from(outcome: Expected<SignedIn>) -> Self {
+        let (session, errors) = split(outcome);
+        Self { session, errors }
+    }
+}
+
+impl From<Expected<()>> for PasswordChangePayload {
+    fn from(outcome: Expected<()>) -> Self {
+        Self { changed: outcome.is_ok(), errors: outcome.err().unwrap_or_default() }
     }
 }
 

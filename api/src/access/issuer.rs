@@ -6,6 +6,7 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
+    path::Path,
     str::FromStr,
     sync::{
         Arc,
@@ -17,7 +18,7 @@ use anyhow::{Context, bail, ensure};
 use arc_swap::ArcSwap;
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
 use chrono::{DateTime, Duration, Utc};
-use entities::{Email, Locale};
+use entities::{Email, Locale, Role};
 use jsonwebtoken::{Algorithm, DecodingKey, Validation, decode};
 use reqwest::{Client, StatusCode, Url, redirect::Policy};
 use serde::Deserialize;
@@ -36,8 +37,7 @@ pub const MAX_KEY_SET_BYTES: usize = 256 * 1024;
 const TIMEOUT: std::time::Duration = std::time::Duration::from_secs(5);
 
 /// The roles that a provider's role may stand for, the first of them the strongest.
-const ROLES: [&str; 5] = ["ADMINISTRATOR", "EDITOR", TRANSLATOR, "STATISTICIAN", "READER"];
-const TRANSLATOR: &str = "TRANSLATOR";
+const ROLES: [Role; 5] = [Role::Administrator, Role::Editor, Role::Translator, Role::Statistician, Role::Reader];
 
 /// The algorithms that an issuer may use. With a shared secret, whoever verifies could also sign, so there is none.
 const ALGORITHMS: [Algorithm; 9] = [
@@ -79,9 +79,9 @@ pub struct ForeignIdentity {
 /// A role of ours that a provider's role stands for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ForeignRole {
-    /// One of `ADMINISTRATOR`, `EDITOR`, `TRANSLATOR`, `STATISTICIAN`, `READER`.
-    pub role: String,
-    /// For a translator, the locales to write in, sorted, each once; empty when the settings name none.
+    /// Which one.
+    pub role: Role,
+    /// For a translator, the locales to write in, sorted, each once.
     pub locales: Vec<Locale>,
 }
 
@@ -93,6 +93,22 @@ pub struct Issuers {
 }
 
 impl Issuers {
+    /// Reads the settings in a file; without one, nobody else is believed.
+    ///
+    /// # Errors
+    /// When the file cannot be read, and as [`Issuers::parse`].
+    pub fn read(file: Option<&Path>) -> anyhow::Result<Self> {
+        let Some(file) = file else { return Self::parse("") };
+        let text = std::fs::read_to_string(file).with_context(|| format!("{} cannot be read", file.display()))?;
+        Self::parse(&text).with_context(|| file.display().to_string())
+    }
+
+    /// Whether any is believed.
+    #[must_use]
+    pub const fn is_empty(&self) -> bool {
+        self.issuers.is_empty()
+    }
+
     /// Reads the settings: a TOML text with an `[[issuer]]` for each provider.
     ///
     /// ```toml
@@ -214,7 +230,7 @@ fn default_email_claim() -> String {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct RoleSettings {
-    role: String,
+    role: Role,
     #[serde(default)]
     locales: Vec<Locale>,
 }
@@ -313,7 +329,7 @@ impl Issuer {
         let role = ROLES.into_iter().find(|role| mapped.iter().any(|mapped| mapped.role == *role))?;
         let locales = mapped.iter().filter(|mapped| mapped.role == role).flat_map(|mapped| &mapped.locales);
         let locales: BTreeSet<&Locale> = locales.collect();
-        Some(ForeignRole { role: role.to_owned(), locales: locales.into_iter().cloned().collect() })
+        Some(ForeignRole { role, locales: locales.into_iter().cloned().collect() })
     }
 
     /// The keys to look for `kid` in. One of them has this name, unless the provider has said that none has.
@@ -402,12 +418,14 @@ impl Issuer {
 
 fn foreign_role(value: toml::Value) -> anyhow::Result<ForeignRole> {
     let settings = match value {
-        toml::Value::String(role) => RoleSettings { role, locales: Vec::new() },
+        role @ toml::Value::String(_) => RoleSettings { role: role.try_into()?, locales: Vec::new() },
         table => table.try_into()?,
     };
     let RoleSettings { role, locales } = settings;
-    ensure!(ROLES.contains(&role.as_str()), "{role} is none of {}", ROLES.join(", "));
-    ensure!(locales.is_empty() || role == TRANSLATOR, "only a {TRANSLATOR} has locales");
+    ensure!(
+        locales.is_empty() != (role == Role::Translator),
+        "a TRANSLATOR needs at least one locale, every other role has none"
+    );
     Ok(ForeignRole { role, locales })
 }
 
@@ -547,9 +565,12 @@ mod tests {
             (line("audience = \"almanac\"", ""), "missing field `audience`"),
             (line("\"almanac\"", "\" \""), "audience is blank"),
             (format!("typo = 1\n{HOSPITAL}"), "unknown field `typo`"),
-            (line("\"EDITOR\"", "\"BOSS\""), "roles.almanac-editors: BOSS is none of ADMINISTRATOR, EDITOR"),
-            (line("\"EDITOR\"", "\"editor\""), "editor is none of"),
-            (line("\"TRANSLATOR\"", "\"EDITOR\""), "only a TRANSLATOR has locales"),
+            (
+                line("\"EDITOR\"", "\"BOSS\""),
+                "roles.almanac-editors: unknown variant `BOSS`, expected one of `ADMINISTRATOR`, `EDITOR`",
+            ),
+            (line("\"EDITOR\"", "\"editor\""), "unknown variant `editor`"),
+            (line("\"TRANSLATOR\"", "\"EDITOR\""), "every other role has none"),
             (line("\"vi\"", "\"not a locale\""), "BCP 47"),
             (line("locales", "locale"), "unknown field `locale`"),
             (line("role_claim = \"realm_access.roles\"", ""), "roles need a role_claim"),
@@ -587,10 +608,10 @@ mod tests {
             let role = issuer.role(&claims(json!({ "realm_access": { "roles": roles } })))?;
             Some((role.role, role.locales.iter().map(ToString::to_string).collect::<Vec<_>>().join(" ")))
         };
-        let some = |role: &str, locales: &str| Some((role.to_owned(), locales.to_owned()));
-        assert_eq!(role(json!(["readers", "almanac-editors", "translators-vi"])), some("EDITOR", ""));
-        assert_eq!(role(json!(["readers", "translators-ja", "translators-vi", 7])), some("TRANSLATOR", "en ja vi"));
-        assert_eq!(role(json!("readers")), some("READER", ""));
+        let some = |role: Role, locales: &str| Some((role, locales.to_owned()));
+        assert_eq!(role(json!(["readers", "almanac-editors", "translators-vi"])), some(Role::Editor, ""));
+        assert_eq!(role(json!(["readers", "translators-ja", "translators-vi", 7])), some(Role::Translator, "en ja vi"));
+        assert_eq!(role(json!("readers")), some(Role::Reader, ""));
         assert_eq!(role(json!(["EDITOR", "Almanac-Editors"])), None);
         assert_eq!(role(json!({ "almanac-editors": true })), None);
         assert_eq!(issuer.role(&claims(json!({}))), None);

@@ -33,6 +33,24 @@ pub enum Capability {
     ReadAudit,
 }
 
+impl Capability {
+    /// As it is sent and stored.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::ReadDrafts => "READ_DRAFTS",
+            Self::WriteTexts => "WRITE_TEXTS",
+            Self::WriteContent => "WRITE_CONTENT",
+            Self::PublishContent => "PUBLISH_CONTENT",
+            Self::WriteFigures => "WRITE_FIGURES",
+            Self::PublishFigures => "PUBLISH_FIGURES",
+            Self::ManageSite => "MANAGE_SITE",
+            Self::ManagePeople => "MANAGE_PEOPLE",
+            Self::ReadAudit => "READ_AUDIT",
+        }
+    }
+}
+
 use Capability::{
     ManagePeople, ManageSite, PublishContent, PublishFigures, ReadAudit, ReadDrafts, WriteContent, WriteFigures,
     WriteTexts,
@@ -117,6 +135,17 @@ impl Grants {
             });
         }
         self
+    }
+
+    /// Whether they allow everything that the others allow: nobody hands out more than they have.
+    #[must_use]
+    pub fn cover(&self, others: &Self) -> bool {
+        others.capabilities.is_subset(&self.capabilities)
+            && match (&self.locales, &others.locales) {
+                (None, _) => true,
+                (Some(_), None) => false,
+                (Some(own), Some(others)) => others.is_subset(own),
+            }
     }
 
     /// Whether they include this.

@@ -9,9 +9,9 @@ use uuid::Uuid;
 
 use crate::{
     access::{
-        Actor, Caller, account as accounts,
+        Actor, Caller, Credential, account as accounts,
         audit::sha256,
-        password,
+        password::{self, Hashed},
         permission::Grants,
         token::{self, AccessToken, Claims},
     },
@@ -53,6 +53,42 @@ pub async fn verify(state: &State, caller: &Caller, email: &Email, password: &st
     let hash = account.as_ref().and_then(|account| account.password_hash.as_deref());
     let right = password::verify(state, password, hash).await?;
     account.filter(|_| right).map(Verified).ok_or(Error::InvalidCredentials)
+}
+
+/// A change of password that is fit to be carried out.
+#[derive(Debug)]
+pub struct NewPassword {
+    session: Uuid,
+    seen: Verified,
+    password: Hashed,
+}
+
+/// Checks the current password of somebody who is signed in, and hashes the new one. Never call it while other writers
+/// wait.
+///
+/// # Errors
+/// [`Error::InvalidCredentials`]; [`Error::RateLimited`]; [`Error::Invalid`] at `newPassword` when that is too weak;
+/// [`Error::Forbidden`] for whoever is not signed in with a session of ours; [`Error::Unauthenticated`].
+pub async fn prepare_password(state: &State, caller: &Caller, current: &str, new: &str) -> Result<NewPassword> {
+    let Credential::Session(claims) = caller.credential.as_ref().ok_or(Error::Unauthenticated)? else {
+        return Err(Error::Forbidden);
+    };
+    let account = live_account(state.database().reader(), claims, state.now()).await?;
+    let seen = verify(state, caller, &account.email, current).await?;
+    let password = password::hash_field(state, &account.email, new, "newPassword").await?;
+    Ok(NewPassword { session: claims.sid, seen, password })
+}
+
+/// Changes the password and ends every other session of the account; the one that asks goes on.
+///
+/// # Errors
+/// [`Error::InvalidCredentials`] when the account has changed since its password was checked.
+pub async fn change_password(transaction: &mut Transaction, new: NewPassword) -> Result<()> {
+    let NewPassword { session, seen: Verified(seen), password } = new;
+    let account = accounts::live(transaction.connection(), seen.id).await?;
+    let account = account.filter(|now| now.password_hash == seen.password_hash).ok_or(Error::InvalidCredentials)?;
+    accounts::replace_password(transaction, account.id, password, Some(session)).await?;
+    Ok(())
 }
 
 /// Starts a session.

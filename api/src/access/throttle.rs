@@ -46,8 +46,16 @@ impl Throttle {
     /// # Errors
     /// [`Error::RateLimited`] with the time to wait.
     pub fn attempt(&self, email: &Email, network: &str) -> Result<()> {
-        check(&self.networks, network)?;
+        self.attempt_from(network)?;
         check(&self.accounts, email.as_str())
+    }
+
+    /// Counts one attempt on an account that is not named, such as one with a link.
+    ///
+    /// # Errors
+    /// [`Error::RateLimited`] with the time to wait.
+    pub fn attempt_from(&self, network: &str) -> Result<()> {
+        check(&self.networks, network)
     }
 
     /// Whether the refusal of somebody unknown is to be recorded: an audit log that anybody can fill hides what matters.

@@ -8,11 +8,8 @@ use async_graphql::{
 use entities::Rule;
 use serde::{Serialize, de::DeserializeOwned};
 
-use crate::{
-    access::key::KeyRing,
-    delivery::cursor,
-    error::{Error, Fault, Result},
-};
+use super::Faults;
+use crate::{access::key::KeyRing, delivery::cursor, error::Result};
 
 /// How many items a page has when `first` is left out.
 pub const DEFAULT_FIRST: i32 = 20;
@@ -37,11 +34,28 @@ pub struct Paging {
     pub after: Option<String>,
 }
 
+impl Paging {
+    /// How many items, and the place after which to start; or faults. `list` names the list with its order, filter and
+    /// locale.
+    pub fn read<K: DeserializeOwned>(self, faults: &mut Faults, keys: &KeyRing, list: &str) -> (usize, Option<K>) {
+        let first = self.first.unwrap_or(DEFAULT_FIRST);
+        if !(1..=MAX_FIRST).contains(&first) {
+            faults.push(&["first"], Rule::OutOfRange { min: 1, max: i64::from(MAX_FIRST) });
+        }
+        let after = self.after.map(|after| cursor::decode::<K>(keys, list, &after)).transpose();
+        let after = after.unwrap_or_else(|rule| {
+            faults.push(&["after"], rule);
+            None
+        });
+        (usize::try_from(first).unwrap_or_default(), after)
+    }
+}
+
 /// Cuts a page out of a sorted list. `list` names the list with its order, filter and locale; `key` is an item's place
 /// in it, and no two are the same.
 ///
 /// # Errors
-/// [`Error::Invalid`] when `first` is out of range, or `after` is not a cursor of this list.
+/// `Error::Invalid` when `first` is out of range, or `after` is not a cursor of this list.
 pub fn paginate<I, K, T>(
     keys: &KeyRing,
     list: &str,
@@ -54,22 +68,11 @@ where
     K: Ord + Serialize + DeserializeOwned,
     T: OutputType,
 {
-    let mut faults = Vec::new();
-    let first = paging.first.unwrap_or(DEFAULT_FIRST);
-    if !(1..=MAX_FIRST).contains(&first) {
-        let rule = Rule::OutOfRange { min: 1, max: i64::from(MAX_FIRST) };
-        faults.push(Fault::new(["first"], rule));
-    }
-    let after = paging.after.map(|after| cursor::decode::<K>(keys, list, &after)).transpose();
-    let after = after.unwrap_or_else(|rule| {
-        faults.push(Fault::new(["after"], rule));
-        None
-    });
-    if !faults.is_empty() {
-        return Err(Error::Invalid(faults));
-    }
+    let mut faults = Faults::default();
+    let (first, after) = paging.read::<K>(&mut faults, keys, list);
+    faults.into_result()?;
     let start = after.map_or(0, |after| items.partition_point(|item| key(item) <= after));
-    let end = items.len().min(start + usize::try_from(first).unwrap_or_default());
+    let end = items.len().min(start + first);
     let mut connection =
         Connection::with_additional_fields(start > 0, end < items.len(), Total { total_count: items.len() });
     connection

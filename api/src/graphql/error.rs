@@ -32,6 +32,8 @@ pub enum UserErrorCode {
     InvalidCredentials,
     /// The refresh token continues no session.
     SessionEnded,
+    /// The link to set a password with is unknown, used or expired, or its account is shut out.
+    LinkEnded,
     /// Too many attempts; try again later.
     RateLimited,
 }
@@ -258,8 +260,13 @@ pub fn expected<T>(result: Result<T>) -> Result<Expected<T>> {
         Error::NotFound(_) => UserErrorCode::NotFound,
         Error::InvalidCredentials => UserErrorCode::InvalidCredentials,
         Error::SessionEnded => UserErrorCode::SessionEnded,
+        Error::LinkEnded => UserErrorCode::LinkEnded,
         Error::RateLimited(_) => UserErrorCode::RateLimited,
-        Error::Unauthenticated | Error::PreviewEnded | Error::Unavailable(_) | Error::Internal(_) => return Err(error),
+        Error::Unauthenticated
+        | Error::PreviewEnded
+        | Error::ProviderUnavailable
+        | Error::Unavailable(_)
+        | Error::Internal(_) => return Err(error),
     };
     Ok(Err(vec![UserError::Refusal(Refusal { code, error })]))
 }

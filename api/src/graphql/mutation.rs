@@ -56,7 +56,8 @@ impl Ending {
     async fn carry_out(self, answer: &Value) -> Result<()> {
         let Self { mut transaction, action, refused, slot } = self;
         if let Some(slot) = slot {
-            idempotency::keep(&transaction, &slot, &answer.clone().into_json()?).await?;
+            // Written as it is sent, so that it comes back with its fields in the order of the selection.
+            idempotency::keep(&transaction, &slot, &serde_json::to_vec(answer)?).await?;
             // What was refused has been taken back; the answer that says so stays.
             transaction.checkpoint().await?;
         }
@@ -143,8 +144,8 @@ async fn run<T, P: From<Expected<T>>>(
         let place = Slot::new(request, transaction.actor(), ctx.item.node.response_key().node.as_str())?;
         match idempotency::recall(&transaction, &place).await {
             Ok(None) => slot = Some(place),
-            Ok(Some(answer)) => return Ok(Mutated(Outcome::Repeated(Value::from_json(answer)?))),
-            Err(error) => return refused(action, transaction, error, None).await,
+            Ok(Some(answer)) => return Ok(Mutated(Outcome::Repeated(serde_json::from_slice(&answer)?))),
+            Err(error) => return refused(ctx, action, transaction, error, None).await,
         }
     }
     match operation(&mut transaction).await {
@@ -152,17 +153,25 @@ async fn run<T, P: From<Expected<T>>>(
             let ending = Box::new(Ending { transaction, action, refused: None, slot });
             Ok(Mutated(Outcome::Fresh { payload: P::from(Ok(done)), ending: Mutex::new(Some(ending)) }))
         }
-        Err(error) => refused(action, transaction, error, slot).await,
+        Err(error) => refused(ctx, action, transaction, error, slot).await,
     }
 }
 
 async fn refused<T, P: From<Expected<T>>>(
+    ctx: &Context<'_>,
     action: &'static str,
     mut transaction: Transaction,
     error: Error,
     slot: Option<Slot>,
 ) -> Result<Mutated<P>> {
     let code = error.code();
+    // Nobody knows who it was. Attempts beyond a throttle have been counted before the transaction.
+    if transaction.actor() == Actor::Anonymous
+        && code != Code::RateLimited
+        && !ctx.state().throttle().record(&ctx.caller().network)
+    {
+        return Mutated::unrecorded::<T>(error);
+    }
     let payload = P::from(expected::<T>(Err(error))?);
     transaction.roll_back().await?;
     let ending = Box::new(Ending { transaction, action, refused: Some(code), slot });

@@ -5,7 +5,7 @@ use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 use poem::{Request, http::header};
 
 use crate::{
-    access::{Caller, Credential, token},
+    access::{Caller, Credential, api_token, identity, token},
     error::{Error, Result},
     idempotency,
     state::State,
@@ -48,7 +48,20 @@ pub(super) async fn identify(state: &State, request: &Request, request_id: Strin
             if !scheme.eq_ignore_ascii_case("bearer") {
                 return Err(Error::Unauthenticated);
             }
-            caller.credential = Some(Credential::Session(token::verify(state, token.trim())?));
+            let token = token.trim();
+            caller.credential = Some(if token.starts_with(api_token::PREFIX) {
+                let id = api_token::identify(state, token).await?;
+                caller.origin.api_token = Some(id);
+                Credential::ApiToken(id)
+            } else {
+                match token::verify(state, token) {
+                    Ok(claims) => Credential::Session(claims),
+                    Err(_) if !state.issuers().is_empty() => {
+                        Credential::Foreign(identity::account(state, &caller.origin, token).await?)
+                    }
+                    Err(error) => return Err(error),
+                }
+            });
         }
     }
     Ok(caller)

@@ -16,7 +16,10 @@ use async_graphql::{
     ServerError, Variables,
     parser::{
         parse_query, parse_schema,
-        types::{BaseType, ExecutableDocument, OperationDefinition, OperationType, TypeSystemDefinition},
+        types::{
+            BaseType, ExecutableDocument, OperationDefinition, OperationType, Selection, SelectionSet,
+            TypeSystemDefinition,
+        },
     },
 };
 use poem::{
@@ -102,7 +105,7 @@ impl Service {
 
     /// Parses the document and chooses the operation, within the limits. Validation and execution are left.
     pub fn parse(&self, parameters: Parameters) -> Result<(async_graphql::Request, Operation), Refusal> {
-        let Parameters { query, operation_name, variables, extensions, method } = parameters;
+        let Parameters { query, operation_name, mut variables, extensions, method } = parameters;
         limits::check_variables(&variables, &self.limits)?;
         limits::check_variables(&extensions, &self.limits)?;
         limits::scan(&query, &self.limits)?;
@@ -116,6 +119,7 @@ impl Service {
         let (name, definition) = select_operation(&document, operation_name.as_deref())?;
         check_operation_type(definition.ty, &method)?;
         check_required_variables(definition, &variables)?;
+        fill_absent_arguments(&document, definition, &mut variables);
         check_types_of_defaults(&document, &self.types)?;
         let operation = Operation { name: name.map(str::to_owned), kind: definition.ty };
 
@@ -251,6 +255,46 @@ fn check_operation_type(kind: OperationType, method: &Method) -> Result<(), Refu
         OperationType::Subscription => Err(bad_request("Subscriptions are not served at this address.")),
         OperationType::Query | OperationType::Mutation => Ok(()),
     }
+}
+
+/// Gives null to each variable that was left out and that an argument of a field is: for an argument of ours that is the
+/// same as its absence, and the engine cannot tell the cost of a list by a variable that is not there. Inside input
+/// objects absence has a meaning of its own, and is left alone.
+fn fill_absent_arguments(
+    document: &ExecutableDocument,
+    operation: &OperationDefinition,
+    variables: &mut Map<String, Value>,
+) {
+    let absent = operation.variable_definitions.iter().map(|definition| &definition.node);
+    let absent = absent.filter(|definition| definition.default_value.is_none());
+    let absent: HashSet<&str> =
+        absent.map(|definition| definition.name.node.as_str()).filter(|name| !variables.contains_key(*name)).collect();
+    if absent.is_empty() {
+        return;
+    }
+    let mut found: HashSet<&str> = HashSet::new();
+    let fragments = document.fragments.values().map(|fragment| &fragment.node.selection_set.node);
+    let mut open: Vec<&SelectionSet> = std::iter::once(&operation.selection_set.node).chain(fragments).collect();
+    while let Some(selection_set) = open.pop() {
+        for selection in &selection_set.items {
+            match &selection.node {
+                Selection::Field(field) => {
+                    let arguments = field.node.arguments.iter();
+                    // The engine does not name its type of values that may hold variables; written out, only a
+                    // variable begins with a dollar sign.
+                    found.extend(
+                        arguments.filter_map(|(_, argument)| {
+                            absent.get(argument.node.to_string().strip_prefix('$')?).copied()
+                        }),
+                    );
+                    open.push(&field.node.selection_set.node);
+                }
+                Selection::InlineFragment(fragment) => open.push(&fragment.node.selection_set.node),
+                Selection::FragmentSpread(_) => {}
+            }
+        }
+    }
+    variables.extend(found.into_iter().map(|name| (name.to_owned(), Value::Null)));
 }
 
 /// Refuses to run without a variable that has no default and may not be null. The engine looks at variables only where

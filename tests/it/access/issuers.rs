@@ -13,9 +13,12 @@ use aws_lc_rs::{
 };
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
 use chrono::{DateTime, Duration, Utc};
+use entities::{Role, audit_entry};
 use jsonwebtoken::{Algorithm, EncodingKey};
+use sea_orm::{EntityTrait, QueryOrder, QuerySelect};
 use serde_json::{Value, json};
-use tests::start;
+use tempfile::TempDir;
+use tests::{EDITOR, TestApp, commands, on_both_databases, start};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpListener,
@@ -194,7 +197,12 @@ impl Provider {
     }
 
     fn believed_for(&self, algorithms: &str) -> Issuers {
-        Issuers::parse(&format!(
+        Issuers::parse(&self.settings(algorithms)).expect("settings")
+    }
+
+    /// What an operator writes to have it believed.
+    fn settings(&self, algorithms: &str) -> String {
+        format!(
             r#"
             [[issuer]]
             issuer = "{ISSUER}"
@@ -208,8 +216,7 @@ impl Provider {
             translators-ja = {{ role = "TRANSLATOR", locales = ["ja"] }}
             "#,
             self.address
-        ))
-        .expect("settings")
+        )
     }
 }
 
@@ -249,7 +256,7 @@ async fn a_token_of_a_provider_says_who_somebody_is_and_what_they_may() {
         assert_eq!((issuer.as_str(), subject.as_str()), (ISSUER, "7f3a"));
         assert_eq!(email.map(String::from).as_deref(), Some("nurse@example.org"));
         let role = role.expect("a role");
-        assert_eq!(role.role, "TRANSLATOR");
+        assert_eq!(role.role, Role::Translator);
         assert_eq!(role.locales.iter().map(ToString::to_string).collect::<Vec<_>>(), ["vi"]);
     }
     assert_eq!(provider.asked(), 1, "the keys are known");
@@ -258,10 +265,10 @@ async fn a_token_of_a_provider_says_who_somebody_is_and_what_they_may() {
         let role = issuers.verify(&token, start()).await.expect("a good token").role?;
         Some((role.role, role.locales.iter().map(ToString::to_string).collect::<Vec<_>>().join(" ")))
     };
-    let some = |role: &str, locales: &str| Some((role.to_owned(), locales.to_owned()));
-    assert_eq!(role(json!(["translators-vi", "almanac-editors"])).await, some("EDITOR", ""));
-    assert_eq!(role(json!(["translators-vi", "translators-ja"])).await, some("TRANSLATOR", "ja vi"));
-    assert_eq!(role(json!("almanac-editors")).await, some("EDITOR", ""));
+    let some = |role: Role, locales: &str| Some((role, locales.to_owned()));
+    assert_eq!(role(json!(["translators-vi", "almanac-editors"])).await, some(Role::Editor, ""));
+    assert_eq!(role(json!(["translators-vi", "translators-ja"])).await, some(Role::Translator, "ja vi"));
+    assert_eq!(role(json!("almanac-editors")).await, some(Role::Editor, ""));
     assert_eq!(role(json!(["ADMINISTRATOR"])).await, None);
     for audience in [json!("almanac"), json!(["account", "almanac"])] {
         expect!(&issuers, &rsa.token(&with("aud", audience)), start(), ACCEPTED);
@@ -526,4 +533,89 @@ async fn of_many_who_need_the_same_key_one_asks() {
     assert!(!slow.is_finished());
     word.notify_one();
     assert!(slow.await.expect("not broken").is_ok());
+}
+
+/// The same Almanac as a process that believes the provider; its settings are in the folder.
+async fn believing(app: &TestApp, provider: &Provider) -> (TestApp, TempDir) {
+    let folder = TempDir::new().expect("a folder");
+    let file = folder.path().join("issuers.toml");
+    std::fs::write(&file, provider.settings("\"EdDSA\"")).expect("a file");
+    (app.with(|config| config.trusted_issuers = Some(file)).await, folder)
+}
+
+/// Claims of an editor with this address.
+fn editor(subject: &str, email: &str) -> Value {
+    let mut claims = with("realm_access", json!({ "roles": ["almanac-editors"] }));
+    claims["sub"] = json!(subject);
+    claims["email"] = json!(email);
+    claims
+}
+
+const CREATE: &str = "mutation($input: PageCreateInput!) { pageCreate(input: $input) {
+    document { changedBy } errors { code }
+} }";
+const VIEWER: &str = "{ viewer { email role } }";
+
+on_both_databases! {
+    async fn whoever_a_trusted_provider_vouches_for_works_as_what_the_provider_says(app: TestApp) {
+        let key = Pair::ed25519("k");
+        let provider = Provider::new(&[&key]).await;
+        let (app, _folder) = believing(&app, &provider).await;
+        let nurse = app.bearer(&key.token(&editor("1", "nurse@example.org")));
+        let reply = nurse.run(CREATE, json!({ "input": { "slug": "by-a-nurse" } })).await;
+        assert_eq!(reply.at("/data/pageCreate/document/changedBy"), "nurse@example.org", "{}", reply.text());
+        let entries = audit_entry::Entity::find().order_by_desc(audit_entry::COLUMN.seq).limit(2);
+        let entries = entries.all(app.state().database().reader()).await.expect("entries");
+        assert_eq!([entries[0].action.as_str(), entries[1].action.as_str()], ["pageCreate", "foreignSignIn"]);
+        assert!(entries[0].actor_id.is_some() && entries[0].actor_id == entries[1].actor_id);
+
+        // The provider takes the role away: the same person, by another token.
+        let mut reduced = editor("1", "nurse@example.org");
+        reduced["realm_access"] = json!({ "roles": ["translators-vi"] });
+        let reduced = app.bearer(&key.token(&reduced));
+        assert_eq!(reduced.run(VIEWER, json!({})).await.at("/data/viewer/role"), "TRANSLATOR");
+        let reply = reduced.run(CREATE, json!({ "input": { "slug": "by-a-translator" } })).await;
+        assert_eq!(reply.user_codes("pageCreate"), ["FORBIDDEN"]);
+    }
+
+    async fn who_is_not_vouched_for_is_refused_at_the_door(app: TestApp) {
+        let key = Pair::ed25519("k");
+        let provider = Provider::new(&[&key]).await;
+        let stranger = app.bearer(&key.token(&editor("1", "nurse@example.org")));
+        let reply = stranger.run(VIEWER, json!({})).await;
+        assert_eq!((reply.status(), reply.code()), (401, "UNAUTHENTICATED"), "nobody trusts the provider");
+
+        let (app, _folder) = believing(&app, &provider).await;
+        let mut no_role = editor("2", "visitor@example.org");
+        no_role["realm_access"] = json!({ "roles": ["visitor"] });
+        let mut expired = editor("3", "late@example.org");
+        expired["exp"] = json!(start().timestamp());
+        let mut nowhere = editor("4", "x@example.org");
+        nowhere["email"] = Value::Null;
+        for (claims, expected) in [
+            (no_role, (403, "FORBIDDEN")),
+            (expired, (401, "UNAUTHENTICATED")),
+            (nowhere, (403, "FORBIDDEN")),
+            // Whoever runs the provider must not become somebody who has an account here.
+            (editor("5", EDITOR.email), (403, "FORBIDDEN")),
+        ] {
+            let reply = app.bearer(&key.token(&claims)).run(VIEWER, json!({})).await;
+            assert_eq!((reply.status(), reply.code()), expected, "{claims}");
+        }
+        let ours = app.sign_in(EDITOR).await;
+        assert_eq!(app.bearer(&ours.access_token).run(VIEWER, json!({})).await.at("/data/viewer/email"), EDITOR.email);
+    }
+
+    async fn a_disabled_account_stays_out_whatever_its_provider_says(app: TestApp) {
+        let key = Pair::ed25519("k");
+        let provider = Provider::new(&[&key]).await;
+        let (app, _folder) = believing(&app, &provider).await;
+        let nurse = app.bearer(&key.token(&editor("1", "nurse@example.org")));
+        assert_eq!(nurse.run(VIEWER, json!({})).await.at("/data/viewer/role"), "EDITOR");
+        commands::disable(app.state(), "nurse@example.org").await.expect("disabled");
+        let reply = nurse.run(VIEWER, json!({})).await;
+        assert_eq!((reply.status(), reply.code()), (401, "UNAUTHENTICATED"));
+        let signed_in = app.try_sign_in("nurse@example.org", "").await;
+        assert_eq!(signed_in.user_codes("signIn"), ["INVALID_CREDENTIALS"], "there is no password to it");
+    }
 }

@@ -16,7 +16,7 @@ use crate::{
     editorial::{Edit, Release, schedule::moment},
     error::{Error, Result},
     figures::graphql::ReleaseKind,
-    graphql::{Expected, Faults, Input, Mutated, Scalar, UserError, global_id, mutate, parse_global_id},
+    graphql::{Expected, Faults, Input, Mutated, Scalar, UserError, global_id, mutate, named},
 };
 
 /// The most documents of one mutation.
@@ -512,10 +512,4 @@ impl DocumentMutation {
         })
         .await
     }
-}
-
-/// The id of something of this type.
-fn named(id: &ID, type_name: &str) -> Result<uuid::Uuid> {
-    let found = parse_global_id(id).filter(|(found, _)| found == type_name);
-    found.map(|(_, id)| id).ok_or_else(|| Error::invalid(["id"], Rule::Unknown))
 }

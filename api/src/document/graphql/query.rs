@@ -11,7 +11,7 @@ use sea_orm::{EntityTrait, QueryFilter, QueryOrder, QuerySelect};
 
 use super::{Document, DocumentKind, DocumentState, content::DocumentContent, input::DocumentSelector};
 use crate::{
-    access::account,
+    access::{account, graphql::ActorKind},
     delivery::cursor,
     document::{
         self, Content, publish,
@@ -89,20 +89,6 @@ pub enum RevisionAction {
     Import,
     /// An older revision was brought back.
     Restore,
-}
-
-/// Who did something.
-#[derive(Enum, Clone, Copy, PartialEq, Eq)]
-#[graphql(remote = "entities::ActorKind")]
-pub enum ActorKind {
-    /// Somebody who is not signed in.
-    Anonymous,
-    /// A signed-in account.
-    Account,
-    /// A schedule that an account had set.
-    Schedule,
-    /// Somebody at the command line of the server.
-    CommandLine,
 }
 
 /// One saved state of a document.
@@ -287,7 +273,7 @@ impl DocumentQuery {
                 .await?;
             let editors = saved.iter().filter_map(|revision| revision.editor_id);
             let editors = editors.chain(published.iter().filter_map(|publication| publication.editor_id)).collect();
-            let emails = document::emails(reader, editors).await?;
+            let emails = account::emails(reader, editors).await?;
             let email = |id: Option<uuid::Uuid>| id.and_then(|id| emails.get(&id).cloned());
             let revision = |revision: revision::Model| -> Result<Revision> {
                 Ok(Revision {

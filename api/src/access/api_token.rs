@@ -1,0 +1,249 @@
+//! Tokens with which programs act for the account that made them, narrowed to some capabilities and locales, until they
+//! expire or are revoked. A token is shown once; the database has only its hash.
+
+pub mod graphql;
+
+use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
+use chrono::{DateTime, Duration, Utc};
+use entities::{Line, Locale, Rule, account, api_token};
+use sea_orm::{ActiveModelTrait, ActiveValue::Set, Condition, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder};
+use uuid::Uuid;
+
+use crate::{
+    access::{
+        Administrator, account as accounts,
+        audit::sha256,
+        permission::{Capability, Grants},
+    },
+    error::{Error, Fault, Result},
+    state::State,
+    transaction::Transaction,
+};
+
+/// How every token begins, so that it is told from an access token here, and found by scanners where it has leaked.
+pub const PREFIX: &str = "alm_";
+/// The longest that a token may last, in days: a year, and a day for whoever renews it on the same date.
+pub const LONGEST_DAYS: i64 = 366;
+/// How exactly the database knows when a token was last used: a write for each request would cost too much.
+const USE_NOTED_EVERY: Duration = Duration::minutes(1);
+
+/// A token to be.
+#[derive(Clone, Debug)]
+pub struct NewToken {
+    /// What its owner calls it.
+    pub name: Line,
+    /// What it may do.
+    pub capabilities: Vec<Capability>,
+    /// The locales in which it may write; none for all in which its owner may.
+    pub locales: Option<Vec<Locale>>,
+    /// When it ends.
+    pub expires_at: DateTime<Utc>,
+}
+
+/// A token and whose it is.
+#[derive(Clone, Debug)]
+pub struct Owned {
+    /// The token.
+    pub token: api_token::Model,
+    /// The address of the account that it acts for.
+    pub owner: String,
+}
+
+impl Owned {
+    /// What it may do at most.
+    ///
+    /// # Errors
+    /// When what is stored is damaged.
+    pub fn capabilities(&self) -> Result<Vec<Capability>> {
+        Ok(serde_json::from_value(self.token.capabilities.clone())?)
+    }
+
+    /// The locales in which it may write; none when it is not limited to any.
+    ///
+    /// # Errors
+    /// When what is stored is damaged.
+    pub fn locales(&self) -> Result<Option<Vec<Locale>>> {
+        locales(&self.token)
+    }
+}
+
+/// Makes a token for the account that acts; returns it with its secret text, which nobody can read again.
+///
+/// # Errors
+/// [`Error::Invalid`] when it would allow more than whoever makes it has, or has no good end; [`Error::Forbidden`] at the
+/// command line, which is no account.
+pub async fn create(
+    transaction: &mut Transaction,
+    administrator: &Administrator,
+    new: NewToken,
+) -> Result<(String, Owned)> {
+    let owner = administrator.actor().account().ok_or(Error::Forbidden)?;
+    let (own, now) = (administrator.grants(), transaction.now());
+    let mut faults = Vec::new();
+    faults.extend(capabilities_beyond(own, &new.capabilities));
+    let requested = new.locales.as_deref().unwrap_or_default();
+    if new.locales.is_some() && requested.is_empty() {
+        faults.push(Fault::new(["locales"], Rule::Required));
+    }
+    faults.extend(accounts::unusable(transaction, requested).await?);
+    faults.extend(locales_beyond(own, requested));
+    if new.expires_at <= now {
+        faults.push(Fault::new(["expiresAt"], Rule::InThePast));
+    } else if new.expires_at > now + Duration::days(LONGEST_DAYS) {
+        faults.push(Fault::new(["expiresAt"], Rule::TooFarAhead { days: LONGEST_DAYS }));
+    }
+    if !faults.is_empty() {
+        return Err(Error::Invalid(faults));
+    }
+    // Whoever is limited to some locales hands out no token for all of them.
+    let locales = new.locales.or_else(|| own.locales().map(|own| own.iter().cloned().collect()));
+    let state = transaction.state();
+    let text = format!("{PREFIX}{}", BASE64_URL_SAFE_NO_PAD.encode(state.random().bytes::<32>()));
+    let row = api_token::ActiveModel {
+        id: Set(state.new_id()),
+        account_id: Set(owner),
+        name: Set(new.name.into()),
+        hash: Set(hash(&text)),
+        capabilities: Set(serde_json::to_value(new.capabilities)?),
+        locales: Set(locales.map(serde_json::to_value).transpose()?),
+        created_at: Set(now),
+        expires_at: Set(new.expires_at),
+        last_used_at: Set(None),
+        revoked_at: Set(None),
+    };
+    let token = row.insert(transaction.connection()).await?;
+    let owner = accounts::find(transaction.connection(), owner).await?.email.into();
+    Ok((text, Owned { token, owner }))
+}
+
+/// A fault for each capability that whoever makes a token does not have, or that stands twice, or when there is none.
+fn capabilities_beyond(own: &Grants, capabilities: &[Capability]) -> Vec<Fault> {
+    if capabilities.is_empty() {
+        return vec![Fault::new(["capabilities"], Rule::Required)];
+    }
+    let fault = |(index, capability): (usize, &Capability)| {
+        let rule = if !own.include(*capability) {
+            let allowed: Vec<&str> = own.capabilities().map(Capability::as_str).collect();
+            Rule::NotOneOf { allowed: allowed.join(", ") }
+        } else if capabilities[..index].contains(capability) {
+            Rule::Duplicate
+        } else {
+            return None;
+        };
+        Some(Fault::new(["capabilities".to_owned(), index.to_string()], rule))
+    };
+    capabilities.iter().enumerate().filter_map(fault).collect()
+}
+
+/// A fault for each locale in which whoever makes a token may not write.
+fn locales_beyond(own: &Grants, locales: &[Locale]) -> Vec<Fault> {
+    let Some(own) = own.locales() else { return Vec::new() };
+    let allowed = own.iter().map(Locale::as_str).collect::<Vec<_>>().join(", ");
+    let beyond = locales.iter().enumerate().filter(|(_, locale)| !own.contains(*locale));
+    let fault = |index: usize| {
+        Fault::new(["locales".to_owned(), index.to_string()], Rule::NotOneOf { allowed: allowed.clone() })
+    };
+    beyond.map(|(index, _)| fault(index)).collect()
+}
+
+/// Ends a token before its time.
+///
+/// # Errors
+/// [`Error::NotFound`].
+pub async fn revoke(transaction: &mut Transaction, _: &Administrator, id: Uuid) -> Result<Owned> {
+    let found = api_token::Entity::find_by_id(id).one(transaction.connection()).await?;
+    let token = found.ok_or(Error::NotFound("the token"))?;
+    let revoked_at = Set(Some(token.revoked_at.unwrap_or_else(|| transaction.now())));
+    let change = api_token::ActiveModel { id: Set(id), revoked_at, ..Default::default() };
+    let token = change.update(transaction.connection()).await?;
+    let owner = accounts::find(transaction.connection(), token.account_id).await?.email.into();
+    Ok(Owned { token, owner })
+}
+
+/// All tokens, the newest first, with those that have ended.
+///
+/// # Errors
+/// When the database cannot be read.
+pub async fn all(connection: &impl ConnectionTrait, _: &Administrator) -> Result<Vec<Owned>> {
+    let rows = api_token::Entity::find()
+        .find_also_related(account::Entity)
+        .order_by_desc(api_token::COLUMN.created_at)
+        .order_by_desc(api_token::COLUMN.id)
+        .all(connection)
+        .await?;
+    let owned = |(token, account): (api_token::Model, Option<account::Model>)| {
+        account.map(|account| Owned { token, owner: account.email.into() })
+    };
+    Ok(rows.into_iter().filter_map(owned).collect())
+}
+
+/// The id of the token with this text, if it and its account still live. Notes that it is used.
+///
+/// # Errors
+/// [`Error::Unauthenticated`] for every other token, whatever is wrong with it.
+pub async fn identify(state: &State, text: &str) -> Result<Uuid> {
+    let now = state.now();
+    let found = api_token::Entity::find()
+        .filter(api_token::COLUMN.hash.eq(hash(text)))
+        .find_also_related(account::Entity)
+        .one(state.database().reader())
+        .await?;
+    let (token, _) = living(found, now)?;
+    if token.last_used_at.is_none_or(|used_at| used_at + USE_NOTED_EVERY <= now)
+        && let Err(error) = note_use(state, token.id, now).await
+    {
+        // What is read out of memory is served without a database that can be written.
+        tracing::warn!(error = %error, token = %token.id, "the use of an API token could not be noted");
+    }
+    Ok(token.id)
+}
+
+/// The account that a token acts for, and what is left of its grants.
+///
+/// # Errors
+/// [`Error::Unauthenticated`] when token or account have ended.
+pub async fn live(connection: &impl ConnectionTrait, id: Uuid, now: DateTime<Utc>) -> Result<(account::Model, Grants)> {
+    let found = api_token::Entity::find_by_id(id).find_also_related(account::Entity).one(connection).await?;
+    let (token, account) = living(found, now)?;
+    let capabilities: Vec<Capability> = serde_json::from_value(token.capabilities.clone())?;
+    let grants = accounts::grants(&account)?.narrowed(&capabilities, locales(&token)?);
+    Ok((account, grants))
+}
+
+fn living(
+    found: Option<(api_token::Model, Option<account::Model>)>,
+    now: DateTime<Utc>,
+) -> Result<(api_token::Model, account::Model)> {
+    match found {
+        Some((token, Some(account)))
+            if token.revoked_at.is_none() && now < token.expires_at && account.disabled_at.is_none() =>
+        {
+            Ok((token, account))
+        }
+        _ => Err(Error::Unauthenticated),
+    }
+}
+
+/// A write of its own, at most once a minute. Of several requests at once, one writes.
+async fn note_use(state: &State, id: Uuid, now: DateTime<Utc>) -> Result<()> {
+    let transaction = state.database().begin_write().await?;
+    let due = Condition::any()
+        .add(api_token::COLUMN.last_used_at.is_null())
+        .add(api_token::COLUMN.last_used_at.lte(now - USE_NOTED_EVERY));
+    api_token::Entity::update_many()
+        .filter(api_token::COLUMN.id.eq(id))
+        .filter(due)
+        .set(api_token::ActiveModel { last_used_at: Set(Some(now)), ..Default::default() })
+        .exec(&*transaction)
+        .await?;
+    transaction.commit().await
+}
+
+fn locales(token: &api_token::Model) -> Result<Option<Vec<Locale>>> {
+    Ok(token.locales.clone().map(serde_json::from_value).transpose()?)
+}
+
+/// The token has 256 random bits, so a plain hash keeps it as well as a slow one.
+fn hash(text: &str) -> String {
+    sha256(text.as_bytes())
+}
