@@ -1,10 +1,10 @@
-//! Every GraphQL document in README.md, ARCHITECTURE.md and docs/editing.md runs, in the order in which a reader tries them: those that
+//! Every GraphQL document in README.md, ARCHITECTURE.md, docs/editing.md and docs/people.md runs, in the order in which a reader tries them: those that
 //! stand in a block of their own, and those inside a call of `curl`.
 
 use std::{collections::BTreeMap, fs, path::Path};
 
 use serde_json::{Value, json};
-use tests::{EDITOR, on_both_databases};
+use tests::{ADMINISTRATOR, on_both_databases, start};
 
 /// A fenced block of a Markdown file: what follows the opening fence, and the text.
 struct Block {
@@ -69,7 +69,8 @@ fn calls(shell: &str) -> Vec<Request> {
             return Request { document, variables: json!({}), signed_in, errors: 0, preview, keeps };
         }
         let body = quoted(call, "-d '").unwrap_or_else(|| panic!("a call that sends nothing: {call}"));
-        let body = body.replace("'\"$PASSWORD\"'", EDITOR.password).replace("admin@example.org", EDITOR.email);
+        let body =
+            body.replace("'\"$PASSWORD\"'", ADMINISTRATOR.password).replace("admin@example.org", ADMINISTRATOR.email);
         let body = body.replace("'\"$", "$").replace("\"'", "");
         let body: Value = serde_json::from_str(&body).unwrap_or_else(|error| panic!("{error}: {body}"));
         let document = body["query"].as_str().expect("a document").to_owned();
@@ -111,10 +112,12 @@ fn filled(text: &str, values: &BTreeMap<String, String>) -> String {
 on_both_databases! {
     async fn every_document_in_the_docs_runs(app: TestApp) {
         let mut tried = 0;
-        for file in ["README.md", "ARCHITECTURE.md", "docs/editing.md"] {
-            let mut values: BTreeMap<String, String> = BTreeMap::new();
+        for file in ["README.md", "ARCHITECTURE.md", "docs/editing.md", "docs/people.md"] {
+            // The date by the test's clock.
+            let expires = (start() + chrono::Duration::days(90)).to_rfc3339();
+            let mut values: BTreeMap<String, String> = BTreeMap::from([("EXPIRES".to_owned(), expires)]);
             for Request { document, variables, signed_in, errors, preview, keeps } in requests(file) {
-                let mut client = if signed_in { app.editor().await } else { app.anonymous() };
+                let mut client = if signed_in { app.administrator().await } else { app.anonymous() };
                 if let Some(preview) = preview {
                     client = client.previewing(&values[&preview]);
                 }
