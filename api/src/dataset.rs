@@ -4,12 +4,12 @@
 //! audit entry. It is one transaction: all of the dataset or nothing. It adds and changes; what a dataset does not
 //! mention stays. Export writes what is published.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use entities::{
     CategoryCode, CountryCode, DocumentKind, Locale, Localized, Observation, ReleaseKind, RevisionAction, Slug,
-    Version, Year, category, category_name, country, country_name, document, page, page_text, site, site_locale, staff,
-    staff_text, visit_count, yearly_total,
+    Version, Year, category, category_name, country, country_name, document, page, page_redirect, page_text, site,
+    site_locale, staff, staff_text, visit_count, yearly_total,
 };
 use sea_orm::{DatabaseTransaction, EntityTrait, QueryOrder};
 use seed::Dataset;
@@ -18,7 +18,7 @@ use uuid::Uuid;
 use crate::{
     access::Editor,
     content::{
-        page::{Page, PageText},
+        page::{self as content_page, Page, PageText},
         site::{OfferedLocale, Site},
         staff::{StaffMember, StaffText},
     },
@@ -89,15 +89,21 @@ impl Import<'_> {
         let mut pages: HashMap<&Slug, Uuid> = HashMap::new();
         for page in parents_first(&dataset.pages) {
             let parent = page.parent.as_ref().map(|slug| known(&pages, slug)).transpose()?;
-            let id = self.one(&Page { slug: page.slug.clone(), parent, position: page.position }).await?;
+            let content = Page { slug: page.slug.clone(), parent, position: page.position };
+            let id = self.page(&content, &page.former_slugs).await?;
             pages.insert(&page.slug, id);
             for (locale, text) in &page.texts {
                 self.one(&page_text(id, locale, text)).await?;
             }
         }
         for member in &dataset.staff {
-            let (slug, position) = (member.slug.clone(), member.position);
-            let id = self.one(&StaffMember { slug, position, email: None, telephone: None }).await?;
+            let content = StaffMember {
+                slug: member.slug.clone(),
+                position: member.position,
+                email: member.email.clone(),
+                telephone: member.telephone.clone(),
+            };
+            let id = self.one(&content).await?;
             for (locale, text) in &member.texts {
                 self.one(&staff_text(id, locale, text)).await?;
             }
@@ -124,7 +130,26 @@ impl Import<'_> {
         if blockers.is_empty() { Ok(()) } else { Err(Error::Blocked(blockers)) }
     }
 
+    /// A page and the slugs that it had before. These are no part of its content, but public all the same: one that is
+    /// new has its revision and publication with the reason, like every other change.
+    async fn page(&mut self, content: &Page, former_slugs: &BTreeSet<Slug>) -> Result<Uuid> {
+        let connection = self.edit.connection();
+        let known = match revision::find(connection, DocumentKind::Page, &content.key()).await? {
+            Some(document) => content_page::former_slugs(connection, document.id).await?,
+            None => BTreeSet::new(),
+        };
+        let id = self.put(content, !former_slugs.is_subset(&known)).await?;
+        let redirected = content_page::redirect(self.edit.connection(), id, former_slugs).await;
+        redirected.map_err(|error| error.within(name(content)))?;
+        Ok(id)
+    }
+
     async fn one<K: Kind + Into<Content>>(&mut self, content: &K) -> Result<Uuid> {
+        self.put(content, false).await
+    }
+
+    /// Saves and publishes a document, unless that is what is published already and there is no `more` to it.
+    async fn put<K: Kind + Into<Content>>(&mut self, content: &K, more: bool) -> Result<Uuid> {
         let found = revision::find(self.edit.connection(), K::KIND, &content.key()).await?;
         let mut expected = Version::NONE;
         let mut kind = (K::KIND == DocumentKind::YearSheet).then_some(ReleaseKind::Release);
@@ -132,7 +157,7 @@ impl Import<'_> {
             expected = document.version;
             if let Some(number) = document.published_number {
                 let published = revision::get(self.edit.connection(), document.id, number).await?;
-                if revision::content::<K>(&published)? == *content {
+                if !more && revision::content::<K>(&published)? == *content {
                     self.imported.unchanged += 1;
                     return Ok(document.id);
                 }
@@ -146,15 +171,20 @@ impl Import<'_> {
         // Faults name fields of one document; say of which.
         let base = self.edit.base(&content.key(), expected).await?;
         let saved = self.edit.save(base, content, RevisionAction::Import, reason.clone()).await;
-        let saved = saved.map_err(|error| error.within(format!("{} {}", K::KIND.as_str(), content.key())))?;
+        let saved = saved.map_err(|error| error.within(name(content)))?;
         let requirements = content.requirements(self.edit.connection(), saved.id).await?;
         if !requirements.is_empty() {
-            return Err(Error::Invalid(requirements).within(format!("{} {}", K::KIND.as_str(), content.key())));
+            return Err(Error::Invalid(requirements).within(name(content)));
         }
         self.edit.publish(&saved, content, Release { kind, reason }).await?;
         self.published.push((saved.id, content.clone().into()));
         Ok(saved.id)
     }
+}
+
+/// What a fault calls a document.
+fn name<K: Kind>(content: &K) -> String {
+    format!("{} {}", K::KIND.as_str(), content.key())
 }
 
 fn known(pages: &HashMap<&Slug, Uuid>, slug: &Slug) -> Result<Uuid> {
@@ -188,7 +218,7 @@ fn site(site: &seed::Site) -> Site {
         default_locale: site.default_locale.clone(),
         name: site.name.clone(),
         locales: site.locales.iter().map(locale).collect(),
-        required_locales: Vec::new(),
+        required_locales: site.required_locales.clone(),
     }
 }
 
@@ -276,7 +306,12 @@ async fn export_site(transaction: &DatabaseTransaction) -> Result<seed::Site> {
         let fallback = serde_json::from_value(row.fallback)?;
         locales.push(seed::SiteLocale { code: row.locale, name: row.name, direction: row.direction, fallback });
     }
-    Ok(seed::Site { default_locale: site.default_locale, name: serde_json::from_value(site.name)?, locales })
+    Ok(seed::Site {
+        default_locale: site.default_locale,
+        name: serde_json::from_value(site.name)?,
+        locales,
+        required_locales: serde_json::from_value(site.required_locales)?,
+    })
 }
 
 async fn export_pages(transaction: &DatabaseTransaction) -> Result<Vec<seed::Page>> {
@@ -291,10 +326,15 @@ async fn export_pages(transaction: &DatabaseTransaction) -> Result<Vec<seed::Pag
         };
         texts.entry(row.page_id).or_default().insert(row.locale, text);
     }
+    let mut former_slugs: HashMap<Uuid, BTreeSet<Slug>> = HashMap::new();
+    for row in page_redirect::Entity::find().all(transaction).await? {
+        former_slugs.entry(row.page_id).or_default().insert(row.slug);
+    }
     let rows = page::Entity::find().all(transaction).await?;
     let slugs: HashMap<Uuid, Slug> = rows.iter().map(|row| (row.document_id, row.slug.clone())).collect();
     let page = |row: page::Model| seed::Page {
         texts: texts.remove(&row.document_id).unwrap_or_default(),
+        former_slugs: former_slugs.remove(&row.document_id).unwrap_or_default(),
         parent: row.parent_id.and_then(|parent| slugs.get(&parent).cloned()),
         slug: row.slug,
         position: row.position,
@@ -313,6 +353,8 @@ async fn export_staff(transaction: &DatabaseTransaction) -> Result<Vec<seed::Sta
         texts: texts.remove(&row.document_id).unwrap_or_default(),
         slug: row.slug,
         position: row.position,
+        email: row.email,
+        telephone: row.telephone,
     };
     Ok(rows.into_iter().map(member).collect())
 }

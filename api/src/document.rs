@@ -289,6 +289,7 @@ pub async fn reorder(edit: &mut Edit<'_>, documents: &[Seen], reason: Option<&st
     for (index, document) in documents.iter().enumerate() {
         let path = ["documents".to_owned(), index.to_string()];
         let (row, mut content) = seen(edit, *document, &path).await?;
+        edit.editor().permit(Action::Save, row.kind, content.locale())?;
         let position = i64::try_from(index + 1).ok().and_then(|place| place.try_into().ok());
         let changed = each!(&mut content, content => match (content.position(), position) {
             (Some(place), Some(position)) if *kind.get_or_insert(row.kind) == row.kind => {

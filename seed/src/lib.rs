@@ -4,8 +4,8 @@
 //!
 //! | file | what it holds |
 //! |---|---|
-//! | `site.toml` | the site's name and its locales ([`Site`]) |
-//! | `pages.csv` | the tree of pages ([`Page`]) |
+//! | `site.toml` | the site's name, its locales and which of them it requires ([`Site`]) |
+//! | `pages.csv` | the tree of pages, with their former slugs ([`Page`]) |
 //! | `pages/<slug>.<locale>.md` | the text of a page in one locale ([`PageText`]) |
 //! | `staff.csv` | the members of staff ([`StaffMember`]) |
 //! | `countries.csv` | the countries and areas that figures are recorded for ([`Country`]) |
@@ -54,7 +54,7 @@ use fault::Report;
 /// The whole content of a site.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Dataset {
-    /// The site's name and locales.
+    /// The site's name and locales, and which of these are required.
     pub site: Site,
     /// The pages, ordered by position, then slug.
     pub pages: Vec<Page>,

@@ -1,6 +1,6 @@
 //! `pages.csv` and `pages/<slug>.<locale>.md`: the tree of pages, and their texts.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use entities::{Line, Locale, Localized, Markdown, Position, Prose, Rule, Slug};
 
@@ -14,10 +14,14 @@ use crate::{
     text,
 };
 
-const LAYOUT: Layout = Layout { path: PAGES, fixed: &["slug", "parent", "position"], localized: &[] };
+const LAYOUT: Layout = Layout { path: PAGES, fixed: &["slug", "parent", "position", "former_slugs"], localized: &[] };
 const SLUG: usize = 0;
 const PARENT: usize = 1;
 const POSITION: usize = 2;
+const FORMER_SLUGS: usize = 3;
+
+/// What stands between two former slugs; no slug holds it.
+const BETWEEN_SLUGS: char = ' ';
 
 /// A page.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -28,6 +32,9 @@ pub struct Page {
     pub parent: Option<Slug>,
     /// Its place among the pages with the same parent.
     pub position: Position,
+    /// The names that it had before, which still lead to it. No page, itself included, has one of them now, and no other
+    /// had it before.
+    pub former_slugs: BTreeSet<Slug>,
     /// What it says; possibly nothing yet.
     pub texts: Localized<PageText>,
 }
@@ -74,6 +81,8 @@ fn read_tree(files: &Files, report: &mut Report) -> (Vec<Page>, Keys<Slug>) {
     let Some(text) = text::required(files, PAGES, report) else { return (pages, Keys::new(false)) };
     let Some((heading, mut records)) = LAYOUT.open(&text, Some(&[]), report) else { return (pages, Keys::new(false)) };
     let mut slugs = Keys::new(heading.has(SLUG));
+    // Every address leads to one page, so that a name stands once, be it the present or a former one.
+    let mut names = Keys::new(true);
     let mut parents = Vec::new();
     while let Some(row) = heading.next(&mut records, report) {
         if !row.is_sound(SLUG) {
@@ -83,12 +92,13 @@ fn read_tree(files: &Files, report: &mut Report) -> (Vec<Page>, Keys<Slug>) {
         let parent = row.optional::<Slug>(PARENT, report);
         let position = row.required(POSITION, report);
         if let Some(slug) = &slug
-            && let Err(rule) = slugs.add(slug.clone())
+            && let Err(rule) = slugs.add(slug.clone()).and(names.add(slug.clone()))
         {
             row.fault(SLUG, rule, report);
         }
+        let former_slugs = read_former_slugs(&row, &mut names, report);
         if let Some((slug, position)) = slug.clone().zip(position) {
-            pages.push(Page { slug, parent: parent.clone(), position, texts: Localized::new() });
+            pages.push(Page { slug, parent: parent.clone(), position, former_slugs, texts: Localized::new() });
         }
         if let Some(parent) = parent {
             parents.push(Branch { slug, parent, row });
@@ -101,6 +111,23 @@ fn read_tree(files: &Files, report: &mut Report) -> (Vec<Page>, Keys<Slug>) {
     }
     report_loops(&parents, report);
     (pages, slugs)
+}
+
+fn read_former_slugs(row: &Row<'_, '_>, names: &mut Keys<Slug>, report: &mut Report) -> BTreeSet<Slug> {
+    let mut former_slugs = BTreeSet::new();
+    let listed = row.text(FORMER_SLUGS).filter(|listed| !listed.is_empty());
+    let is_blank = |text: &str| text.trim().is_empty();
+    if listed.is_some_and(|listed| listed.split(BETWEEN_SLUGS).any(is_blank)) {
+        row.fault(FORMER_SLUGS, Rule::Format { expected: "slugs with a single space between them" }, report);
+    }
+    let texts = listed.into_iter().flat_map(|listed| listed.split(BETWEEN_SLUGS));
+    for text in texts.filter(|text| !is_blank(text)) {
+        match text.parse::<Slug>().and_then(|slug| names.add(slug.clone()).map(|()| slug)) {
+            Ok(slug) => _ = former_slugs.insert(slug),
+            Err(rule) => row.fault_of(FORMER_SLUGS, rule, text, report),
+        }
+    }
+    former_slugs
 }
 
 /// A page below another, with the row that says so.
@@ -169,5 +196,13 @@ fn read_texts(
 }
 
 pub(crate) fn render(pages: &[Page]) -> String {
-    LAYOUT.render(&[], pages, |page| vec![page.slug.to_string(), cell(page.parent.as_ref()), page.position.to_string()])
+    LAYOUT.render(&[], pages, |page| {
+        let former_slugs: Vec<_> = page.former_slugs.iter().map(Slug::as_str).collect();
+        vec![
+            page.slug.to_string(),
+            cell(page.parent.as_ref()),
+            page.position.to_string(),
+            former_slugs.join(&BETWEEN_SLUGS.to_string()),
+        ]
+    })
 }

@@ -19,6 +19,8 @@ pub struct Site {
     pub name: Localized<Line>,
     /// The locales, in the order in which they are offered; no two have the same code.
     pub locales: Vec<SiteLocale>,
+    /// The locales in which a text must be public before it is in any other: some of `locales`, each once.
+    pub required_locales: Vec<Locale>,
 }
 
 /// A locale that the site offers.
@@ -41,6 +43,7 @@ pub(crate) fn read(files: &Files, report: &mut Report) -> (Option<Site>, Option<
     let mut root = Source { path: SITE, text: &text, start: 0 }.parse(&text, report);
     let default_spot = root.spot_of("default_locale");
     let default_locale = root.required::<Locale>("default_locale", report);
+    let required_locales = root.optional_texts::<Locale>("required_locales", report);
     let entries = root
         .tables("locales", report)
         .map(|tables| tables.into_iter().map(|table| Entry::read(table, report)).collect::<Vec<_>>());
@@ -54,9 +57,13 @@ pub(crate) fn read(files: &Files, report: &mut Report) -> (Option<Site>, Option<
     {
         report.add_field(default_spot, "default_locale", Rule::Unknown, locale.as_str());
     }
+    check_list("required_locales", &required_locales, None, codes.as_deref(), report);
+    let required_locales = required_locales.into_iter().map(|(code, _)| code).collect();
     let locales = entries.and_then(|entries| entries.into_iter().map(|entry| entry?.locale).collect());
     let site = match (default_locale, name, locales) {
-        (Some(default_locale), Some(name), Some(locales)) => Some(Site { default_locale, name, locales }),
+        (Some(default_locale), Some(name), Some(locales)) => {
+            Some(Site { default_locale, name, locales, required_locales })
+        }
         _ => None,
     };
     (site, codes)
@@ -112,21 +119,28 @@ impl<'a> Entry<'a> {
         });
         Some(Self { code, spot, fallback, locale })
     }
+}
 
-    /// Reports what is wrong with the fallbacks. Whether they exist can be said only with all `codes` of the site.
-    fn check_fallback(&self, codes: Option<&[Locale]>, report: &mut Report) {
-        for (place, (fallback, spot)) in self.fallback.iter().enumerate() {
-            let rule = if *fallback == self.code {
-                Rule::FallbackLoop
-            } else if self.fallback[..place].iter().any(|(earlier, _)| earlier == fallback) {
-                Rule::Duplicate
-            } else if codes.is_some_and(|codes| !codes.contains(fallback)) {
-                Rule::Unknown
-            } else {
-                continue;
-            };
-            report.add_field(*spot, "locales.fallback", rule, fallback.as_str());
-        }
+/// Reports what is wrong with a list of the site's locales; as the fallbacks `of` one of them, it must not name that one.
+/// Whether they exist can be said only with all `codes` of the site.
+fn check_list(
+    field: &str,
+    list: &[(Locale, Spot<'_>)],
+    of: Option<&Locale>,
+    codes: Option<&[Locale]>,
+    report: &mut Report,
+) {
+    for (place, (locale, spot)) in list.iter().enumerate() {
+        let rule = if of == Some(locale) {
+            Rule::FallbackLoop
+        } else if list[..place].iter().any(|(earlier, _)| earlier == locale) {
+            Rule::Duplicate
+        } else if codes.is_some_and(|codes| !codes.contains(locale)) {
+            Rule::Unknown
+        } else {
+            continue;
+        };
+        report.add_field(*spot, field, rule, locale.as_str());
     }
 }
 
@@ -143,25 +157,32 @@ fn check_codes(entries: &[Option<Entry<'_>>], whole: bool, report: &mut Report) 
     }
     let codes = (whole && entries.iter().all(Option::is_some)).then_some(codes);
     for entry in entries.iter().flatten() {
-        entry.check_fallback(codes.as_deref(), report);
+        check_list("locales.fallback", &entry.fallback, Some(&entry.code), codes.as_deref(), report);
     }
     codes
 }
 
 pub(crate) fn render(site: &Site) -> String {
-    let mut toml = format!("default_locale = {}\n\n[name]\n", string(site.default_locale.as_str()));
+    let mut toml = format!("default_locale = {}\n", string(site.default_locale.as_str()));
+    if !site.required_locales.is_empty() {
+        toml.push_str(&format!("required_locales = [{}]\n", list(&site.required_locales)));
+    }
+    toml.push_str("\n[name]\n");
     for (locale, name) in &site.name {
         toml.push_str(&format!("{locale} = {}\n", string(name.as_str())));
     }
     for locale in &site.locales {
-        let fallback: Vec<_> = locale.fallback.iter().map(|code| string(code.as_str())).collect();
         toml.push_str(&format!(
             "\n[[locales]]\ncode = {}\nname = {}\ndirection = {}\nfallback = [{}]\n",
             string(locale.code.as_str()),
             string(locale.name.as_str()),
             string(&locale.direction.to_string()),
-            fallback.join(", "),
+            list(&locale.fallback),
         ));
     }
     toml
+}
+
+fn list(locales: &[Locale]) -> String {
+    locales.iter().map(|locale| string(locale.as_str())).collect::<Vec<_>>().join(", ")
 }

@@ -1,6 +1,6 @@
 //! `staff.csv`: the members of staff.
 
-use entities::{Line, Locale, Localized, Position, Slug};
+use entities::{Email, Line, Locale, Localized, Position, Slug};
 
 use crate::{
     Files,
@@ -11,10 +11,15 @@ use crate::{
     text,
 };
 
-const LAYOUT: Layout =
-    Layout { path: STAFF, fixed: &["slug", "position"], localized: &["name", "role", "degree", "field"] };
+const LAYOUT: Layout = Layout {
+    path: STAFF,
+    fixed: &["slug", "position", "email", "telephone"],
+    localized: &["name", "role", "degree", "field"],
+};
 const SLUG: usize = 0;
 const POSITION: usize = 1;
+const EMAIL: usize = 2;
+const TELEPHONE: usize = 3;
 
 /// A member of staff.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -23,6 +28,10 @@ pub struct StaffMember {
     pub slug: Slug,
     /// The member's place in the list.
     pub position: Position,
+    /// Where mail reaches the member.
+    pub email: Option<Email>,
+    /// Where a call reaches the member, as it is to be shown.
+    pub telephone: Option<Line>,
     /// What is said of the member; a locale that says nothing is absent.
     pub texts: Localized<StaffText>,
 }
@@ -48,6 +57,8 @@ pub(crate) fn read(files: &Files, locales: Option<&[Locale]>, report: &mut Repor
     while let Some(row) = heading.next(&mut records, report) {
         let slug = row.required::<Slug>(SLUG, report);
         let position = row.required(POSITION, report);
+        let email = row.optional(EMAIL, report);
+        let telephone = row.optional(TELEPHONE, report);
         if let Some(slug) = &slug
             && let Err(rule) = slugs.add(slug.clone())
         {
@@ -55,7 +66,7 @@ pub(crate) fn read(files: &Files, locales: Option<&[Locale]>, report: &mut Repor
         }
         let texts = read_texts(&row, report);
         if let Some((slug, position)) = slug.zip(position) {
-            staff.push(StaffMember { slug, position, texts });
+            staff.push(StaffMember { slug, position, email, telephone, texts });
         }
     }
     staff
@@ -81,7 +92,12 @@ fn read_texts(row: &Row<'_, '_>, report: &mut Report) -> Localized<StaffText> {
 
 pub(crate) fn render(staff: &[StaffMember], locales: &[Locale]) -> String {
     LAYOUT.render(locales, staff, |member| {
-        let mut cells = vec![member.slug.to_string(), member.position.to_string()];
+        let mut cells = vec![
+            member.slug.to_string(),
+            member.position.to_string(),
+            cell(member.email.as_ref()),
+            cell(member.telephone.as_ref()),
+        ];
         for locale in locales {
             let text = member.texts.get(locale);
             cells.push(cell(text.map(|text| &text.name)));

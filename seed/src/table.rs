@@ -192,8 +192,13 @@ impl<'a> Row<'_, 'a> {
 
     /// Reports what is wrong with a cell, and quotes it.
     pub(crate) fn fault(&self, column: usize, rule: Rule, report: &mut Report) {
+        self.fault_of(column, rule, self.text(column).unwrap_or_default(), report);
+    }
+
+    /// Reports what is wrong with one of the values in a cell, and quotes that.
+    pub(crate) fn fault_of(&self, column: usize, rule: Rule, got: &str, report: &mut Report) {
         let name = self.heading.columns.get(column).map_or("", String::as_str);
-        report.add_field(self.spot(column), name, rule, self.text(column).unwrap_or_default());
+        report.add_field(self.spot(column), name, rule, got);
     }
 
     /// Reports what is wrong with a key of several columns, in the place of the first.

@@ -67,7 +67,24 @@ impl<'a> Table<'a> {
 
     /// The texts of an array that must be there, each with its spot.
     pub(crate) fn texts<T: FromStr<Err = Rule>>(&mut self, key: &str, report: &mut Report) -> Vec<(T, Spot<'a>)> {
-        let Some(value) = self.take(key, report) else { return Vec::new() };
+        self.take(key, report).map_or_else(Vec::new, |value| self.list(key, value, report))
+    }
+
+    /// The texts of an array that may be absent, each with its spot.
+    pub(crate) fn optional_texts<T: FromStr<Err = Rule>>(
+        &mut self,
+        key: &str,
+        report: &mut Report,
+    ) -> Vec<(T, Spot<'a>)> {
+        self.entries.remove(key).map_or_else(Vec::new, |value| self.list(key, value, report))
+    }
+
+    fn list<T: FromStr<Err = Rule>>(
+        &self,
+        key: &str,
+        value: Spanned<DeValue<'a>>,
+        report: &mut Report,
+    ) -> Vec<(T, Spot<'a>)> {
         let spot = self.source.spot(value.span().start);
         let DeValue::Array(items) = value.into_inner() else {
             self.fault(spot, key, Rule::Format { expected: "a list of texts, such as [\"en\"]" }, "", report);

@@ -1,5 +1,6 @@
 //! What front ends read of the site, its pages and its staff.
 
+mod drafts;
 mod locales;
 mod nodes;
 mod pages;

@@ -5,10 +5,13 @@
 mod access;
 mod content;
 mod docs;
+mod editing;
 mod errors;
 mod figures;
 mod http;
+mod idempotency;
 mod limits;
+mod preview;
 mod schema;
 mod statements;
 mod tidy;

@@ -11,7 +11,8 @@
 //! }
 //! ```
 //!
-//! `app` has the clients, `reply` what comes back, `database` and `postgres` the databases. Requests go through
+//! `app` has the clients, `editing` their mutations, `reply` what comes back, `database` and `postgres` the databases,
+//! `tables` what stands in them. Requests go through
 //! everything that is served, without a port. There is no shared state: no test can see another one's rows.
 
 #![expect(clippy::expect_used, clippy::missing_panics_doc, clippy::panic, reason = "a harness stops where it stands")]
@@ -19,10 +20,11 @@
 mod app;
 pub mod commands;
 mod database;
-
+mod editing;
 mod postgres;
 mod reply;
 mod scratch;
+pub mod tables;
 
 pub use app::{
     ADMINISTRATOR, Client, Credentials, EDITOR, READER, STATISTICIAN, Session, Statements, TRANSLATOR, TestApp, start,

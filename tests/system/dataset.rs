@@ -9,8 +9,8 @@ use api::{
     state::{Clock, Random, State},
 };
 use entities::{
-    Count, DocumentKind, Observation, ObservationStatus, ReleaseKind, RevisionAction, audit_entry, change, document,
-    publication, revision,
+    Count, DocumentKind, Observation, ObservationStatus, ReleaseKind, RevisionAction, Rule, audit_entry, change,
+    document, publication, revision,
 };
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder};
 use seed::{Dataset, Files};
@@ -68,25 +68,40 @@ fn changed() -> Dataset {
         direction: entities::TextDirection::LeftToRight,
         fallback: vec![en.clone(), parse("ja")],
     });
+    dataset.site.required_locales = vec![parse("ja")];
 
     let page = dataset.pages.iter_mut().find(|page| page.slug.as_str() == "staff").expect("a page");
     page.position = 9.try_into().expect("a position");
+    page.former_slugs = ["personnel", "2019-staff"].map(parse).into();
     let text = page.texts.get_mut(&en).expect("a text");
     text.title = parse("People \"here\", and 'there'");
     text.body = parse("# One\n\n+++\n\n| a | b |\n|---|---|\n| 1 | <b>2</b> |\n\n年鑑 🗾");
     let mut new = text.clone();
     new.signature = Some(parse("Trưởng phòng\nHai dòng"));
     let slug = parse::<entities::Slug>("lien-he");
-    let texts = entities::Localized::from([(vi.clone(), new)]);
-    dataset.pages.push(seed::Page { slug, parent: Some(parse("staff")), position: 1.try_into().expect("one"), texts });
+    let texts = entities::Localized::from([(parse("ja"), new.clone()), (vi.clone(), new)]);
+    dataset.pages.push(seed::Page {
+        slug,
+        parent: Some(parse("staff")),
+        position: 1.try_into().expect("one"),
+        former_slugs: [parse("contact")].into(),
+        texts,
+    });
+    let page = dataset.pages.first_mut().expect("a page");
+    page.former_slugs = [parse("about")].into();
 
     let member = dataset.staff.first_mut().expect("a member of staff");
+    member.email = Some(parse("head@example.org"));
+    member.telephone = Some(parse("+81 3 0000 0000, ext. 7"));
     member.texts.get_mut(&en).expect("a text").degree = Some(parse("MD, PhD"));
-    let texts = entities::Localized::from([(
-        vi.clone(),
-        seed::StaffText { name: parse("Nguyễn"), role: parse("Phiên dịch"), degree: None, field: None },
-    )]);
-    dataset.staff.push(seed::StaffMember { slug: parse("nguyen"), position: 7.try_into().expect("seven"), texts });
+    let text = seed::StaffText { name: parse("Nguyễn"), role: parse("Phiên dịch"), degree: None, field: None };
+    dataset.staff.push(seed::StaffMember {
+        slug: parse("nguyen"),
+        position: 7.try_into().expect("seven"),
+        email: Some(parse("nguyen@example.org")),
+        telephone: None,
+        texts: [(parse("ja"), text.clone()), (vi.clone(), text)].into(),
+    });
 
     dataset.countries.first_mut().expect("a country").names.insert(vi.clone(), parse("Trung Quốc"));
     let names = entities::Localized::from([(en.clone(), parse("Kiribati, \"Gilberts\""))]);
@@ -156,12 +171,13 @@ on_both_databases! {
         let before = ledger::rows(&connection).await;
         let seq = app.state().snapshot().seq;
         let imported = import(app.state(), &changed(), "Counted again").await.expect("the dataset fits");
-        // The site, a page and its text, a staff text, a country, a category, two sheets; new: a page and its text, a
-        // member of staff and their text, a country, two sheets.
-        assert_eq!((imported.added, imported.changed), (7, 8));
+        // The site, a page and its text, a page with a former slug, a member of staff and their text, a country, a
+        // category, two sheets; new: a page and its two texts, a member of staff and their two texts, a country, two
+        // sheets.
+        assert_eq!((imported.added, imported.changed), (9, 10));
 
         let after = ledger::rows(&connection).await;
-        let more = [("document", 7), ("revision", 15), ("publication", 15), ("change", 1), ("audit_entry", 1)];
+        let more = [("document", 9), ("revision", 19), ("publication", 19), ("change", 1), ("audit_entry", 1)];
         for (table, more) in more {
             assert_eq!(after[table], before[table] + more, "{table}");
         }
@@ -171,7 +187,7 @@ on_both_databases! {
             .all(&connection)
             .await
             .expect("publications");
-        assert_eq!(rows.len(), 15);
+        assert_eq!(rows.len(), 19);
         for (publication, document) in rows {
             let document = document.expect("the document of a publication");
             let number = publication.number.expect("a number");
@@ -266,6 +282,57 @@ on_both_databases! {
             Dataset { site, pages, staff, countries, categories, visit_counts: Vec::new(), yearly_totals: Vec::new() };
         let imported = import(app.state(), &nothing, "Nothing").await.expect("the dataset fits");
         assert_eq!(imported, Imported { added: 0, changed: 0, unchanged: 1 });
+        assert_eq!(ledger::rows(&connection).await, rows);
+        assert_eq!(export(app.state()).await, before);
+    }
+
+    async fn a_former_slug_leads_to_its_page_and_is_a_change_of_it_once(app: TestApp) {
+        let connection = connect(app.database_url()).await;
+        let dataset_with = |slugs: &[&str]| {
+            let mut dataset = example();
+            let page = dataset.pages.iter_mut().find(|page| page.slug.as_str() == "staff").expect("a page");
+            page.former_slugs = slugs.iter().map(|slug| parse(slug)).collect();
+            dataset
+        };
+        let leads_to = async |slug: &str| {
+            let document = "query($slug: Slug!) { page(slug: $slug) { movedTo } }";
+            app.anonymous().run(document, json!({ "slug": slug })).await.at("/data/page").clone()
+        };
+        let staff = json!({ "movedTo": "staff" });
+        assert_eq!(leads_to("people").await, json!(null));
+        for (slugs, changed) in [(&["people"][..], 1), (&["people"], 0), (&["people", "team"], 1), (&[], 0)] {
+            let imported = import(app.state(), &dataset_with(slugs), "Old addresses").await.expect("the dataset fits");
+            assert_eq!((imported.added, imported.changed), (0, changed), "{slugs:?}");
+            assert_eq!(leads_to("people").await, staff, "{slugs:?}");
+        }
+        assert_eq!(leads_to("team").await, staff);
+        // What the last one left out has stayed.
+        assert_eq!(export(app.state()).await, dataset_with(&["people", "team"]).render());
+        ledger::verify(&connection).await;
+    }
+
+    async fn a_former_slug_that_is_not_free_is_refused_with_the_page_that_claims_it(app: TestApp) {
+        let connection = connect(app.database_url()).await;
+        import(app.state(), &changed(), "Changed").await.expect("the dataset fits");
+        let draft = "mutation { pageCreate(input: { slug: \"draft\" }) { errors { code } } }";
+        assert_eq!(app.editor().await.run(draft, json!({})).await.at("/data/pageCreate/errors"), &json!([]));
+        let (rows, before) = (ledger::rows(&connection).await, export(app.state()).await);
+
+        // Only this page is in the dataset, so that the file by itself has no fault.
+        let mut dataset = changed();
+        dataset.pages.retain(|page| page.slug.as_str() == "about-us");
+        let page = dataset.pages.first_mut().expect("a page");
+        page.former_slugs = ["about", "contact", "draft", "free", "graphql", "lien-he"].map(parse).into();
+        let refused = import(app.state(), &dataset, "Old addresses").await.expect_err("they are not free");
+        let Error::Invalid(faults) = &refused else { panic!("{refused:?}") };
+        let faults: Vec<_> = faults.iter().map(|fault| (fault.path.join("."), fault.rule.clone())).collect();
+        let expected = [
+            ("contact", Rule::Reserved),
+            ("draft", Rule::Taken),
+            ("graphql", Rule::Reserved),
+            ("lien-he", Rule::Taken),
+        ];
+        assert_eq!(faults, expected.map(|(slug, rule)| (format!("PAGE about-us.formerSlugs.{slug}"), rule)));
         assert_eq!(ledger::rows(&connection).await, rows);
         assert_eq!(export(app.state()).await, before);
     }

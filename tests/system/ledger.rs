@@ -2,8 +2,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use entities::{Version, audit_entry, change, document, publication, revision};
+use entities::{
+    DocumentKind, Version, audit_entry, category, category_name, change, country, country_name, document,
+    document_locale, page, page_text, publication, revision, staff, staff_text, visit_count, yearly_total,
+};
 use sea_orm::{ConnectionTrait, DatabaseConnection, EntityTrait, PaginatorTrait, QueryOrder, Statement};
+use serde_json::{Value, json};
 
 /// How many rows each table has that only ever grows.
 pub async fn rows(connection: &DatabaseConnection) -> BTreeMap<&'static str, u64> {
@@ -59,7 +63,141 @@ pub async fn verify(connection: &DatabaseConnection) {
         changes.iter().filter(|change| change.tags != keys).map(|change| change.seq).collect();
     assert_eq!(published, of_content, "every change of content has its publications, and they have it");
 
+    let of_changes: BTreeSet<i64> = changes.iter().map(|change| change.seq).collect();
+    assert!(published.is_subset(&of_changes), "every publication is part of a change that exists");
+
+    let content = |document: &document::Model, number: Option<Version>| {
+        let found = revisions.iter().find(|row| row.document_id == document.id && Some(row.number) == number);
+        found.map(|row| row.content.clone())
+    };
+    let mut expected = Rows::new();
+    let mut locales = BTreeSet::new();
+    for document in &documents {
+        if let Some(content) = content(document, document.published_number) {
+            project(document, &content, &mut expected);
+        }
+        let newest = content(document, Some(document.version)).expect("a newest revision");
+        locales.extend(locales_of(&newest).into_iter().map(|locale| (document.id, locale)));
+    }
+    assert_eq!(live(connection).await, expected, "the public sees what the published revisions hold");
+    let noted = document_locale::Entity::find().all(connection).await.expect("locales");
+    let noted: BTreeSet<_> = noted.into_iter().map(|row| (row.document_id, row.locale.to_string())).collect();
+    assert_eq!(noted, locales, "the locales of a document are those of its newest revision");
+
     audit_chain(connection).await;
+}
+
+/// Rows of the live tables, each under its table and key.
+type Rows = BTreeMap<String, Value>;
+
+/// The rows of the live tables that a published document feeds, derived without the product.
+fn project(document: &document::Model, content: &Value, rows: &mut Rows) {
+    let id = document.id;
+    let pick = |content: &Value, fields: &[&str]| -> Value {
+        fields.iter().map(|field| ((*field).to_owned(), content[*field].clone())).collect()
+    };
+    let named = |value: &Value| value.as_str().expect("a text").to_owned();
+    match document.kind {
+        DocumentKind::Site => {}
+        DocumentKind::Page => {
+            rows.insert(format!("page {id}"), pick(content, &["slug", "parent", "position"]));
+        }
+        DocumentKind::PageText => {
+            let fields = ["page", "locale", "title", "summary", "description", "signature", "body"];
+            rows.insert(format!("page text {id}"), pick(content, &fields));
+        }
+        DocumentKind::StaffMember => {
+            rows.insert(format!("staff {id}"), pick(content, &["slug", "position", "email", "telephone"]));
+        }
+        DocumentKind::StaffText => {
+            let fields = ["staff", "locale", "name", "role", "degree", "field"];
+            rows.insert(format!("staff text {id}"), pick(content, &fields));
+        }
+        DocumentKind::Country => {
+            rows.insert(format!("country {id}"), pick(content, &["code", "position"]));
+            for (locale, name) in content["names"].as_object().expect("names") {
+                rows.insert(format!("country {} {locale}", named(&content["code"])), json!({ "name": name }));
+            }
+        }
+        DocumentKind::Category => {
+            rows.insert(format!("category {id}"), pick(content, &["code", "position"]));
+            for (locale, label) in content["labels"].as_object().expect("labels") {
+                let key = format!("category {} {locale}", named(&content["code"]));
+                rows.insert(key, pick(label, &["name", "description"]));
+            }
+        }
+        DocumentKind::YearSheet => {
+            let sheet = format!("{} {}", named(&content["category"]), content["year"]);
+            for (country, cell) in content["counts"].as_object().expect("counts") {
+                rows.insert(format!("count {sheet} {country}"), pick(cell, &["value", "status", "note"]));
+            }
+            if content["total"].is_object() {
+                rows.insert(format!("total {sheet}"), pick(&content["total"], &["value", "note"]));
+            }
+        }
+    }
+}
+
+/// The locales in which a content has text.
+fn locales_of(content: &Value) -> Vec<String> {
+    let own = content["locale"].as_str().map(str::to_owned);
+    let maps = ["name", "names", "labels"].into_iter().filter_map(|field| content[field].as_object());
+    own.into_iter().chain(maps.flat_map(|texts| texts.keys().cloned())).collect()
+}
+
+/// The rows that the public's answers are made of.
+async fn live(connection: &DatabaseConnection) -> Rows {
+    macro_rules! all {
+        ($module:ident) => {
+            $module::Entity::find().all(connection).await.expect(stringify!($module))
+        };
+    }
+    let mut rows = Rows::new();
+    for row in all!(page) {
+        let value = json!({ "slug": row.slug, "parent": row.parent_id, "position": row.position });
+        rows.insert(format!("page {}", row.document_id), value);
+    }
+    for row in all!(page_text) {
+        let value = json!({
+            "page": row.page_id, "locale": row.locale, "title": row.title, "summary": row.summary,
+            "description": row.description, "signature": row.signature, "body": row.body,
+        });
+        rows.insert(format!("page text {}", row.document_id), value);
+    }
+    for row in all!(staff) {
+        let value =
+            json!({ "slug": row.slug, "position": row.position, "email": row.email, "telephone": row.telephone });
+        rows.insert(format!("staff {}", row.document_id), value);
+    }
+    for row in all!(staff_text) {
+        let value = json!({
+            "staff": row.staff_id, "locale": row.locale, "name": row.name, "role": row.role, "degree": row.degree,
+            "field": row.field,
+        });
+        rows.insert(format!("staff text {}", row.document_id), value);
+    }
+    for row in all!(country) {
+        rows.insert(format!("country {}", row.document_id), json!({ "code": row.code, "position": row.position }));
+    }
+    for row in all!(country_name) {
+        rows.insert(format!("country {} {}", row.country, row.locale), json!({ "name": row.name }));
+    }
+    for row in all!(category) {
+        rows.insert(format!("category {}", row.document_id), json!({ "code": row.code, "position": row.position }));
+    }
+    for row in all!(category_name) {
+        let value = json!({ "name": row.name, "description": row.description });
+        rows.insert(format!("category {} {}", row.category, row.locale), value);
+    }
+    for row in all!(visit_count) {
+        let value = json!({ "value": row.value, "status": row.status, "note": row.note });
+        rows.insert(format!("count {} {} {}", row.category, row.year, row.country), value);
+    }
+    for row in all!(yearly_total) {
+        let value = json!({ "value": row.value, "note": row.note });
+        rows.insert(format!("total {} {}", row.category, row.year), value);
+    }
+    rows
 }
 
 /// No audit entry is missing or was changed.

@@ -17,6 +17,8 @@ mod constraints;
 mod dataset;
 mod drift;
 mod durability;
+mod mixed;
 mod people;
+mod replicas;
 mod settings;
 mod upgrade;

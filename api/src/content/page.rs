@@ -3,6 +3,8 @@
 
 pub mod graphql;
 
+use std::collections::BTreeSet;
+
 use chrono::{DateTime, Utc};
 use entities::{DocumentKind, Line, Locale, Markdown, Position, Prose, Rule, Slug, page, page_redirect, page_text};
 use sea_orm::{
@@ -92,11 +94,11 @@ impl Kind for Page {
         let mut depth = 0;
         while let Some(id) = above {
             if id == document || depth == MAX_DEPTH {
-                return Ok(vec![Fault::new(["parent"], Rule::ParentLoop)]);
+                return Ok(vec![Fault::new(["parentId"], Rule::ParentLoop)]);
             }
             match page::Entity::find_by_id(id).one(transaction).await? {
                 Some(parent) => above = parent.parent_id,
-                None => return Ok(vec![Fault::new(["parent"], Rule::NotPublished)]),
+                None => return Ok(vec![Fault::new(["parentId"], Rule::NotPublished)]),
             }
             depth += 1;
         }
@@ -141,13 +143,13 @@ impl Page {
         let mut depth = 0;
         while let Some(id) = above {
             if Some(id) == document || depth == MAX_DEPTH {
-                return Ok(Some(Fault::new(["parent"], Rule::ParentLoop)));
+                return Ok(Some(Fault::new(["parentId"], Rule::ParentLoop)));
             }
             let Some((parent, newest)) = revision::newest(transaction, id, DocumentKind::Page).await? else {
-                return Ok(Some(Fault::new(["parent"], Rule::Unknown)));
+                return Ok(Some(Fault::new(["parentId"], Rule::Unknown)));
             };
             if depth == 0 && parent.archived_at.is_some() {
-                return Ok(Some(Fault::new(["parent"], Rule::Archived)));
+                return Ok(Some(Fault::new(["parentId"], Rule::Archived)));
             }
             above = revision::content::<Self>(&newest)?.parent;
             depth += 1;
@@ -158,7 +160,7 @@ impl Page {
 
 impl Kind for PageText {
     const KIND: DocumentKind = DocumentKind::PageText;
-    const HANDLE: &'static str = "page";
+    const HANDLE: &'static str = "pageId";
 
     fn key(&self) -> String {
         key(self.page, &self.locale)
@@ -186,13 +188,13 @@ impl Kind for PageText {
         if !offered.contains(&self.locale) {
             faults.push(Fault::new(["locale"], Rule::Unknown));
         }
-        faults.extend(revision::check_owner(transaction, self.page, DocumentKind::Page, "page").await?);
+        faults.extend(revision::check_owner(transaction, self.page, DocumentKind::Page, "pageId").await?);
         Ok(faults)
     }
 
     async fn requirements(&self, transaction: &DatabaseTransaction, _: Uuid) -> Result<Vec<Fault>> {
         let page = page::Entity::find_by_id(self.page).one(transaction).await?;
-        Ok(page.is_none().then(|| Fault::new(["page"], Rule::NotPublished)).into_iter().collect())
+        Ok(page.is_none().then(|| Fault::new(["pageId"], Rule::NotPublished)).into_iter().collect())
     }
 
     async fn project(&self, transaction: &DatabaseTransaction, document: Uuid, now: DateTime<Utc>) -> Result<()> {
@@ -243,6 +245,43 @@ impl Kind for PageText {
         page_text::Entity::delete_by_id(document).exec(transaction).await?;
         Ok(())
     }
+}
+
+/// The slugs that a page had before and that lead to it.
+///
+/// # Errors
+/// When the database cannot be read.
+pub async fn former_slugs(transaction: &DatabaseTransaction, page: Uuid) -> Result<BTreeSet<Slug>> {
+    let redirects =
+        page_redirect::Entity::find().filter(page_redirect::COLUMN.page_id.eq(page)).all(transaction).await?;
+    Ok(redirects.into_iter().map(|redirect| redirect.slug).collect())
+}
+
+/// Lets these slugs lead to a page, as if it had had them before. Those that lead to it already stay as they are, others
+/// too.
+///
+/// # Errors
+/// [`Error::Invalid`] when one of them is the slug of a page now, be it unpublished, leads to another page, or is one of
+/// Almanac's own.
+pub async fn redirect(transaction: &DatabaseTransaction, page: Uuid, slugs: &BTreeSet<Slug>) -> Result<()> {
+    let mut faults = Vec::new();
+    for slug in slugs.difference(&former_slugs(transaction, page).await?) {
+        let holder = page::Entity::find().filter(page::COLUMN.slug.eq(slug.clone())).one(transaction).await?;
+        let rule =
+            if holder.is_some() || revision::find(transaction, DocumentKind::Page, slug.as_str()).await?.is_some() {
+                Rule::Taken
+            } else if RESERVED.contains(&slug.as_str())
+                || page_redirect::Entity::find_by_id(slug.clone()).one(transaction).await?.is_some()
+            {
+                Rule::Reserved
+            } else {
+                let redirect = page_redirect::Model { slug: slug.clone(), page_id: page };
+                page_redirect::Entity::insert(redirect.into_active_model()).exec(transaction).await?;
+                continue;
+            };
+        faults.push(Fault::new(["formerSlugs", slug.as_str()], rule));
+    }
+    if faults.is_empty() { Ok(()) } else { Err(Error::Invalid(faults)) }
 }
 
 /// The natural key of a page's text.

@@ -83,13 +83,19 @@ impl Kind for Site {
             if locale.fallback.contains(&locale.code) {
                 faults.push(Fault::new(path, Rule::FallbackLoop));
             }
+            if locale.fallback.iter().collect::<BTreeSet<_>>().len() < locale.fallback.len() {
+                faults.push(Fault::new(path, Rule::Duplicate));
+            }
             if locale.fallback.iter().any(|code| !offered.contains(code)) {
                 faults.push(Fault::new(path, Rule::Unknown));
             }
         }
         for (index, locale) in self.required_locales.iter().enumerate() {
-            if !offered.contains(locale) {
-                faults.push(Fault::new(["requiredLocales", index.to_string().as_str()], Rule::Unknown));
+            let path = ["requiredLocales", &index.to_string()];
+            if self.required_locales[..index].contains(locale) {
+                faults.push(Fault::new(path, Rule::Duplicate));
+            } else if !offered.contains(locale) {
+                faults.push(Fault::new(path, Rule::Unknown));
             }
         }
         for locale in locales_in_use(transaction).await?.iter().filter(|locale| !offered.contains(locale)) {

@@ -98,7 +98,7 @@ impl Kind for StaffMember {
 
 impl Kind for StaffText {
     const KIND: DocumentKind = DocumentKind::StaffText;
-    const HANDLE: &'static str = "staff";
+    const HANDLE: &'static str = "staffId";
 
     fn key(&self) -> String {
         key(self.staff, &self.locale)
@@ -126,13 +126,13 @@ impl Kind for StaffText {
         if !offered.contains(&self.locale) {
             faults.push(Fault::new(["locale"], Rule::Unknown));
         }
-        faults.extend(revision::check_owner(transaction, self.staff, DocumentKind::StaffMember, "staff").await?);
+        faults.extend(revision::check_owner(transaction, self.staff, DocumentKind::StaffMember, "staffId").await?);
         Ok(faults)
     }
 
     async fn requirements(&self, transaction: &DatabaseTransaction, _: Uuid) -> Result<Vec<Fault>> {
         let member = staff::Entity::find_by_id(self.staff).one(transaction).await?;
-        Ok(member.is_none().then(|| Fault::new(["staff"], Rule::NotPublished)).into_iter().collect())
+        Ok(member.is_none().then(|| Fault::new(["staffId"], Rule::NotPublished)).into_iter().collect())
     }
 
     async fn project(&self, transaction: &DatabaseTransaction, document: Uuid, _: DateTime<Utc>) -> Result<()> {

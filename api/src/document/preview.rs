@@ -122,23 +122,29 @@ pub async fn snapshot(state: &State, token: &str) -> Result<Arc<Snapshot>> {
     let preview = preview.filter(|preview| preview.revoked_at.is_none() && state.now() < preview.expires_at);
     let preview = preview.ok_or(Error::PreviewEnded)?;
     account::live(reader, preview.created_by).await?.ok_or(Error::PreviewEnded)?;
+    // Asked each time: what was never public is archived without a change that others see.
+    let row = document::Entity::find_by_id(preview.document_id).one(reader).await?.ok_or(Error::PreviewEnded)?;
+    if row.archived_at.is_some() {
+        return Err(Error::PreviewEnded);
+    }
     let seq = change::latest(reader).await?;
     if let Some(known) = state.previews().get(preview.id, seq) {
         return Ok(known);
     }
     let transaction = state.database().begin_write().await?;
-    project(&transaction, &preview, state.now()).await?;
+    project(&transaction, &preview, &row, state.now()).await?;
     let snapshot = Arc::new(Snapshot::read(&transaction).await?);
     drop(transaction);
     state.previews().put(preview.id, &snapshot);
     Ok(snapshot)
 }
 
-async fn project(transaction: &DatabaseTransaction, preview: &preview::Model, now: DateTime<Utc>) -> Result<()> {
-    let row = document::Entity::find_by_id(preview.document_id).one(transaction).await?.ok_or(Error::PreviewEnded)?;
-    if row.archived_at.is_some() {
-        return Err(Error::PreviewEnded);
-    }
+async fn project(
+    transaction: &DatabaseTransaction,
+    preview: &preview::Model,
+    row: &document::Model,
+    now: DateTime<Utc>,
+) -> Result<()> {
     if let Some(owner) = row.owner_id
         && page::Entity::find_by_id(owner).one(transaction).await?.is_none()
         && staff::Entity::find_by_id(owner).one(transaction).await?.is_none()

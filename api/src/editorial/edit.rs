@@ -11,7 +11,7 @@ use crate::{
     editorial::{
         Kind,
         kind::document_key,
-        revision::{changed_fields, conflict, content, find},
+        revision::{changed_fields, conflict, content, find, get},
         schedule,
     },
     error::{Error, Result},
@@ -113,7 +113,13 @@ impl<'a> Edit<'a> {
         let seen = revision::Entity::find_by_id((document.id, expected)).one(self.connection()).await?;
         match seen {
             Some(seen) => Ok(Base { expected, seen: Some((document, content(&seen)?)) }),
-            None => Err(conflict(self.connection(), &document, expected, None, Vec::new()).await?),
+            // What was to change is unknown without a base: every field counts, or a client that merges by itself would
+            // overwrite what it never saw.
+            None => {
+                let current = get(self.connection(), document.id, document.version).await?.content;
+                let attempted = changed_fields(&serde_json::Value::Null, &current);
+                Err(conflict(self.connection(), &document, expected, None, attempted).await?)
+            }
         }
     }
 

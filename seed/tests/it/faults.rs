@@ -26,12 +26,12 @@ fallback = ["ja"]
 fn small() -> Files {
     let mut files = Files::default();
     files.insert("site.toml", SITE);
-    files.insert("pages.csv", "slug,parent,position\nhome,,1\nnews,home,1\n");
+    files.insert("pages.csv", "slug,parent,position,former_slugs\nhome,,1,\nnews,home,1,old-news\n");
     files.insert("pages/home.ja.md", "+++\ntitle = \"家\"\n+++\n\n本文\n");
     files.insert(
         "staff.csv",
-        "slug,position,name_ja,role_ja,degree_ja,field_ja,name_en,role_en,degree_en,field_en\n\
-         ann,1,アン,室長,,,Ann,Head,,\n",
+        "slug,position,email,telephone,name_ja,role_ja,degree_ja,field_ja,name_en,role_en,degree_en,field_en\n\
+         ann,1,,,アン,室長,,,Ann,Head,,\n",
     );
     files.insert("countries.csv", "code,position,name_ja,name_en\nCN,1,中国,China\nIN,2,インド,India\n");
     files.insert(
@@ -107,16 +107,16 @@ staff.csv:1:1: is required
 #[test]
 fn a_file_that_is_no_sound_text_is_refused_where_it_goes_wrong() {
     let mut files = small();
-    files.insert("pages.csv", b"slug,parent,position\nhome,,1\nn\xffws,home,1\n".to_vec());
+    files.insert("pages.csv", b"slug,parent,position,former_slugs\nhome,,1,\nn\xffws,home,1,\n".to_vec());
     assert_eq!(faults_of(&files), ["pages.csv:3:2: must be UTF-8"]);
     let line_ending = "must end every line, the last one too, with a line feed alone (LF)";
     assert_eq!(
-        faults(&[("pages.csv", "\u{feff}slug,parent,position\r\nhome,,1\r\nnews,home,x")]),
+        faults(&[("pages.csv", "\u{feff}slug,parent,position,former_slugs\r\nhome,,1,\r\nnews,home,x,")]),
         [
             "pages.csv:1:1: must not begin with a byte order mark".to_owned(),
-            format!("pages.csv:1:21: {line_ending}"),
+            format!("pages.csv:1:34: {line_ending}"),
             "pages.csv:3:3: position: must be a whole number, got \"x\"".to_owned(),
-            format!("pages.csv:3:12: {line_ending}"),
+            format!("pages.csv:3:13: {line_ending}"),
         ],
     );
     let mut files = small();
@@ -163,15 +163,15 @@ fn a_header_is_exactly_the_columns_of_the_format() {
 
 #[test]
 fn a_record_has_as_many_fields_as_the_header() {
-    let text = "slug,parent,position\nhome,,1\n\nnews,home\nx,home,1,\n";
-    let rule = "the record must have 3 fields, as the header has";
+    let text = "slug,parent,position,former_slugs\nhome,,1,\n\nnews,home,1\nx,home,1,,\n";
+    let rule = "the record must have 4 fields, as the header has";
     assert_eq!(
         faults(&[("pages.csv", text)]),
         [
             "pages.csv:3:1: slug: is required".to_owned(),
             format!("pages.csv:3:2: {rule}"),
-            format!("pages.csv:4:3: {rule}"),
-            format!("pages.csv:5:4: {rule}"),
+            format!("pages.csv:4:4: {rule}"),
+            format!("pages.csv:5:5: {rule}"),
         ],
     );
 }
@@ -272,7 +272,7 @@ fn the_figures_of_a_category_and_year_must_have_a_sum_that_can_be_published() {
 
 #[test]
 fn parents_exist_and_lead_to_a_root() {
-    let text = "slug,parent,position\nhome,,1\nself,self,1\na,b,1\nb,c,1\nc,a,1\nbelow,a,1\nlost,nowhere,1\nhome,,2\n";
+    let text = "slug,parent,position,former_slugs\nhome,,1,\nself,self,1,\na,b,1,\nb,c,1,\nc,a,1,\nbelow,a,1,\nlost,nowhere,1,\nhome,,2,\n";
     let own_ancestor = "parent: would make the page its own ancestor";
     assert_eq!(
         faults(&[("pages.csv", text)]),
@@ -288,9 +288,68 @@ fn parents_exist_and_lead_to_a_root() {
 }
 
 #[test]
+fn a_slug_stands_once_be_it_the_present_or_a_former_one() {
+    let text = "slug,parent,position,former_slugs\nhome,,1,start index start\nnews,,2,home index\nold,,3,news old x\n\
+                x,,4,\nlast,x,5,first\nchild,first,6,\n";
+    let twice = "must not stand twice";
+    assert_eq!(
+        faults(&[("pages.csv", text), ("pages/index.ja.md", "+++\ntitle = \"T\"\n+++\n")]),
+        [
+            format!("pages.csv:2:4: former_slugs: {twice}, got \"start\""),
+            format!("pages.csv:3:4: former_slugs: {twice}, got \"home\""),
+            format!("pages.csv:3:4: former_slugs: {twice}, got \"index\""),
+            format!("pages.csv:4:4: former_slugs: {twice}, got \"news\""),
+            format!("pages.csv:4:4: former_slugs: {twice}, got \"old\""),
+            format!("pages.csv:5:1: slug: {twice}, got \"x\""),
+            "pages.csv:7:2: parent: names something that does not exist, got \"first\"".to_owned(),
+            "pages/index.ja.md:1:1: slug: names something that does not exist, got \"index\"".to_owned(),
+        ],
+    );
+}
+
+#[test]
+fn former_slugs_are_slugs_with_one_space_between_them() {
+    let slug = "must be lower-case letters, digits and single hyphens, such as about-us";
+    let spaces = "must be slugs with a single space between them";
+    for (cell, expected) in [
+        ("", vec![]),
+        ("a b-2 2022", vec![]),
+        ("a  b", vec![format!("{spaces}, got \"a  b\"")]),
+        (" a", vec![format!("{spaces}, got \" a\"")]),
+        (" ", vec![format!("{spaces}, got \" \"")]),
+        ("a;b C", vec![format!("{slug}, got \"a;b\""), format!("{slug}, got \"C\"")]),
+    ] {
+        let text = format!("slug,parent,position,former_slugs\nhome,,1,{cell}\n");
+        let expected: Vec<_> =
+            expected.into_iter().map(|fault| format!("pages.csv:2:4: former_slugs: {fault}")).collect();
+        assert_eq!(faults(&[("pages.csv", &text)]), expected, "{cell:?}");
+    }
+}
+
+#[test]
+fn an_address_and_a_telephone_number_are_what_they_say_or_absent() {
+    let header =
+        "slug,position,email,telephone,name_ja,role_ja,degree_ja,field_ja,name_en,role_en,degree_en,field_en\n";
+    let text =
+        format!("{header}ann,1,ann@example.org,+81 3 0000 0000,,,,,,,,\nbob,2,bob, 1,,,,,,,,\ncy,3, ,,,,,,,,,\n");
+    assert_eq!(
+        faults(&[("staff.csv", &text)]),
+        [
+            "staff.csv:3:3: email: must be an e-mail address, such as editor@example.org, got \"bob\"",
+            "staff.csv:3:4: telephone: must not begin or end with white space, got \" 1\"",
+            "staff.csv:4:3: email: must not begin or end with white space, got \" \"",
+        ],
+    );
+    assert_eq!(
+        faults(&[("staff.csv", &header.replace("email,telephone,", ""))]),
+        ["staff.csv:1:3: email: is required", "staff.csv:1:4: telephone: is required"],
+    );
+}
+
+#[test]
 fn a_text_in_a_locale_is_complete_or_absent() {
-    let staff = "slug,position,name_ja,role_ja,degree_ja,field_ja,name_en,role_en,degree_en,field_en\n\
-                 ann,1,アン,,,,,,MD,\n";
+    let staff = "slug,position,email,telephone,name_ja,role_ja,degree_ja,field_ja,name_en,role_en,degree_en,field_en\n\
+                 ann,1,,,アン,,,,,,MD,\n";
     let categories = "code,position,name_ja,description_ja,name_en,description_en\nTRAVEL,1,渡航,,,Visits.\n";
     let countries = "code,position,name_ja,name_en\nCN,1,,\nIN,2,,India\n";
     assert_eq!(
@@ -298,9 +357,9 @@ fn a_text_in_a_locale_is_complete_or_absent() {
         [
             "categories.csv:2:5: name_en: is required",
             "countries.csv:2:3: name_ja: is required",
-            "staff.csv:2:4: role_ja: is required",
-            "staff.csv:2:7: name_en: is required",
-            "staff.csv:2:8: role_en: is required",
+            "staff.csv:2:6: role_ja: is required",
+            "staff.csv:2:9: name_en: is required",
+            "staff.csv:2:10: role_en: is required",
         ],
     );
 }
@@ -377,6 +436,19 @@ fn the_site_is_complete_and_consistent() {
             vec!["11:12: locales.fallback: must be a list of texts, such as [\"en\"]"],
         ),
         (site("fallback = [\"en\"]", "fallback = []\nmood = 1"), vec!["12:1: locales.mood: is not a known field here"]),
+        (site("[name]", "required_locales = []\n\n[name]"), vec![]),
+        (
+            site("[name]", "required_locales = [\"ja\", \"fr\", \"ja\", \"-\"]\n\n[name]"),
+            vec![
+                "3:27: required_locales: names something that does not exist, got \"fr\"",
+                "3:33: required_locales: must not stand twice, got \"ja\"",
+                "3:39: required_locales: must be a BCP 47 language tag, such as ja or zh-Hant, got \"-\"",
+            ],
+        ),
+        (
+            site("[name]", "required_locales = \"ja\"\n\n[name]"),
+            vec!["3:20: required_locales: must be a list of texts, such as [\"en\"]"],
+        ),
         (site("[name]", "title = 1\n\n[name]"), vec!["3:1: title: is not a known field here"]),
         (
             SITE.replace("code = \"en\"", "code = \"ja\"")
@@ -396,7 +468,7 @@ fn the_site_is_complete_and_consistent() {
 #[test]
 fn records_may_stand_in_any_order() {
     let mut files = small();
-    files.insert("pages.csv", "slug,parent,position\nnews,home,1\nhome,,1\n");
+    files.insert("pages.csv", "slug,parent,position,former_slugs\nnews,home,1,old-news\nhome,,1,\n");
     files.insert("countries.csv", "code,position,name_ja,name_en\nIN,2,インド,India\nCN,1,中国,China\n");
     let rendered = Dataset::parse(&files).map(|dataset| dataset.render());
     assert_eq!(rendered, Ok(small()));

@@ -3,8 +3,8 @@
 use std::{collections::BTreeSet, str::FromStr};
 
 use entities::{
-    CategoryCode, Count, CountryCode, Line, Locale, Localized, Markdown, Observation, ObservationStatus, Position,
-    Prose, Slug, TextDirection, Year,
+    CategoryCode, Count, CountryCode, Email, Line, Locale, Localized, Markdown, Observation, ObservationStatus,
+    Position, Prose, Slug, TextDirection, Year,
 };
 use proptest::{
     collection::{btree_map, btree_set, vec},
@@ -78,7 +78,8 @@ fn site(locales: Vec<Locale>) -> impl Strategy<Value = Site> {
     let count = locales.len();
     let details =
         vec((line(), select(vec![TextDirection::LeftToRight, TextDirection::RightToLeft]), any::<u8>()), count);
-    (localized(&locales, line()), line(), details).prop_map(move |(mut name, own_name, details)| {
+    let required = subsequence(locales.clone(), 0..=count).prop_shuffle();
+    (localized(&locales, line()), line(), details, required).prop_map(move |(mut name, own_name, details, required)| {
         name.insert(locales[0].clone(), own_name);
         let locale = |(code, (name, direction, mask)): (&Locale, (Line, TextDirection, u8))| {
             let chosen = locales.iter().enumerate().filter(|(bit, other)| mask >> bit & 1 == 1 && *other != code);
@@ -86,7 +87,7 @@ fn site(locales: Vec<Locale>) -> impl Strategy<Value = Site> {
             SiteLocale { code: code.clone(), name, direction, fallback }
         };
         let site_locales = locales.iter().zip(details).map(locale).collect();
-        Site { default_locale: locales[0].clone(), name, locales: site_locales }
+        Site { default_locale: locales[0].clone(), name, locales: site_locales, required_locales: required }
     })
 }
 
@@ -98,13 +99,17 @@ fn page_text() -> impl Strategy<Value = PageText> {
 
 fn pages(locales: &[Locale]) -> impl Strategy<Value = Vec<Page>> + use<> {
     let slugs = btree_set(code::<Slug>(&["about", "a", "b-2", "z", "2022"]), 0..5);
+    let former = btree_map(code::<Slug>(&["old", "o-2", "1999", "x"]), any::<prop::sample::Index>(), 0..=4);
     let details = vec((position(), localized(locales, page_text()), any::<prop::sample::Index>()), 5);
-    (slugs, details).prop_map(|(slugs, details)| {
+    (slugs, former, details).prop_map(|(slugs, former, details)| {
         let slugs: Vec<_> = slugs.into_iter().collect();
         let page = |(place, (position, texts, above)): (usize, (Position, _, prop::sample::Index))| {
             // Only a page that comes before can be the parent, so there is no loop; the root is now and then itself.
             let parent = Some(above.index(place + 1)).filter(|&above| above < place).map(|above| slugs[above].clone());
-            Page { slug: slugs[place].clone(), parent, position, texts }
+            // Each former slug is that of one page.
+            let former_slugs = former.iter().filter(|(_, owner)| owner.index(slugs.len()) == place);
+            let former_slugs = former_slugs.map(|(slug, _)| slug.clone()).collect();
+            Page { slug: slugs[place].clone(), parent, position, former_slugs, texts }
         };
         details.into_iter().take(slugs.len()).enumerate().map(page).collect()
     })
@@ -113,8 +118,12 @@ fn pages(locales: &[Locale]) -> impl Strategy<Value = Vec<Page>> + use<> {
 fn staff(locales: &[Locale]) -> impl Strategy<Value = Vec<StaffMember>> + use<> {
     let text = (line(), line(), option::of(line()), option::of(line()))
         .prop_map(|(name, role, degree, field)| StaffText { name, role, degree, field });
-    btree_map(code::<Slug>(&["ann", "bob"]), (position(), localized(locales, text)), 0..3).prop_map(|staff| {
-        staff.into_iter().map(|(slug, (position, texts))| StaffMember { slug, position, texts }).collect()
+    let email = code::<Email>(&["ann@example.org", "\"a,b\"@example.org", "é+x@例.jp"]);
+    let member = (position(), option::of(email), option::of(line()), localized(locales, text));
+    btree_map(code::<Slug>(&["ann", "bob"]), member, 0..3).prop_map(|staff| {
+        let member =
+            |(slug, (position, email, telephone, texts))| StaffMember { slug, position, email, telephone, texts };
+        staff.into_iter().map(member).collect()
     })
 }
 

@@ -116,9 +116,9 @@ impl PageMutation {
                 MaybeUndefined::Null => None,
                 MaybeUndefined::Value(id) => faults.take_id(&["parentId"], &id),
             };
-            let position = faults.take_required(&["position"], input.position, Some(page.position))?;
-            let slug = faults.take_required(&["slug"], input.slug, Some(page.slug))?;
-            Some(Page { slug, parent, position })
+            let position = faults.take_required(&["position"], input.position, Some(page.position));
+            let slug = faults.take_required(&["slug"], input.slug, Some(page.slug));
+            Some(Page { slug: slug?, parent, position: position? })
         })
         .await
     }

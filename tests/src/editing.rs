@@ -1,0 +1,39 @@
+//! Mutations by name, for tests that need many of them.
+
+use serde_json::{Value, json};
+
+use crate::{app::Client, reply::Reply};
+
+impl Client {
+    /// Runs a mutation, which may be refused. No input is null.
+    pub async fn mutate(&self, mutation: &str, input: Value) -> Reply {
+        let selection = match mutation {
+            "signIn" | "refreshSession" => "session { accessToken refreshToken }",
+            "signOut" => "signedOut",
+            "visitCountsUpdate" => "yearSheet { id version }",
+            "publishMany" | "reorder" => "documents { id version }",
+            "previewCreate" => "preview { id token expiresAt version }",
+            "previewRevoke" => "revoked",
+            _ => "document { id key version publishedVersion state schedules { id } }",
+        };
+        let errors = "errors { __typename code message path ... on ValidationError { rule } }";
+        let document = if input.is_null() {
+            format!("mutation {{ {mutation} {{ {selection} {errors} }} }}")
+        } else {
+            let input_type = match mutation {
+                "unpublish" | "archive" | "unarchive" => "DocumentInput".to_owned(),
+                _ => format!("{}{}Input", mutation[..1].to_uppercase(), &mutation[1..]),
+            };
+            format!("mutation($input: {input_type}!) {{ {mutation}(input: $input) {{ {selection} {errors} }} }}")
+        };
+        self.run(&document, json!({ "input": input })).await
+    }
+
+    /// Runs a mutation that must not be refused, and returns its payload.
+    pub async fn done(&self, mutation: &str, input: Value) -> Value {
+        let reply = self.mutate(mutation, input).await;
+        let payload = &reply.data()[mutation];
+        assert_eq!(payload["errors"], json!([]), "{mutation}");
+        payload.clone()
+    }
+}
