@@ -25,7 +25,7 @@ use crate::{
     database::Database,
     document::{Content, publish},
     editorial::{Edit, Kind, Release, revision},
-    error::{Error, Result},
+    error::{Blocker, Error, Result},
     figures::{
         category::{Category, Label},
         country::Country,
@@ -46,20 +46,24 @@ pub struct Imported {
 }
 
 /// Brings a dataset in and publishes it. `reason` is kept with every revision; figures that were out already change as a
-/// revision for that reason.
+/// revision for that reason. An empty database takes what an export wrote as it is; what is published into one that has
+/// documents must have no blockers, as when an editor publishes it.
 ///
 /// # Errors
-/// [`Error::Invalid`] when the dataset does not fit what is there, such as a locale left out that is still in use.
+/// [`Error::Invalid`] when the dataset does not fit what is there, such as a locale left out that is still in use;
+/// [`Error::Blocked`].
 pub async fn import(
     transaction: &mut Transaction,
     editor: &Editor,
     dataset: &Dataset,
     reason: &str,
 ) -> Result<Imported> {
+    let restoring = document::Entity::find().one(transaction.connection()).await?.is_none();
     let edit = Edit::new(transaction, editor);
     let mut import = Import { edit, reason, imported: Imported::default(), published: Vec::new() };
     import.all(dataset).await?;
-    Ok(import.imported)
+    let blockers = if restoring { Vec::new() } else { import.blockers().await? };
+    if blockers.is_empty() { Ok(import.imported) } else { Err(Error::Blocked(blockers)) }
 }
 
 /// Brings a dataset into a database that has no document yet; does nothing to any other.
@@ -123,11 +127,16 @@ impl Import<'_> {
         for sheet in year_sheets(dataset) {
             self.one(&sheet).await?;
         }
+        Ok(())
+    }
+
+    /// What may not stay as it is in what was published.
+    async fn blockers(&self) -> Result<Vec<Blocker>> {
         let mut blockers = Vec::new();
         for (id, content) in &self.published {
             blockers.extend(publish::verify(&self.edit, *id, content).await?);
         }
-        if blockers.is_empty() { Ok(()) } else { Err(Error::Blocked(blockers)) }
+        Ok(blockers)
     }
 
     /// A page and the slugs that it had before. These are no part of its content, but public all the same: one that is

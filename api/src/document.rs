@@ -17,8 +17,8 @@ use std::{
 };
 
 use entities::{
-    DocumentKind, Locale, RevisionAction, Rule, ScheduleOutcome, Version, document, lease as leases, revision,
-    schedule as schedules,
+    DocumentKind, Locale, RevisionAction, Rule, ScheduleAction, ScheduleOutcome, Version, document, lease as leases,
+    revision, schedule as schedules,
 };
 use sea_orm::{
     ColumnTrait, Condition, ConnectionTrait, EntityTrait, ExprTrait, QueryFilter, QueryOrder, sea_query::Expr,
@@ -33,7 +33,7 @@ use crate::{
         site::Site,
         staff::{StaffMember, StaffText},
     },
-    editorial::{Edit, Kind, revision::at as revision_at},
+    editorial::{self, Edit, Kind},
     error::{Error, Fault, Result},
     figures::{category::Category, country::Country, year_sheet::YearSheet},
 };
@@ -208,6 +208,7 @@ pub async fn load(connection: &impl ConnectionTrait, rows: Vec<document::Model>)
         let published = row.published_number.and_then(|number| revisions.get(&(row.id, number)));
         let mut schedules = all_schedules.remove(&row.id).unwrap_or_default();
         // Pending ones first; databases differ in where they sort a null.
+        schedules.retain(|schedule| still_matters(schedule, &row, &newest));
         schedules.sort_by_key(|schedule| (schedule.settled_at.is_some(), schedule.due_at));
         documents.push(Document {
             content: Content::read(row.kind, newest.content.clone())?,
@@ -220,6 +221,18 @@ pub async fn load(connection: &impl ConnectionTrait, rows: Vec<document::Model>)
         });
     }
     Ok(documents)
+}
+
+/// Whether a schedule is pending, or has failed and nobody has done anything about it: neither saved since, nor done by
+/// hand what it was to do. The same as in `worklist::failed`.
+fn still_matters(schedule: &schedules::Model, document: &document::Model, newest: &revision::Model) -> bool {
+    schedule.settled_at.is_none_or(|settled_at| {
+        newest.created_at <= settled_at
+            && match schedule.action {
+                ScheduleAction::Publish => document.published_number != Some(document.version),
+                ScheduleAction::Unpublish => document.published_number.is_some(),
+            }
+    })
 }
 
 async fn revisions_of(
@@ -243,16 +256,19 @@ pub struct Seen {
     pub version: Version,
 }
 
-/// The document as it was seen, with its content.
+/// The document as it was seen, with its content, for somebody who may do this to it.
 ///
 /// # Errors
-/// A fault at `path` and `id` when there is none; [`Error::Conflict`] when it has moved on.
-async fn seen(edit: &mut Edit<'_>, seen: Seen, path: &[String]) -> Result<(document::Model, Content)> {
+/// A fault at `path` and `id` when there is none; [`Error::Forbidden`]; [`Error::Conflict`] when it has moved on.
+async fn seen(edit: &mut Edit<'_>, seen: Seen, action: Action, path: &[String]) -> Result<(document::Model, Content)> {
     let found = document::Entity::find_by_id(seen.id).one(edit.connection()).await?;
     let row = found.ok_or_else(|| Error::invalid(path.iter().map(String::as_str).chain(["id"]), Rule::Unknown))?;
     edit.transaction().about(row.id, seen.version);
-    let revision = revision_at(edit.connection(), &row, seen.version).await?;
-    Ok((row.clone(), Content::read(row.kind, revision.content)?))
+    let newest = editorial::revision::get(edit.connection(), row.id, row.version).await?;
+    let content = Content::read(row.kind, newest.content)?;
+    edit.editor().permit(action, row.kind, content.locale())?;
+    editorial::revision::expect(edit.connection(), &row, seen.version).await?;
+    Ok((row, content))
 }
 
 /// Refuses what cannot be done to an archived document.
@@ -269,7 +285,7 @@ fn refuse_archived(row: &document::Model, path: &[String]) -> Result<()> {
 /// [`Error::Forbidden`]; [`Error::Conflict`]; [`Error::Invalid`] when the document has no such version, or its content
 /// breaks a rule by now.
 pub async fn restore(edit: &mut Edit<'_>, document: Seen, version: Version, reason: Option<String>) -> Result<Uuid> {
-    let (row, _) = seen(edit, document, &[]).await?;
+    let (row, _) = seen(edit, document, Action::Save, &[]).await?;
     let old = revision::Entity::find_by_id((row.id, version)).one(edit.connection()).await?;
     let old = old.ok_or_else(|| Error::invalid(["version"], Rule::Unknown))?;
     let content = Content::read(row.kind, old.content)?;
@@ -288,8 +304,7 @@ pub async fn reorder(edit: &mut Edit<'_>, documents: &[Seen], reason: Option<&st
     let mut kind = None;
     for (index, document) in documents.iter().enumerate() {
         let path = ["documents".to_owned(), index.to_string()];
-        let (row, mut content) = seen(edit, *document, &path).await?;
-        edit.editor().permit(Action::Save, row.kind, content.locale())?;
+        let (row, mut content) = seen(edit, *document, Action::Save, &path).await?;
         let position = i64::try_from(index + 1).ok().and_then(|place| place.try_into().ok());
         let changed = each!(&mut content, content => match (content.position(), position) {
             (Some(place), Some(position)) if *kind.get_or_insert(row.kind) == row.kind => {

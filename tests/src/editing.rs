@@ -14,6 +14,12 @@ impl Client {
             "publishMany" | "reorder" => "documents { id version }",
             "previewCreate" => "preview { id token expiresAt version }",
             "previewRevoke" => "revoked",
+            "accountInvite" | "accountLinkCreate" => "account { id state } link { token }",
+            "accountUpdate" | "accountDisable" | "accountEnable" => "account { id role state }",
+            "passwordSet" => "session { accessToken }",
+            "passwordChange" => "changed",
+            "apiTokenCreate" => "token apiToken { id }",
+            "apiTokenRevoke" => "apiToken { id revokedAt }",
             _ => "document { id key version publishedVersion state schedules { id } }",
         };
         let errors = "errors { __typename code message path ... on ValidationError { rule } }";
@@ -22,6 +28,7 @@ impl Client {
         } else {
             let input_type = match mutation {
                 "unpublish" | "archive" | "unarchive" => "DocumentInput".to_owned(),
+                "accountLinkCreate" | "accountDisable" | "accountEnable" => "AccountInput".to_owned(),
                 _ => format!("{}{}Input", mutation[..1].to_uppercase(), &mutation[1..]),
             };
             format!("mutation($input: {input_type}!) {{ {mutation}(input: $input) {{ {selection} {errors} }} }}")

@@ -108,11 +108,10 @@ impl Kind for Page {
     async fn project(&self, transaction: &DatabaseTransaction, document: Uuid, _: DateTime<Utc>) -> Result<()> {
         let before = page::Entity::find_by_id(document).one(transaction).await?;
         if let Some(before) = before.filter(|before| before.slug != self.slug) {
-            // The slug may be one that it had before.
-            page_redirect::Entity::delete_by_id(self.slug.clone()).exec(transaction).await?;
-            let redirect = page_redirect::Model { slug: before.slug, page_id: document };
-            page_redirect::Entity::insert(redirect.into_active_model()).exec(transaction).await?;
+            remember(transaction, before.slug, document).await?;
         }
+        // The slug may be one that it had before.
+        page_redirect::Entity::delete_by_id(self.slug.clone()).exec(transaction).await?;
         let row = page::ActiveModel {
             document_id: Set(document),
             slug: Set(self.slug.clone()),
@@ -132,8 +131,16 @@ impl Kind for Page {
             return Err(Error::invalid(["id"], Rule::InUse));
         }
         page::Entity::delete_by_id(document).exec(transaction).await?;
-        Ok(())
+        // It may come back under another name.
+        remember(transaction, self.slug.clone(), document).await
     }
+}
+
+/// Has a slug lead to the page that had it.
+async fn remember(transaction: &DatabaseTransaction, slug: Slug, page: Uuid) -> Result<()> {
+    let redirect = page_redirect::Model { slug, page_id: page };
+    page_redirect::Entity::insert(redirect.into_active_model()).exec(transaction).await?;
+    Ok(())
 }
 
 impl Page {

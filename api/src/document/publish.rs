@@ -52,11 +52,9 @@ async fn carry_out(
     let mut all = Vec::with_capacity(documents.len());
     for (index, document) in documents.iter().enumerate() {
         let path = path(index);
-        let (row, content) = seen(edit, *document, &path).await?;
+        let action = if release.is_some() { Action::Publish } else { Action::Read };
+        let (row, content) = seen(edit, *document, action, &path).await?;
         refuse_archived(&row, &path)?;
-        if let Some(locale) = release.map(|_| content.locale()) {
-            edit.editor().permit(Action::Publish, row.kind, locale)?;
-        }
         all.push((row, content));
     }
     all.retain(|(row, _)| row.published_number != Some(row.version));
@@ -126,7 +124,7 @@ fn dependencies_first(mut all: Vec<(document::Model, Content)>) -> Vec<(document
 /// [`Error::Forbidden`]; [`Error::Conflict`]; [`Error::Invalid`] when nothing of it is public, or something else that is
 /// public needs it.
 pub async fn unpublish(edit: &mut Edit<'_>, document: Seen, reason: Option<&str>) -> Result<()> {
-    let (row, _) = seen(edit, document, &[]).await?;
+    let (row, _) = seen(edit, document, Action::Publish, &[]).await?;
     if row.published_number.is_none() {
         return Err(Error::invalid(["id"], Rule::NothingPublished));
     }
@@ -154,8 +152,7 @@ async fn texts_of(edit: &Edit<'_>, owner: Uuid) -> Result<Vec<document::Model>> 
 /// # Errors
 /// As [`unpublish`], but nothing need be public.
 pub async fn archive(edit: &mut Edit<'_>, document: Seen, reason: Option<&str>) -> Result<()> {
-    let (row, content) = seen(edit, document, &[]).await?;
-    edit.editor().permit(Action::Publish, row.kind, content.locale())?;
+    let (row, _) = seen(edit, document, Action::Publish, &[]).await?;
     refuse_archived(&row, &[])?;
     if row.kind == DocumentKind::Site {
         return Err(Error::invalid(["id"], Rule::AlwaysPublished));
@@ -175,8 +172,7 @@ pub async fn archive(edit: &mut Edit<'_>, document: Seen, reason: Option<&str>) 
 /// # Errors
 /// [`Error::Forbidden`]; [`Error::Conflict`]; [`Error::Invalid`] when it is a text of an archived document.
 pub async fn unarchive(edit: &mut Edit<'_>, document: Seen) -> Result<()> {
-    let (row, content) = seen(edit, document, &[]).await?;
-    edit.editor().permit(Action::Publish, row.kind, content.locale())?;
+    let (row, _) = seen(edit, document, Action::Publish, &[]).await?;
     if let Some(owner) = row.owner_id {
         let owner = document::Entity::find_by_id(owner).one(edit.connection()).await?;
         if owner.is_some_and(|owner| owner.archived_at.is_some()) {

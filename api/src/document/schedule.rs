@@ -43,8 +43,7 @@ pub struct Plan {
 /// # Errors
 /// [`Error::Forbidden`]; [`Error::Conflict`]; [`Error::Invalid`] when the moment has passed or the document is archived.
 pub async fn set(edit: &mut Edit<'_>, document: Seen, plan: Plan) -> Result<()> {
-    let (row, content) = seen(edit, document, &[]).await?;
-    edit.editor().permit(Action::Publish, row.kind, content.locale())?;
+    let (row, _) = seen(edit, document, Action::Publish, &[]).await?;
     refuse_archived(&row, &[])?;
     let now = edit.transaction().now();
     if plan.at <= now {

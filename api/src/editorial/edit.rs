@@ -116,8 +116,9 @@ impl<'a> Edit<'a> {
             // What was to change is unknown without a base: every field counts, or a client that merges by itself would
             // overwrite what it never saw.
             None => {
-                let current = get(self.connection(), document.id, document.version).await?.content;
-                let attempted = changed_fields(&serde_json::Value::Null, &current);
+                let current = get(self.connection(), document.id, document.version).await?;
+                self.editor.permit(Action::Save, K::KIND, content::<K>(&current)?.locale())?;
+                let attempted = changed_fields(&serde_json::Value::Null, &current.content);
                 Err(conflict(self.connection(), &document, expected, None, attempted).await?)
             }
         }

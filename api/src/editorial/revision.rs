@@ -30,20 +30,19 @@ pub async fn get(connection: &impl ConnectionTrait, document: Uuid, number: Vers
     found.ok_or_else(|| Error::internal(format!("revision {number} of document {document} is missing")))
 }
 
-/// The newest revision of a document, for somebody who has seen this version of it.
+/// Nothing, if the document still is at the version that somebody has seen.
 ///
 /// # Errors
-/// [`Error::Conflict`] when the document stands at another version.
-pub async fn at(
-    connection: &impl ConnectionTrait,
-    document: &document::Model,
-    seen: Version,
-) -> Result<revision::Model> {
-    if document.version != seen {
-        let base = revision::Entity::find_by_id((document.id, seen)).one(connection).await?;
-        return Err(conflict(connection, document, seen, base.map(|base| base.content), Vec::new()).await?);
+/// [`Error::Conflict`] when it stands at another one. Whoever publishes or archives means all of what they saw, so every
+/// field that changed is one that they would have decided about.
+pub async fn expect(connection: &impl ConnectionTrait, document: &document::Model, seen: Version) -> Result<()> {
+    if document.version == seen {
+        return Ok(());
     }
-    get(connection, document.id, seen).await
+    let base = revision::Entity::find_by_id((document.id, seen)).one(connection).await?.map(|base| base.content);
+    let current = get(connection, document.id, document.version).await?.content;
+    let changed = changed_fields(base.as_ref().unwrap_or(&Value::Null), &current);
+    Err(conflict(connection, document, seen, base, changed).await?)
 }
 
 /// The document of this kind with this id, and its newest revision.

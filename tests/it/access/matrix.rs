@@ -59,6 +59,13 @@ enum On {
     YearSheet,
     /// One that is saved and published in one step.
     YearSheetAtOnce,
+    /// Somebody who was invited.
+    Account,
+    /// The link that somebody was invited with.
+    Link,
+    /// The password of the caller.
+    OwnPassword,
+    ApiToken,
 }
 
 /// A mutation, what it is done to, and who may: nobody in particular, a reader, a translator of English, a statistician,
@@ -70,6 +77,16 @@ const MUTATIONS: &[Row] = &[
     Row("signIn", On::Nothing, [A, A, A, A, A, A]),
     Row("refreshSession", On::Nothing, [A, A, A, A, A, A]),
     Row("signOut", On::Nothing, [U, A, A, A, A, A]),
+    Row("passwordSet", On::Link, [A, A, A, A, A, A]),
+    //
+    Row("accountInvite", On::Nothing, [U, F, F, F, F, A]),
+    Row("accountUpdate", On::Account, [U, F, F, F, F, A]),
+    Row("accountDisable", On::Account, [U, F, F, F, F, A]),
+    Row("accountEnable", On::Account, [U, F, F, F, F, A]),
+    Row("accountLinkCreate", On::Account, [U, F, F, F, F, A]),
+    Row("apiTokenCreate", On::Nothing, [U, F, F, F, F, A]),
+    Row("apiTokenRevoke", On::ApiToken, [U, F, F, F, F, A]),
+    //
     Row("siteSave", On::Site, [U, F, F, F, F, A]),
     Row("pageCreate", On::Page, [U, F, F, F, A, A]),
     Row("pageUpdate", On::Page, [U, F, F, F, A, A]),
@@ -232,6 +249,8 @@ const MUTATIONS: &[Row] = &[
     Row("previewRevoke", On::Country, [U, A, A, A, A, A]),
     Row("previewRevoke", On::Category, [U, A, A, A, A, A]),
     Row("previewRevoke", On::YearSheet, [U, A, A, A, A, A]),
+    // Last, since it ends the other sessions of whoever does it.
+    Row("passwordChange", On::OwnPassword, [U, A, A, A, A, A]),
 ];
 
 /// A query, how it is asked, and who may: in the same order. `$id` is asked for a document of each kind.
@@ -251,6 +270,9 @@ const QUERIES: &[Question] = &[
     Question("nodes", "query($id: ID!) { nodes(ids: [$id]) { id } }", [A, A, A, A, A, A]),
     // Null for the public.
     Question("viewer", "{ viewer { email } }", [A, A, A, A, A, A]),
+    Question("accounts", "{ accounts { totalCount nodes { id } } }", [U, F, F, F, F, A]),
+    Question("apiTokens", "{ apiTokens { id } }", [U, F, F, F, F, A]),
+    Question("auditLog", "{ auditLog { nodes { seq } } }", [U, F, F, F, F, A]),
     Question(
         "yearSheet",
         "{ yearSheet(category: \"TRAVEL\", year: 2018) { version draft { total } } }",
@@ -317,6 +339,9 @@ struct Doc {
     also: Value,
 }
 
+/// What somebody who was invited chooses.
+const NEW_PASSWORD: &str = "seven quiet lanterns by the harbour";
+
 /// Makes documents, as an administrator, and looks what became of them.
 struct Workshop {
     app: TestApp,
@@ -367,7 +392,7 @@ impl Workshop {
         let (handle, version) = (&doc.handle, doc.version);
         let text = |text: &str| json!([{ "locale": "en", "text": format!("{text} {number}") }]);
         match on {
-            On::Nothing => panic!("nothing to be saved"),
+            On::Nothing | On::Account | On::Link | On::OwnPassword | On::ApiToken => panic!("nothing to be saved"),
             On::Site => {
                 let name = json!([{ "locale": "ja", "text": format!("サイト{number}") }]);
                 ("siteSave", json!({ "expectedVersion": version, "name": name }))
@@ -409,7 +434,7 @@ impl Workshop {
         let number = self.number();
         let slug = Value::from(format!("made-{number}"));
         let handle = match on {
-            On::Nothing => Value::Null,
+            On::Nothing | On::Account | On::Link | On::OwnPassword | On::ApiToken => Value::Null,
             On::Site => {
                 let query = "{ document(by: { site: true }) { id version } }";
                 let reply = self.administrator.run(query, json!({})).await;
@@ -462,6 +487,26 @@ impl Workshop {
     /// A document to which the mutation of this row can be done by this client.
     async fn document(&self, Row(mutation, on, _): Row, client: &Client) -> Doc {
         let mut doc = self.plan(on).await;
+        match on {
+            On::Account | On::Link => {
+                let input = json!({ "email": format!("invited-{}@example.org", self.number()), "role": "READER" });
+                let invited = self.administrator.done("accountInvite", input).await;
+                doc.id = invited["account"]["id"].as_str().expect("an id").to_owned();
+                doc.also = invited["link"]["token"].clone();
+                if mutation == "accountEnable" {
+                    self.administrator.done("accountDisable", json!({ "id": doc.id })).await;
+                }
+                return doc;
+            }
+            On::ApiToken => {
+                let made = self.administrator.done("apiTokenCreate", self.api_token()).await;
+                doc.id = made["apiToken"]["id"].as_str().expect("an id").to_owned();
+                doc.also = made["token"].clone();
+                return doc;
+            }
+            On::OwnPassword => return doc,
+            _ => {}
+        }
         let is_new = matches!(on, On::NewPageText(_) | On::NewStaffText(_) | On::NewCountry | On::NewCategory);
         if on == On::Nothing || is_new || mutation.ends_with("Create") && !mutation.starts_with("preview") {
             if mutation == "refreshSession" {
@@ -497,6 +542,12 @@ impl Workshop {
         doc
     }
 
+    /// What a token is asked for with.
+    fn api_token(&self) -> Value {
+        let expires = self.app.state().now() + Duration::days(30);
+        json!({ "name": "a build", "capabilities": ["READ_DRAFTS"], "expiresAt": expires })
+    }
+
     /// The input with which somebody does the mutation to the document; null for none.
     fn input(&self, mutation: &str, on: On, doc: &Doc, credentials: Option<Credentials>) -> Value {
         let Doc { id, version, also, .. } = doc;
@@ -508,6 +559,18 @@ impl Workshop {
                 json!({ "email": email, "password": password })
             }
             "refreshSession" => json!({ "refreshToken": also }),
+            "passwordSet" => json!({ "token": also, "password": NEW_PASSWORD }),
+            "passwordChange" => {
+                let Credentials { password, .. } = credentials.unwrap_or(EDITOR);
+                json!({ "currentPassword": password, "newPassword": password })
+            }
+            "accountInvite" => {
+                json!({ "email": format!("guest-{}@example.org", self.number()), "role": "STATISTICIAN" })
+            }
+            "accountUpdate" => json!({ "id": id, "role": "EDITOR" }),
+            "accountDisable" | "accountEnable" | "accountLinkCreate" => json!({ "id": id }),
+            "apiTokenCreate" => self.api_token(),
+            "apiTokenRevoke" => json!({ "id": id }),
             "publish" | "unpublish" | "archive" | "unarchive" => seen,
             "publishMany" => json!({ "documents": [seen] }),
             "restore" => json!({ "id": id, "expectedVersion": version, "version": version - 1 }),
@@ -535,10 +598,29 @@ impl Workshop {
         let who = "{ viewer { email } }";
         let email = caller.credentials.map_or(Value::Null, |credentials| credentials.email.into());
         match mutation {
-            "signIn" | "refreshSession" => {
+            "signIn" | "refreshSession" | "passwordSet" => {
                 let token = payload["session"]["accessToken"].as_str().expect("a token");
                 assert!(self.app.bearer(token).run(who, json!({})).await.at("/data/viewer/email").is_string());
                 return;
+            }
+            "passwordChange" => {
+                assert_eq!(payload["changed"], true);
+                return assert_eq!(client.run(who, json!({})).await.at("/data/viewer/email"), &email);
+            }
+            "accountInvite" | "accountLinkCreate" => {
+                let input = json!({ "token": payload["link"]["token"], "password": NEW_PASSWORD });
+                return drop(self.app.anonymous().done("passwordSet", input).await);
+            }
+            "accountUpdate" => return assert_eq!(payload["account"]["role"], "EDITOR"),
+            "accountDisable" => return assert_eq!(payload["account"]["state"], "DISABLED"),
+            "accountEnable" => return assert_eq!(payload["account"]["state"], "INVITED"),
+            "apiTokenCreate" => {
+                let client = self.app.bearer(payload["token"].as_str().expect("a token"));
+                return assert_eq!(client.run(who, json!({})).await.at("/data/viewer/email"), &email);
+            }
+            "apiTokenRevoke" => {
+                let client = self.app.bearer(doc.also.as_str().expect("a token"));
+                return assert_eq!(client.run(who, json!({})).await.code(), "UNAUTHENTICATED");
             }
             "signOut" => return assert_eq!(client.run(who, json!({})).await.code(), "UNAUTHENTICATED"),
             "previewCreate" => {
@@ -613,7 +695,7 @@ impl Workshop {
         let outcome = if code.is_none() { AuditOutcome::Done } else { AuditOutcome::Refused };
         assert_eq!(entry.outcome, outcome, "{cell}");
         // Who signs in or refreshes is known by then, token or not.
-        if ["signIn", "refreshSession"].contains(&mutation) || caller.credentials.is_some() {
+        if ["signIn", "refreshSession", "passwordSet"].contains(&mutation) || caller.credentials.is_some() {
             assert_eq!(entry.actor_kind, ActorKind::Account, "{cell}");
         } else {
             assert_eq!(entry.actor_kind, ActorKind::Anonymous, "{cell}");
@@ -648,8 +730,8 @@ async fn try_all(app: &TestApp, of: impl Fn(On) -> bool) {
         for row in rows {
             for caller in callers.iter().filter(|caller| row.2[caller.column] == A) {
                 let client = match caller.credentials {
-                    // Of each caller's sessions, one ends here.
-                    Some(credentials) if row.0 == "signOut" => {
+                    // Of each caller's sessions, one ends here, or all others.
+                    Some(credentials) if ["signOut", "passwordChange"].contains(&row.0) => {
                         workshop.app.bearer(&workshop.app.sign_in(credentials).await.access_token)
                     }
                     _ => caller.client.clone(),

@@ -288,3 +288,20 @@ async fn a_token_that_is_no_good_is_refused_with_a_challenge_and_never_as_anonym
         assert_eq!(reply.header("www-authenticate"), Some("Bearer error=\"invalid_token\""));
     }
 }
+
+#[tokio::test]
+async fn a_variable_that_is_left_out_is_an_argument_that_is_left_out() {
+    let app = TestApp::new().await;
+    let document = "query($first: Int, $after: String, $parent: Slug) {
+        ...Listed
+        top: pages(first: $first, filter: { parent: $parent }) { totalCount }
+    }
+    fragment Listed on Query { pages(first: $first, after: $after) { totalCount nodes { slug } } }";
+    let reply = app.anonymous().run(document, json!({})).await;
+    assert_eq!(reply.at("/data/pages/nodes").as_array().map(Vec::len), Some(6), "{}", reply.text());
+    // In an input object, absence is no condition and null is one: the pages at the top.
+    assert_eq!(reply.at("/data/top/totalCount"), 6);
+    let reply = app.anonymous().run(document, json!({ "parent": null, "first": 2 })).await;
+    assert_eq!(reply.at("/data/pages/nodes").as_array().map(Vec::len), Some(2));
+    assert_ne!(reply.at("/data/top/totalCount"), 6);
+}

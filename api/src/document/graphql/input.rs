@@ -96,9 +96,11 @@ impl DocumentSelector {
                 let year = faults.take(&["by", "yearSheet", "year"], sheet.year);
                 (Kind::YearSheet, category.zip(year).map(|(category, year)| year_sheet::key(&category, year)))
             }
-            Self::PageText(text) => (Kind::PageText, text.key(connection, &mut faults, Kind::Page, page::key).await?),
+            Self::PageText(text) => {
+                (Kind::PageText, text.key(connection, &mut faults, "pageText", Kind::Page, page::key).await?)
+            }
             Self::StaffText(text) => {
-                (Kind::StaffText, text.key(connection, &mut faults, Kind::StaffMember, staff::key).await?)
+                (Kind::StaffText, text.key(connection, &mut faults, "staffText", Kind::StaffMember, staff::key).await?)
             }
         };
         faults.into_result()?;
@@ -112,11 +114,12 @@ impl TextSelector {
         self,
         connection: &impl ConnectionTrait,
         faults: &mut Faults,
+        name: &str,
         owner: entities::DocumentKind,
         key: impl Fn(Uuid, &Locale) -> String,
     ) -> Result<Option<String>> {
-        let slug = faults.take(&["by", "slug"], self.slug);
-        let locale = faults.take(&["by", "locale"], self.locale);
+        let slug = faults.take(&["by", name, "slug"], self.slug);
+        let locale = faults.take(&["by", name, "locale"], self.locale);
         let (Some(slug), Some(locale)) = (slug, locale) else { return Ok(None) };
         let owner = revision::find(connection, owner, slug.as_str()).await?;
         Ok(owner.map(|owner| key(owner.id, &locale)))

@@ -10,7 +10,7 @@ use super::{Document, DocumentPayload, DocumentsPayload, ScheduleAction, input::
 use crate::{
     document::{
         self, Seen, lease, preview,
-        publish::{self},
+        publish,
         schedule::{self, Plan},
     },
     editorial::{Edit, Release, schedule::moment},

@@ -28,9 +28,11 @@ pub struct SiteSaveInput {
     #[graphql(default)]
     default_locale: MaybeUndefined<Input<Locale>>,
     /// The locales offered, all of them, in the order of the language menu.
-    locales: Option<Vec<SiteLocaleInput>>,
-    /// The locales in which a text must be public before it is in any other; none for [].
-    required_locales: Option<Vec<Input<Locale>>>,
+    #[graphql(default)]
+    locales: MaybeUndefined<Vec<SiteLocaleInput>>,
+    /// The locales in which a text must be public before it is in any other; null for none.
+    #[graphql(default)]
+    required_locales: MaybeUndefined<Vec<Input<Locale>>>,
     /// Why, in your words.
     reason: Option<Input<Line>>,
 }
@@ -86,10 +88,19 @@ impl SiteMutation {
             let name = faults.take_texts(&["name"], input.name, site.name);
             let default_locale =
                 faults.take_required(&["defaultLocale"], input.default_locale, Some(site.default_locale));
-            let locales = input.locales.map_or(site.locales, |inputs| locales(faults, inputs));
-            let required_locales = input
-                .required_locales
-                .map_or(site.required_locales, |inputs| faults.take_list(&["requiredLocales"], inputs));
+            let locales = match input.locales {
+                MaybeUndefined::Undefined => site.locales,
+                MaybeUndefined::Null => {
+                    faults.push(&["locales"], Rule::Required);
+                    return None;
+                }
+                MaybeUndefined::Value(inputs) => locales(faults, inputs),
+            };
+            let required_locales = match input.required_locales {
+                MaybeUndefined::Undefined => site.required_locales,
+                MaybeUndefined::Null => Vec::new(),
+                MaybeUndefined::Value(inputs) => faults.take_list(&["requiredLocales"], inputs),
+            };
             Some(Site { default_locale: default_locale?, name, locales, required_locales })
         })
         .await
