@@ -286,6 +286,22 @@ on_both_databases! {
         assert_eq!(export(app.state()).await, before);
     }
 
+    async fn what_has_a_blocker_is_not_imported_but_into_an_empty_database(app: TestApp) {
+        let mut dataset = example();
+        let page = dataset.pages.iter_mut().find(|page| page.slug.as_str() == "staff").expect("a page");
+        page.texts.values_mut().next().expect("a text").body = parse("See [there](/withdrawn-since).");
+        let before = export(app.state()).await;
+        let refused = import(app.state(), &dataset, "A dead link").await.expect_err("nobody could publish it");
+        assert!(matches!(&refused, Error::Blocked(blockers) if blockers.len() == 1), "{refused:?}");
+        assert_eq!(export(app.state()).await, before);
+        // What was public somewhere can be brought back as it was.
+        let blank = Blank::on(app.backend()).await.expect("there was one already");
+        let state = empty_state(&app, open(&blank).await).await;
+        import(&state, &dataset, "Restored").await.expect("an empty database takes an export");
+        assert_eq!(export(&state).await, dataset.render());
+        state.database().clone().close().await.expect("the database closes");
+    }
+
     async fn a_former_slug_leads_to_its_page_and_is_a_change_of_it_once(app: TestApp) {
         let connection = connect(app.database_url()).await;
         let dataset_with = |slugs: &[&str]| {

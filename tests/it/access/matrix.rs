@@ -500,7 +500,7 @@ impl Workshop {
             }
             On::ApiToken => {
                 let made = self.administrator.done("apiTokenCreate", self.api_token()).await;
-                doc.id = made["apiToken"]["id"].as_str().expect("an id").to_owned();
+                made["apiToken"]["id"].as_str().expect("an id").clone_into(&mut doc.id);
                 doc.also = made["token"].clone();
                 return doc;
             }
@@ -568,9 +568,7 @@ impl Workshop {
                 json!({ "email": format!("guest-{}@example.org", self.number()), "role": "STATISTICIAN" })
             }
             "accountUpdate" => json!({ "id": id, "role": "EDITOR" }),
-            "accountDisable" | "accountEnable" | "accountLinkCreate" => json!({ "id": id }),
             "apiTokenCreate" => self.api_token(),
-            "apiTokenRevoke" => json!({ "id": id }),
             "publish" | "unpublish" | "archive" | "unarchive" => seen,
             "publishMany" => json!({ "documents": [seen] }),
             "restore" => json!({ "id": id, "expectedVersion": version, "version": version - 1 }),
@@ -581,7 +579,8 @@ impl Workshop {
                 json!({ "id": id, "expectedVersion": version, "action": "PUBLISH", "at": at, "timeZone": zone })
             }
             "scheduleCancel" => json!({ "id": also }),
-            "leaseTake" | "leaseRelease" => json!({ "id": id }),
+            "leaseTake" | "leaseRelease" | "accountDisable" | "accountEnable" | "accountLinkCreate"
+            | "apiTokenRevoke" => json!({ "id": id }),
             "previewCreate" => json!({ "id": id, "version": version }),
             "previewRevoke" => json!({ "id": also["id"] }),
             _ => {

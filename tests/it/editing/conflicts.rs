@@ -1,7 +1,7 @@
 //! Two editors at one document: versions decide, leases warn.
 
 use serde_json::{Value, json};
-use tests::{ADMINISTRATOR, EDITOR, TestApp, on_both_databases};
+use tests::{ADMINISTRATOR, EDITOR, READER, TestApp, on_both_databases};
 
 use super::{Desk, public, seen_with};
 
@@ -102,6 +102,18 @@ async fn every_mutation_that_changes_a_document_must_say_which_version_was_seen(
 }
 
 on_both_databases! {
+    async fn who_may_not_do_it_is_told_that_and_not_what_others_did(app: TestApp) {
+        let desk = Desk::of(&app).await;
+        let page = desk.page("news").await;
+        let reader = Desk { client: app.bearer(&app.sign_in(READER).await.access_token) };
+        for version in [0, 1, 99] {
+            let seen = json!({ "id": page["id"], "expectedVersion": version });
+            for mutation in ["publish", "unpublish", "archive", "unarchive", "pageUpdate"] {
+                assert_eq!(reader.refused(mutation, seen.clone()).await, ["FORBIDDEN"], "{mutation} {version}");
+            }
+        }
+    }
+
     async fn leaving_the_version_out_runs_nothing(app: TestApp) {
         let desk = Desk::of(&app).await;
         let page = desk.page("news").await;

@@ -164,6 +164,20 @@ on_both_databases! {
         }
     }
 
+    async fn a_page_that_comes_back_under_another_name_is_found_by_the_one_it_had(app: TestApp) {
+        let desk = Desk::of(&app).await;
+        let page = desk.page("spring").await;
+        let text = desk.text(&page, "en", "Spring", "Open").await;
+        desk.publish(&[&page, &text]).await;
+        let page = desk.done("unpublish", seen(&desk.now(&page).await)).await;
+        let moved = "{ page(slug: \"spring\", locale: \"en\") { movedTo } }";
+        assert_eq!(app.anonymous().run(moved, json!({})).await.at("/data/page"), &Value::Null);
+        let page = desk.done("pageUpdate", seen_with(&page, &json!({ "slug": "summer" }))).await;
+        desk.publish(&[&page, &desk.now(&text).await]).await;
+        assert_eq!(app.anonymous().run(moved, json!({})).await.at("/data/page/movedTo"), "summer");
+        assert_eq!(desk.refused("pageCreate", json!({ "slug": "spring" })).await, ["input.slug RESERVED"]);
+    }
+
     async fn a_name_that_is_taken_or_kept_is_refused(app: TestApp) {
         let desk = Desk::of(&app).await;
         let draft = desk.page("draft-name").await;

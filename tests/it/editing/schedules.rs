@@ -46,6 +46,22 @@ async fn publications(desk: &Desk, document: &Value) -> Vec<Value> {
 }
 
 on_both_databases! {
+    async fn a_failure_is_told_until_somebody_has_seen_to_it(app: TestApp) {
+        let desk = Desk::of(&app).await;
+        let text = draft(&desk, "dead-end", "See [there](/nowhere).").await;
+        desk.done("schedule", later(&app, &text, "PUBLISH", Duration::minutes(2))).await;
+        app.clock().advance(Duration::minutes(2));
+        assert_eq!(run(&app).await, 1);
+        assert_eq!(outcomes(&desk, &text).await, [(json!("FAILED"), json!("PUBLISH_BLOCKED"))]);
+        assert_eq!(failed(&desk).await, [text["id"].clone()]);
+        app.clock().advance(Duration::seconds(1));
+        let mended = json!({
+            "pageId": text["ownerId"], "locale": "en", "expectedVersion": text["version"], "body": "See [us](/about-us)."
+        });
+        let text = desk.done("pageTextSave", mended).await;
+        assert_eq!((outcomes(&desk, &text).await, failed(&desk).await), (Vec::new(), Vec::new()));
+    }
+
     async fn a_schedule_fires_exactly_once_though_two_processes_look(app: TestApp) {
         let desk = Desk::of(&app).await;
         let replica = app.reopen().await;

@@ -9,8 +9,7 @@ use entities::{Line, Rule, Version};
 use super::{Document, DocumentPayload, DocumentsPayload, ScheduleAction, input::SeenInput};
 use crate::{
     document::{
-        self, Seen, lease, preview,
-        publish,
+        self, Seen, lease, preview, publish,
         schedule::{self, Plan},
     },
     editorial::{Edit, Release, schedule::moment},
