@@ -35,7 +35,7 @@ pub struct SignedIn {
 
 /// How long a used refresh token is taken once more: two tabs may refresh at the same moment, and an answer may get lost
 /// on its way.
-const GRACE: Duration = Duration::seconds(10);
+pub const GRACE: Duration = Duration::seconds(10);
 
 /// Somebody who has proven to know an account's password.
 #[derive(Debug)]

@@ -1,6 +1,6 @@
 //! The difference between two revisions, for the people who review them: field by field, and inside texts by word.
 //!
-//! Which fields differ is said by [`revision`](super::revision); here is what they were, what they are, and, for two
+//! Which fields differ is said by [`super::revision`]; here is what they were, what they are, and, for two
 //! lists of them, where they meet.
 
 use std::{
