@@ -5,6 +5,7 @@
 //! the door. [`schema`] puts the GraphQL faces together, [`dataset`] the files. ARCHITECTURE.md has the map.
 
 pub mod access;
+pub mod background;
 pub mod change;
 pub mod cli;
 pub mod config;

@@ -23,7 +23,10 @@ use crate::{
         site::graphql::SiteQuery,
         staff::graphql::{StaffMember, StaffQuery},
     },
-    document::graphql::{DocumentMutation, DocumentQuery, PageMutation, SiteMutation, StaffMutation, TaxonomyMutation},
+    document::graphql::{
+        DocumentMutation, DocumentQuery, LeaseMutation, PageMutation, PreviewMutation, SiteMutation, StaffMutation,
+        TaxonomyMutation,
+    },
     error::{Code, Error, Result},
     figures::{
         category::graphql::{Category, CategoryQuery},
@@ -70,6 +73,8 @@ pub struct Mutation(
     TaxonomyMutation,
     YearSheetMutation,
     DocumentMutation,
+    LeaseMutation,
+    PreviewMutation,
 );
 
 /// The schema.

@@ -107,12 +107,6 @@ impl Transaction {
         self.pending.publications.push(publication);
     }
 
-    /// Whether something public changes with this transaction.
-    #[must_use]
-    pub fn publishes(&self) -> bool {
-        !self.pending.publications.is_empty()
-    }
-
     /// What was written so far stays, even when the rest is refused.
     ///
     /// # Errors

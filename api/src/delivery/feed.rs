@@ -2,30 +2,14 @@
 
 use std::time::Duration;
 
-use tokio::time::{MissedTickBehavior, interval};
-
-use crate::{change, error::Result, state::State};
+use crate::{background::repeat, change, error::Result, state::State};
 
 /// How often other processes' changes are looked for. A process's own writes are in memory before they are answered.
 const INTERVAL: Duration = Duration::from_millis(250);
 
 /// Follows the feed for as long as the process runs. While the database is away, what is in memory is served on.
 pub async fn follow(state: State) {
-    let mut ticks = interval(INTERVAL);
-    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    let mut reachable = true;
-    loop {
-        ticks.tick().await;
-        match look(&state).await {
-            Ok(()) => reachable = true,
-            // Once an outage, not four times a second.
-            Err(error) if reachable => {
-                reachable = false;
-                tracing::warn!(error = &error as &dyn std::error::Error, "the change feed cannot be read");
-            }
-            Err(_) => {}
-        }
-    }
+    repeat(state, INTERVAL, "the change feed cannot be read", |state| async move { look(&state).await }).await;
 }
 
 /// Catches up with the newest change.

@@ -3,15 +3,19 @@
 
 mod content;
 mod input;
+mod lease;
 mod mutation;
 mod page;
+mod preview;
 mod query;
 mod site;
 mod staff;
 mod taxonomy;
 
+pub use lease::LeaseMutation;
 pub use mutation::DocumentMutation;
 pub use page::PageMutation;
+pub use preview::PreviewMutation;
 pub use query::DocumentQuery;
 pub use site::SiteMutation;
 pub use staff::StaffMutation;

@@ -7,11 +7,11 @@ use chrono::{DateTime, Utc};
 use entities::{Rule, ScheduleAction, ScheduleOutcome, schedule as schedules};
 use sea_orm::{ActiveModelTrait, ActiveValue::Set, ColumnTrait, EntityTrait, QueryFilter, QueryOrder};
 use serde_json::json;
-use tokio::time::{MissedTickBehavior, interval};
 use uuid::Uuid;
 
 use crate::{
     access::{Actor, Editor, permission::Action},
+    background::repeat,
     document::{Seen, publish, refuse_archived, seen},
     editorial::{Edit, Release, schedule},
     error::{Error, Result},
@@ -87,21 +87,8 @@ pub async fn cancel(edit: &mut Edit<'_>, id: Uuid) -> Result<Uuid> {
 
 /// Carries out what is due for as long as the process runs.
 pub async fn follow(state: State) {
-    let mut ticks = interval(INTERVAL);
-    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    let mut reachable = true;
-    loop {
-        ticks.tick().await;
-        match run_due(&state).await {
-            Ok(_) => reachable = true,
-            // Once an outage, not four times a second.
-            Err(error) if reachable => {
-                reachable = false;
-                tracing::warn!(error = &error as &dyn std::error::Error, "schedules cannot be carried out");
-            }
-            Err(_) => {}
-        }
-    }
+    let work = |state| async move { run_due(&state).await.map(drop) };
+    repeat(state, INTERVAL, "schedules cannot be carried out", work).await;
 }
 
 /// Carries out what is due, and returns how many schedules this process settled.

@@ -1,21 +1,20 @@
-//! What editors do to a document whatever kind it is: publish, withdraw, schedule, archive, restore, reorder, lease,
-//! preview.
+//! What editors do to a document whatever kind it is: publish, withdraw, schedule, archive, restore, reorder.
 
-use async_graphql::{Context, Enum, ID, InputObject, Object, SimpleObject};
-use chrono::{DateTime, Duration, NaiveDateTime, Utc};
+use async_graphql::{Context, Enum, ID, InputObject, Object};
+use chrono::NaiveDateTime;
 use chrono_tz::Tz;
 use entities::{Line, Rule, Version};
 
-use super::{Document, DocumentPayload, DocumentsPayload, ScheduleAction, input::SeenInput};
+use super::{DocumentPayload, DocumentsPayload, ScheduleAction, input::SeenInput};
 use crate::{
     document::{
-        self, Seen, lease, preview, publish,
+        self, Seen, publish,
         schedule::{self, Plan},
     },
     editorial::{Edit, Release, schedule::moment},
     error::{Error, Result},
     figures::graphql::ReleaseKind,
-    graphql::{Expected, Faults, Input, Mutated, Scalar, UserError, global_id, mutate, named},
+    graphql::{Faults, Input, Mutated, mutate, named},
 };
 
 /// The most documents of one mutation.
@@ -116,110 +115,6 @@ pub struct ScheduleCancelInput {
     id: ID,
 }
 
-/// Which lease to take.
-#[derive(InputObject)]
-pub struct LeaseTakeInput {
-    /// The document.
-    id: ID,
-    /// Whether to take it even when somebody else holds it; they are told.
-    #[graphql(default)]
-    take_over: bool,
-}
-
-/// Which lease to give back.
-#[derive(InputObject)]
-pub struct LeaseReleaseInput {
-    /// The document.
-    id: ID,
-}
-
-/// What to show to whoever has the link.
-#[derive(InputObject)]
-pub struct PreviewCreateInput {
-    /// The document.
-    id: ID,
-    /// The version to show.
-    version: Input<Version>,
-    /// Minutes until the link ends, from 1 to 10,080 (a week); 60 when left out.
-    minutes: Option<i32>,
-}
-
-/// Which preview to end.
-#[derive(InputObject)]
-pub struct PreviewRevokeInput {
-    /// The preview.
-    id: ID,
-}
-
-/// The outcome of `leaseTake`.
-#[derive(SimpleObject)]
-pub struct LeaseTakePayload {
-    /// Whether the lease is yours now.
-    acquired: bool,
-    /// The document with its lease, whoever holds it.
-    document: Option<Document>,
-    /// Why nothing was done.
-    errors: Vec<UserError>,
-}
-
-impl From<Expected<(bool, document::Document)>> for LeaseTakePayload {
-    fn from(outcome: Expected<(bool, document::Document)>) -> Self {
-        match outcome {
-            Ok((acquired, document)) => Self { acquired, document: Some(Document(document)), errors: Vec::new() },
-            Err(errors) => Self { acquired: false, document: None, errors },
-        }
-    }
-}
-
-/// A link to one revision of one document.
-#[derive(SimpleObject)]
-pub struct Preview {
-    /// Its id, with which it can be revoked.
-    id: ID,
-    /// What a request bears in the header `Almanac-Preview` to see the revision. Whoever has it sees it.
-    token: String,
-    /// When it ends.
-    expires_at: DateTime<Utc>,
-    /// The version that it shows.
-    version: Scalar<Version>,
-}
-
-/// The outcome of `previewCreate`.
-#[derive(SimpleObject)]
-pub struct PreviewCreatePayload {
-    /// The preview.
-    preview: Option<Preview>,
-    /// Why there is none.
-    errors: Vec<UserError>,
-}
-
-impl From<Expected<Preview>> for PreviewCreatePayload {
-    fn from(outcome: Expected<Preview>) -> Self {
-        match outcome {
-            Ok(preview) => Self { preview: Some(preview), errors: Vec::new() },
-            Err(errors) => Self { preview: None, errors },
-        }
-    }
-}
-
-/// The outcome of `previewRevoke`.
-#[derive(SimpleObject)]
-pub struct PreviewRevokePayload {
-    /// Whether the preview has ended.
-    revoked: bool,
-    /// Why it has not.
-    errors: Vec<UserError>,
-}
-
-impl From<Expected<()>> for PreviewRevokePayload {
-    fn from(outcome: Expected<()>) -> Self {
-        match outcome {
-            Ok(()) => Self { revoked: true, errors: Vec::new() },
-            Err(errors) => Self { revoked: false, errors },
-        }
-    }
-}
-
 /// The documents of an input, if all of them can be named.
 fn documents(faults: &mut Faults, inputs: Vec<SeenInput>) -> Vec<Seen> {
     if inputs.is_empty() {
@@ -251,6 +146,22 @@ fn seen(id: ID, expected: Input<Version>, why: Option<Input<Line>>) -> Result<(S
     let reason = reason(&mut faults, why);
     faults.into_result()?;
     Ok((seen.ok_or(Error::NotFound("the document"))?, reason))
+}
+
+/// Runs a mutation that does something to one document as it was seen.
+async fn one(
+    ctx: &Context<'_>,
+    action: &'static str,
+    input: DocumentInput,
+    operation: impl AsyncFnOnce(&mut Edit<'_>, Seen, Option<&str>) -> Result<()>,
+) -> Result<Mutated<DocumentPayload>> {
+    mutate(ctx, action, async move |transaction, editor| {
+        let (document, reason) = seen(input.id, input.expected_version, input.reason)?;
+        let mut edit = Edit::new(transaction, editor);
+        operation(&mut edit, document, reason.as_deref()).await?;
+        document::get(edit.connection(), document.id).await
+    })
+    .await
 }
 
 async fn all(edit: &Edit<'_>, seen: &[Seen]) -> Result<Vec<document::Document>> {
@@ -309,13 +220,8 @@ impl DocumentMutation {
         ctx: &Context<'_>,
         #[graphql(desc = "What to withdraw.")] input: DocumentInput,
     ) -> Result<Mutated<DocumentPayload>> {
-        mutate(ctx, "unpublish", async move |transaction, editor| {
-            let (document, reason) = seen(input.id, input.expected_version, input.reason)?;
-            let mut edit = Edit::new(transaction, editor);
-            publish::unpublish(&mut edit, document, reason.as_deref()).await?;
-            document::get(edit.connection(), document.id).await
-        })
-        .await
+        one(ctx, "unpublish", input, async |edit, document, reason| publish::unpublish(edit, document, reason).await)
+            .await
     }
 
     /// Puts a document away, with its texts if it has any: what is public of it is withdrawn, what is scheduled called off.
@@ -324,13 +230,7 @@ impl DocumentMutation {
         ctx: &Context<'_>,
         #[graphql(desc = "What to put away.")] input: DocumentInput,
     ) -> Result<Mutated<DocumentPayload>> {
-        mutate(ctx, "archive", async move |transaction, editor| {
-            let (document, reason) = seen(input.id, input.expected_version, input.reason)?;
-            let mut edit = Edit::new(transaction, editor);
-            publish::archive(&mut edit, document, reason.as_deref()).await?;
-            document::get(edit.connection(), document.id).await
-        })
-        .await
+        one(ctx, "archive", input, async |edit, document, reason| publish::archive(edit, document, reason).await).await
     }
 
     /// Brings an archived document back, with the texts that were archived with it, as drafts.
@@ -339,13 +239,7 @@ impl DocumentMutation {
         ctx: &Context<'_>,
         #[graphql(desc = "What to bring back.")] input: DocumentInput,
     ) -> Result<Mutated<DocumentPayload>> {
-        mutate(ctx, "unarchive", async move |transaction, editor| {
-            let (document, _) = seen(input.id, input.expected_version, input.reason)?;
-            let mut edit = Edit::new(transaction, editor);
-            publish::unarchive(&mut edit, document).await?;
-            document::get(edit.connection(), document.id).await
-        })
-        .await
+        one(ctx, "unarchive", input, async |edit, document, _| publish::unarchive(edit, document).await).await
     }
 
     /// Makes the content of an older version the newest one, as a draft. Nothing is published by that.
@@ -432,82 +326,6 @@ impl DocumentMutation {
             let mut edit = Edit::new(transaction, editor);
             let document = schedule::cancel(&mut edit, id).await?;
             document::get(edit.connection(), document).await
-        })
-        .await
-    }
-
-    /// Says that you work on a document, for five minutes or until you say so again. It warns others, it never blocks them.
-    async fn lease_take(
-        &self,
-        ctx: &Context<'_>,
-        #[graphql(desc = "Which document.")] input: LeaseTakeInput,
-    ) -> Result<Mutated<LeaseTakePayload>> {
-        mutate(ctx, "leaseTake", async move |transaction, editor| {
-            let mut faults = Faults::default();
-            let id = faults.take_id(&["id"], &input.id);
-            faults.into_result()?;
-            let id = id.ok_or(Error::NotFound("the document"))?;
-            let mut edit = Edit::new(transaction, editor);
-            let acquired = lease::take(&mut edit, id, input.take_over).await?;
-            Ok((acquired, document::get(edit.connection(), id).await?))
-        })
-        .await
-    }
-
-    /// Says that you no longer work on a document.
-    async fn lease_release(
-        &self,
-        ctx: &Context<'_>,
-        #[graphql(desc = "Which document.")] input: LeaseReleaseInput,
-    ) -> Result<Mutated<DocumentPayload>> {
-        mutate(ctx, "leaseRelease", async move |transaction, editor| {
-            let mut faults = Faults::default();
-            let id = faults.take_id(&["id"], &input.id);
-            faults.into_result()?;
-            let id = id.ok_or(Error::NotFound("the document"))?;
-            let mut edit = Edit::new(transaction, editor);
-            lease::release(&mut edit, id).await?;
-            document::get(edit.connection(), id).await
-        })
-        .await
-    }
-
-    /// Makes a link that shows one version of a document to whoever has it, for a while.
-    async fn preview_create(
-        &self,
-        ctx: &Context<'_>,
-        #[graphql(desc = "What to show.")] input: PreviewCreateInput,
-    ) -> Result<Mutated<PreviewCreatePayload>> {
-        mutate(ctx, "previewCreate", async move |transaction, editor| {
-            let mut faults = Faults::default();
-            let id = faults.take_id(&["id"], &input.id);
-            let version = faults.take(&["version"], input.version);
-            let lasts = input.minutes.map_or(preview::USUAL, |minutes| Duration::minutes(minutes.into()));
-            if !(Duration::minutes(1)..=preview::LONGEST).contains(&lasts) {
-                let max = preview::LONGEST.num_minutes();
-                faults.push(&["minutes"], Rule::OutOfRange { min: 1, max });
-            }
-            faults.into_result()?;
-            let (id, version) = id.zip(version).ok_or(Error::NotFound("the revision"))?;
-            let link = preview::create(&mut Edit::new(transaction, editor), id, version, lasts).await?;
-            Ok(Preview {
-                id: global_id("Preview", link.id),
-                token: link.token,
-                expires_at: link.expires_at,
-                version: Scalar(version),
-            })
-        })
-        .await
-    }
-
-    /// Ends a preview before its time.
-    async fn preview_revoke(
-        &self,
-        ctx: &Context<'_>,
-        #[graphql(desc = "Which preview.")] input: PreviewRevokeInput,
-    ) -> Result<Mutated<PreviewRevokePayload>> {
-        mutate(ctx, "previewRevoke", async move |transaction, editor| {
-            preview::revoke(&mut Edit::new(transaction, editor), named(&input.id, "Preview")?).await
         })
         .await
     }
