@@ -50,7 +50,7 @@ pub struct Config {
     #[arg(long, env = "ALMANAC_ADMIN_PASSWORD_FILE", global = true, value_name = "FILE")]
     pub admin_password_file: Option<PathBuf>,
 
-    /// A TOML file with the identity providers whose tokens are taken beside ours; the form is in README.md.
+    /// A TOML file with the identity providers whose tokens are taken beside ours; the form is in docs/people.md.
     #[arg(long, env = "ALMANAC_TRUSTED_ISSUERS", global = true, value_name = "FILE")]
     pub trusted_issuers: Option<PathBuf>,
 
