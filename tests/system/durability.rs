@@ -26,7 +26,8 @@ const UPDATE: &str = "mutation($input: VisitCountsUpdateInput!) { visitCountsUpd
 const READ: &str =
     r#"{ yearSheet(category: "RESIDENT", year: 2030) { version published { counts { country value } } } }"#;
 
-async fn start(blank: &Blank) -> (Server, Client) {
+/// A server over an empty database, and its administrator.
+pub(crate) async fn start(blank: &Blank) -> (Server, Client) {
     let file = blank.file("password", PASSWORD);
     let server = Server::start(blank.serve(&["--admin-password-file", &file, "--log", "warn"])).await;
     let client = server.anonymous().sign_in(ADMIN, PASSWORD).await;

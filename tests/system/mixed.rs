@@ -11,20 +11,11 @@ use tokio::{
 
 use crate::{
     blank::{Blank, on_each_database},
+    durability::start,
     http::{Answer, Client},
     ledger,
-    process::{PATIENCE, Server},
+    process::PATIENCE,
 };
-
-const ADMIN: &str = "admin@example.org";
-const PASSWORD: &str = "a password from a file";
-
-async fn start(blank: &Blank) -> (Server, Client) {
-    let file = blank.file("password", PASSWORD);
-    let server = Server::start(blank.serve(&["--admin-password-file", &file, "--log", "warn"])).await;
-    let client = server.anonymous().sign_in(ADMIN, PASSWORD).await;
-    (server, client)
-}
 
 /// What a mutation answers; nothing when the server is gone.
 async fn try_change(client: &Client, mutation: &str, input: Value) -> Option<Answer> {
