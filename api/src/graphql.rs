@@ -15,7 +15,7 @@ use std::sync::Arc;
 use async_graphql::{Context, InputObject, SimpleObject};
 use entities::{Locale, Localized};
 
-pub use connection::{DEFAULT_FIRST, MAX_FIRST, PageOf, Paging, paginate};
+pub use connection::{DEFAULT_FIRST, PageOf, Paging, page_size, paginate};
 pub use error::{Expected, Faults, PublishBlocker, UserError, expected};
 pub use mutation::{Mutated, mutate, mutate_openly};
 pub use node::{global_id, named, parse_global_id};

@@ -34,20 +34,26 @@ pub struct Paging {
     pub after: Option<String>,
 }
 
+/// How many items, from 1 to 100; or a fault.
+pub fn page_size(first: Option<i32>, faults: &mut Faults) -> usize {
+    let first = first.unwrap_or(DEFAULT_FIRST);
+    if !(1..=MAX_FIRST).contains(&first) {
+        faults.push(&["first"], Rule::OutOfRange { min: 1, max: i64::from(MAX_FIRST) });
+    }
+    usize::try_from(first).unwrap_or_default()
+}
+
 impl Paging {
     /// How many items, and the place after which to start; or faults. `list` names the list with its order, filter and
     /// locale.
     pub fn read<K: DeserializeOwned>(self, faults: &mut Faults, keys: &KeyRing, list: &str) -> (usize, Option<K>) {
-        let first = self.first.unwrap_or(DEFAULT_FIRST);
-        if !(1..=MAX_FIRST).contains(&first) {
-            faults.push(&["first"], Rule::OutOfRange { min: 1, max: i64::from(MAX_FIRST) });
-        }
+        let first = page_size(self.first, faults);
         let after = self.after.map(|after| cursor::decode::<K>(keys, list, &after)).transpose();
         let after = after.unwrap_or_else(|rule| {
             faults.push(&["after"], rule);
             None
         });
-        (usize::try_from(first).unwrap_or_default(), after)
+        (first, after)
     }
 }
 

@@ -23,7 +23,7 @@ use crate::{
     },
     error::{Error, Result},
     figures::graphql::ReleaseKind,
-    graphql::{ContextExt, DEFAULT_FIRST, Faults, Input, MAX_FIRST, PublishBlocker, Scalar},
+    graphql::{ContextExt, DEFAULT_FIRST, Faults, Input, Paging, PublishBlocker, Scalar, page_size},
     transaction::Transaction,
 };
 
@@ -217,18 +217,8 @@ impl DocumentQuery {
     ) -> Result<Connection<String, Document, Totals>> {
         let editor = ctx.editor().await?;
         let mut faults = Faults::default();
-        let first = first.unwrap_or(DEFAULT_FIRST);
-        if !(1..=MAX_FIRST).contains(&first) {
-            faults.push(&["first"], Rule::OutOfRange { min: 1, max: i64::from(MAX_FIRST) });
-        }
         let (keys, list) = (ctx.state().keys(), "documents");
-        let after = after.and_then(|after| match cursor::decode::<Place>(&keys, list, &after) {
-            Ok(place) => Some(place),
-            Err(rule) => {
-                faults.push(&["after"], rule);
-                None
-            }
-        });
+        let (first, after) = Paging { first, after }.read::<Place>(&mut faults, &keys, list);
         let filter = parse_filter(ctx, &mut faults, filter.unwrap_or_default()).await?;
         faults.into_result()?;
         let first = u64::try_from(first).unwrap_or_default();
@@ -255,10 +245,7 @@ impl DocumentQuery {
             let mut faults = Faults::default();
             let id = faults.take_id(&["id"], &id);
             let before = before.and_then(|before| faults.take(&["before"], before));
-            let first = first.unwrap_or(DEFAULT_FIRST);
-            if !(1..=MAX_FIRST).contains(&first) {
-                faults.push(&["first"], Rule::OutOfRange { min: 1, max: i64::from(MAX_FIRST) });
-            }
+            let first = page_size(first, &mut faults);
             faults.into_result()?;
             let Some(id) = id else { return Ok(None) };
             let reader = ctx.state().database().reader();
