@@ -6,7 +6,10 @@
 mod published;
 
 pub mod category;
+pub mod chart;
 pub mod country;
+pub mod disclosure;
+pub mod exchange;
 pub mod fact_sheet;
 pub mod graphql;
 pub mod year_sheet;

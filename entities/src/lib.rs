@@ -43,7 +43,7 @@ pub use audit_entry::{ActorKind, AuditOutcome};
 pub use document::{DocumentKind, DocumentState};
 pub use key::KeyPurpose;
 pub use number::{Count, Position, Version, Year};
-pub use observation::{Observation, ObservationStatus};
+pub use observation::{Flags, Observation, ObservationStatus};
 pub use publication::ReleaseKind;
 pub use revision::RevisionAction;
 pub use rule::{Language, Rule};

@@ -1,4 +1,4 @@
-//! A figure as SDMX sees it: a status, and a value exactly when the status has one.
+//! A figure as SDMX sees it: one or more statuses, and a value exactly when they have one.
 
 use std::{fmt, str::FromStr};
 
@@ -93,48 +93,193 @@ impl FromStr for ObservationStatus {
     }
 }
 
-/// A status together with a value exactly when the status has one; a contradiction cannot be built.
+/// Every status of a figure: a set that is never empty and never contradicts itself. `FINAL` says that there is nothing
+/// to say, and a status without value says why there is none, so both stand alone.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Flags(u16);
+
+impl Flags {
+    /// The order in which one status is chosen for a reader who is shown only one. After the SDMX guideline on
+    /// `OBS_STATUS`, a break comes first, then the reasons for there being no value; of the others, what makes a figure
+    /// less certain comes before what tells of its past.
+    pub const PRECEDENCE: [ObservationStatus; 10] = [
+        ObservationStatus::Break,
+        ObservationStatus::Missing,
+        ObservationStatus::NotApplicable,
+        ObservationStatus::Suppressed,
+        ObservationStatus::NotYet,
+        ObservationStatus::Imputed,
+        ObservationStatus::Estimated,
+        ObservationStatus::Provisional,
+        ObservationStatus::Revised,
+        ObservationStatus::Final,
+    ];
+
+    /// # Errors
+    /// [`Rule::Required`] for none; [`Rule::StatusesContradict`] when one that stands alone stands with others.
+    pub fn new(statuses: impl IntoIterator<Item = ObservationStatus>) -> Result<Self, Rule> {
+        let bits = statuses.into_iter().fold(0, |bits, status| bits | bit(status));
+        let alone = |status: &ObservationStatus| *status == ObservationStatus::Final || !status.has_value();
+        let flags = Self(bits);
+        match bits.count_ones() {
+            0 => Err(Rule::Required),
+            1 => Ok(flags),
+            _ if flags.iter().any(|status| alone(&status)) => Err(Rule::StatusesContradict),
+            _ => Ok(flags),
+        }
+    }
+
+    /// The one that comes first by [`Flags::PRECEDENCE`].
+    #[must_use]
+    pub fn principal(self) -> ObservationStatus {
+        self.iter().next().unwrap_or(ObservationStatus::Final)
+    }
+
+    /// All of them, by [`Flags::PRECEDENCE`].
+    pub fn iter(self) -> impl Iterator<Item = ObservationStatus> {
+        Self::PRECEDENCE.into_iter().filter(move |status| self.contains(*status))
+    }
+
+    /// All but the principal one, by [`Flags::PRECEDENCE`].
+    pub fn others(self) -> impl Iterator<Item = ObservationStatus> {
+        self.iter().skip(1)
+    }
+
+    /// Whether this is one of them.
+    #[must_use]
+    pub const fn contains(self, status: ObservationStatus) -> bool {
+        self.0 & bit(status) != 0
+    }
+
+    /// These and `REVISED`, where there is a value; `REVISED` instead of `FINAL`.
+    #[must_use]
+    pub fn revised(self) -> Self {
+        if !self.principal().has_value() {
+            return self;
+        }
+        Self((self.0 & !bit(ObservationStatus::Final)) | bit(ObservationStatus::Revised))
+    }
+
+    /// These without `REVISED`; `FINAL` where nothing else is left.
+    #[must_use]
+    pub fn unrevised(self) -> Self {
+        match self.0 & !bit(ObservationStatus::Revised) {
+            0 => ObservationStatus::Final.into(),
+            bits => Self(bits),
+        }
+    }
+}
+
+const fn bit(status: ObservationStatus) -> u16 {
+    1 << status as u16
+}
+
+impl From<ObservationStatus> for Flags {
+    fn from(status: ObservationStatus) -> Self {
+        Self(bit(status))
+    }
+}
+
+impl fmt::Debug for Flags {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_set().entries(self.iter()).finish()
+    }
+}
+
+/// As in a file: the statuses by precedence, separated by a space (`IMPUTED REVISED`).
+impl fmt::Display for Flags {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let names: Vec<&str> = self.iter().map(ObservationStatus::as_str).collect();
+        f.write_str(&names.join(" "))
+    }
+}
+
+impl FromStr for Flags {
+    type Err = Rule;
+    fn from_str(text: &str) -> Result<Self, Rule> {
+        if text.is_empty() {
+            return Err(Rule::Required);
+        }
+        Self::new(text.split(' ').map(str::parse).collect::<Result<Vec<ObservationStatus>, Rule>>()?)
+    }
+}
+
+/// Statuses together with a value exactly when they have one; a contradiction cannot be built.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(try_from = "Unchecked")]
+#[serde(try_from = "Stored", into = "Stored")]
 pub struct Observation {
     value: Option<Count>,
-    status: ObservationStatus,
+    flags: Flags,
 }
 
-#[derive(Deserialize)]
-struct Unchecked {
+/// As it is stored: one status apart from the others, of which there seldom are any.
+#[derive(Serialize, Deserialize)]
+struct Stored {
     value: Option<Count>,
     status: ObservationStatus,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    flags: Vec<ObservationStatus>,
 }
 
-impl TryFrom<Unchecked> for Observation {
+impl TryFrom<Stored> for Observation {
     type Error = Rule;
-    fn try_from(unchecked: Unchecked) -> Result<Self, Rule> {
-        Self::new(unchecked.value, unchecked.status)
+    fn try_from(stored: Stored) -> Result<Self, Rule> {
+        Self::new(stored.value, Flags::new(stored.flags.into_iter().chain([stored.status]))?)
+    }
+}
+
+impl From<Observation> for Stored {
+    fn from(Observation { value, flags }: Observation) -> Self {
+        Self { value, status: flags.principal(), flags: flags.others().collect() }
     }
 }
 
 impl Observation {
     /// # Errors
-    /// [`Rule::ValueMissing`] or [`Rule::ValueNotAllowed`] when value and status contradict each other.
-    pub const fn new(value: Option<Count>, status: ObservationStatus) -> Result<Self, Rule> {
-        match (value.is_some(), status.has_value()) {
+    /// [`Rule::ValueMissing`] or [`Rule::ValueNotAllowed`] when value and statuses contradict each other.
+    pub fn new(value: Option<Count>, flags: impl Into<Flags>) -> Result<Self, Rule> {
+        let flags = flags.into();
+        match (value.is_some(), flags.principal().has_value()) {
             (false, true) => Err(Rule::ValueMissing),
             (true, false) => Err(Rule::ValueNotAllowed),
-            _ => Ok(Self { value, status }),
+            _ => Ok(Self { value, flags }),
         }
     }
 
-    /// The figure, if the status has one.
+    /// A final figure.
+    #[must_use]
+    pub fn known(value: Count) -> Self {
+        Self { value: Some(value), flags: ObservationStatus::Final.into() }
+    }
+
+    /// The figure, if the statuses have one.
     #[must_use]
     pub const fn value(self) -> Option<Count> {
         self.value
     }
 
-    /// The status.
+    /// The status for a reader who is shown only one.
     #[must_use]
-    pub const fn status(self) -> ObservationStatus {
-        self.status
+    pub fn status(self) -> ObservationStatus {
+        self.flags.principal()
+    }
+
+    /// All statuses.
+    #[must_use]
+    pub const fn flags(self) -> Flags {
+        self.flags
+    }
+
+    /// The same figure as one that was changed after it was published ([`Flags::revised`]).
+    #[must_use]
+    pub fn revised(self) -> Self {
+        Self { flags: self.flags.revised(), ..self }
+    }
+
+    /// The same figure as if it had never been changed ([`Flags::unrevised`]).
+    #[must_use]
+    pub fn unrevised(self) -> Self {
+        Self { flags: self.flags.unrevised(), ..self }
     }
 }
 
@@ -150,5 +295,36 @@ mod tests {
             assert_eq!(Observation::new(None, status).is_ok(), !status.has_value(), "{status}");
             assert_eq!(status.as_str().parse(), Ok(status));
         }
+    }
+
+    #[test]
+    fn of_several_statuses_the_one_that_matters_most_is_shown_first() {
+        use ObservationStatus::{Break, Final, Imputed, Missing, Provisional, Revised};
+        let flags = Flags::new([Revised, Provisional, Break, Imputed]);
+        assert_eq!(flags.as_ref().map(|flags| flags.iter().collect()), Ok(vec![Break, Imputed, Provisional, Revised]));
+        assert_eq!("REVISED PROVISIONAL BREAK IMPUTED".parse(), flags);
+        assert_eq!(flags.map(|flags| flags.to_string()), Ok("BREAK IMPUTED PROVISIONAL REVISED".to_owned()));
+        assert_eq!(Flags::new([]), Err(Rule::Required));
+        for contradiction in [[Final, Imputed], [Missing, Break], [Missing, ObservationStatus::NotYet]] {
+            assert_eq!(Flags::new(contradiction), Err(Rule::StatusesContradict), "{contradiction:?}");
+        }
+        assert_eq!(Flags::from(Final).revised(), Revised.into());
+        assert_eq!(Flags::from(Missing).revised(), Missing.into());
+        assert_eq!(Flags::from(Revised).unrevised(), Final.into());
+        assert_eq!(Flags::from(Imputed).revised().unrevised(), Imputed.into());
+    }
+
+    #[test]
+    fn one_status_is_stored_as_it_always_was() -> Result<(), serde_json::Error> {
+        let old = r#"{"value":3,"status":"IMPUTED"}"#;
+        let several = r#"{"value":3,"status":"IMPUTED","flags":["REVISED"]}"#;
+        for stored in [old, several] {
+            assert_eq!(serde_json::to_string(&serde_json::from_str::<Observation>(stored)?)?, stored);
+        }
+        for contradiction in [r#"{"value":3,"status":"MISSING"}"#, r#"{"value":3,"status":"FINAL","flags":["BREAK"]}"#]
+        {
+            assert!(serde_json::from_str::<Observation>(contradiction).is_err(), "{contradiction}");
+        }
+        Ok(())
     }
 }

@@ -66,6 +66,8 @@ pub enum Rule {
     ValueMissing,
     /// A status that explains the absence of a value (`MISSING`, ...) stands with one.
     ValueNotAllowed,
+    /// `FINAL`, or a status that explains the absence of a value, stands with other statuses.
+    StatusesContradict,
     /// The cells of a year sheet sum to more than `max`.
     SumTooLarge {
         /// The largest sum that can be published (GraphQL `Int`).
@@ -192,6 +194,7 @@ impl Rule {
             Self::InUse => "IN_USE",
             Self::ValueMissing => "VALUE_MISSING",
             Self::ValueNotAllowed => "VALUE_NOT_ALLOWED",
+            Self::StatusesContradict => "STATUSES_CONTRADICT",
             Self::SumTooLarge { .. } => "SUM_TOO_LARGE",
             Self::ParentLoop => "PARENT_LOOP",
             Self::FallbackLoop => "FALLBACK_LOOP",
@@ -287,6 +290,9 @@ impl Rule {
             Self::InUse => "cannot be left out: published texts still need it".into(),
             Self::ValueMissing => "this status needs a value".into(),
             Self::ValueNotAllowed => "this status explains why there is no value, so it must not have one".into(),
+            Self::StatusesContradict => {
+                "FINAL, and a status that explains why there is no value, must stand alone".into()
+            }
             Self::SumTooLarge { max } => format!("the sum must be at most {max}"),
             Self::ParentLoop => "would make the page its own ancestor".into(),
             Self::FallbackLoop => "leads back to the locale itself".into(),
@@ -348,6 +354,7 @@ impl Rule {
             Self::InUse => "公開中の文章で使われているため、外せません".into(),
             Self::ValueMissing => "この状態には値が必要です".into(),
             Self::ValueNotAllowed => "この状態は値がない理由を示すため、値を入力できません".into(),
+            Self::StatusesContradict => "FINALと、値がない理由を示す状態は、ほかの状態と併用できません".into(),
             Self::SumTooLarge { max } => format!("合計は{max}以下にしてください"),
             Self::ParentLoop => "ページが自分自身の下位になってしまいます".into(),
             Self::FallbackLoop => "代替言語が元の言語に戻ってしまいます".into(),

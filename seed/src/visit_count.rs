@@ -2,9 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use entities::{
-    CategoryCode, Count, CountryCode, Locale, Localized, Observation, ObservationStatus, Prose, Rule, Year,
-};
+use entities::{CategoryCode, Count, CountryCode, Flags, Locale, Localized, Observation, Prose, Rule, Year};
 
 use crate::{
     Files,
@@ -80,7 +78,7 @@ pub(crate) fn read(
 }
 
 fn read_observation(row: &Row<'_, '_>, report: &mut Report) -> Option<Observation> {
-    let status = row.required::<ObservationStatus>(STATUS, report);
+    let status = row.required::<Flags>(STATUS, report);
     let value = row.optional::<Count>(VALUE, report);
     // A value that is there and faulty has been reported, and is not missing.
     if value.is_none() && row.text(VALUE) != Some("") {
@@ -102,7 +100,7 @@ pub(crate) fn render(figures: &[VisitCount], locales: &[Locale]) -> String {
             figure.country.to_string(),
             figure.year.to_string(),
             cell(figure.observation.value().as_ref()),
-            figure.observation.status().to_string(),
+            figure.observation.flags().to_string(),
         ];
         cells.extend(locales.iter().map(|locale| cell(figure.note.get(locale))));
         cells
