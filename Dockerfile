@@ -5,8 +5,8 @@ COPY . .
 RUN cargo build --profile dist --locked
 
 FROM debian:bookworm-slim
-# To know an identity provider by its certificate.
-RUN apt-get update && apt-get install --yes --no-install-recommends ca-certificates && rm -rf /var/lib/apt/lists/*
+# To know an identity provider by its certificate, and to draw the letters of charts as PNG.
+RUN apt-get update && apt-get install --yes --no-install-recommends ca-certificates fonts-noto-cjk && rm -rf /var/lib/apt/lists/*
 RUN useradd --uid 10001 --user-group --no-create-home --shell /usr/sbin/nologin almanac \
     && install --directory --owner almanac --group almanac --mode 700 /data
 COPY --from=build /src/target/dist/almanac /usr/local/bin/almanac

@@ -165,6 +165,15 @@ impl Editor {
         Ok(Administrator { editor: self.clone() })
     }
 
+    /// The capability to read what was counted, whatever the disclosure policy keeps from the public.
+    ///
+    /// # Errors
+    /// [`Error::Forbidden`].
+    pub fn true_values(&self) -> Result<TrueValues> {
+        self.require(Capability::ReadConfidential)?;
+        Ok(TrueValues(()))
+    }
+
     /// Nothing, if the grants include this.
     ///
     /// # Errors
@@ -173,6 +182,10 @@ impl Editor {
         if self.grants.include(capability) { Ok(()) } else { Err(Error::Forbidden) }
     }
 }
+
+/// The capability to read what was counted, whatever the disclosure policy keeps from the public.
+#[derive(Clone, Copy, Debug)]
+pub struct TrueValues(());
 
 /// The capability to create, change and disable accounts, to hand out tokens and to rotate keys.
 #[derive(Clone, Debug)]

@@ -7,9 +7,9 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use entities::{
-    CategoryCode, CountryCode, DocumentKind, Locale, Localized, Observation, ReleaseKind, RevisionAction, Slug,
-    Version, Year, category, category_name, country, country_name, document, page, page_redirect, page_text, site,
-    site_locale, staff, staff_text, visit_count, yearly_total,
+    CategoryCode, CountryCode, DisclosurePolicy, DocumentKind, Locale, Localized, ReleaseKind, RevisionAction, Slug,
+    Version, Year, category, category_name, country, country_name, document, fact_sheet_metadata, page, page_redirect,
+    page_text, site, site_locale, staff, staff_text, visit_count, yearly_total,
 };
 use sea_orm::{DatabaseTransaction, EntityTrait, QueryOrder};
 use seed::Dataset;
@@ -29,6 +29,7 @@ use crate::{
     figures::{
         category::{Category, Label},
         country::Country,
+        metadata::{Break, FactSheetMetadata, Footnote, FootnotePlace},
         year_sheet::{Cell, Total, YearSheet},
     },
     transaction::Transaction,
@@ -126,6 +127,9 @@ impl Import<'_> {
         }
         for sheet in year_sheets(dataset) {
             self.one(&sheet).await?;
+        }
+        if let Some(metadata) = &dataset.fact_sheet {
+            self.one(&metadata_of(metadata)).await?;
         }
         Ok(())
     }
@@ -228,6 +232,7 @@ fn site(site: &seed::Site) -> Site {
         name: site.name.clone(),
         locales: site.locales.iter().map(locale).collect(),
         required_locales: site.required_locales.clone(),
+        disclosure: site.disclosure,
     }
 }
 
@@ -265,9 +270,45 @@ fn year_sheets(dataset: &Dataset) -> Vec<YearSheet> {
     for row in &dataset.yearly_totals {
         let sheet =
             sheets.entry((&row.category, row.year)).or_insert_with(|| YearSheet::empty(row.category.clone(), row.year));
-        sheet.total = Some(Total { value: row.value, note: row.note.clone() });
+        // Only what has a value is a total; `seed` has refused the rest.
+        sheet.total = Total::new(row.value, row.flags, row.note.clone()).ok();
     }
     sheets.into_values().collect()
+}
+
+fn metadata_of(metadata: &seed::FactSheetMetadata) -> FactSheetMetadata {
+    let place = |place: &seed::FootnotePlace| FootnotePlace {
+        category: place.category.clone(),
+        country: place.country.clone(),
+        year: place.year,
+    };
+    let footnote = |footnote: &seed::Footnote| Footnote {
+        text: footnote.text.clone(),
+        places: footnote.places.iter().map(place).collect(),
+    };
+    let found = |found: &seed::Break| Break {
+        year: found.year,
+        category: found.category.clone(),
+        kind: found.kind,
+        label: found.label.clone(),
+    };
+    let metadata = metadata.clone();
+    FactSheetMetadata {
+        breaks: metadata.breaks.iter().map(found).collect(),
+        footnotes: metadata.footnotes.iter().map(footnote).collect(),
+        title: metadata.title,
+        description: metadata.description,
+        producer: metadata.producer,
+        contact_email: metadata.contact_email,
+        contact_url: metadata.contact_url,
+        method: metadata.method,
+        unit: metadata.unit,
+        period: metadata.period,
+        licence: metadata.licence,
+        licence_url: metadata.licence_url,
+        citation: metadata.citation,
+        next_update: metadata.next_update,
+    }
 }
 
 /// Everything that is published, as a dataset.
@@ -284,27 +325,63 @@ pub async fn export(database: &Database) -> Result<Dataset> {
         categories: export_categories(&transaction).await?,
         visit_counts: Vec::new(),
         yearly_totals: Vec::new(),
+        fact_sheet: export_metadata(&transaction).await?,
     };
     for row in visit_count::Entity::find().all(&transaction).await? {
+        let cell = Cell::read(&row)?;
         dataset.visit_counts.push(seed::VisitCount {
             category: row.category,
             country: row.country,
             year: row.year,
-            observation: Observation::new(row.value, row.status).map_err(Error::internal)?,
-            note: serde_json::from_value(row.note)?,
+            observation: cell.observation,
+            note: cell.note,
         });
     }
     for row in yearly_total::Entity::find().all(&transaction).await? {
+        let total = Total::read(&row)?;
         dataset.yearly_totals.push(seed::YearlyTotal {
             category: row.category,
             year: row.year,
             value: row.value,
-            note: serde_json::from_value(row.note)?,
+            flags: total.observation().flags(),
+            note: total.note,
         });
     }
     transaction.commit().await?;
     dataset.sort();
     Ok(dataset)
+}
+
+async fn export_metadata(transaction: &DatabaseTransaction) -> Result<Option<seed::FactSheetMetadata>> {
+    let Some(row) = fact_sheet_metadata::Entity::find().one(transaction).await? else { return Ok(None) };
+    let metadata: FactSheetMetadata = serde_json::from_value(row.content)?;
+    let place = |place: FootnotePlace| seed::FootnotePlace {
+        category: place.category,
+        country: place.country,
+        year: place.year,
+    };
+    let footnote = |footnote: Footnote| seed::Footnote {
+        text: footnote.text,
+        places: footnote.places.into_iter().map(place).collect(),
+    };
+    let found =
+        |found: Break| seed::Break { year: found.year, category: found.category, kind: found.kind, label: found.label };
+    Ok(Some(seed::FactSheetMetadata {
+        title: metadata.title,
+        description: metadata.description,
+        producer: metadata.producer,
+        contact_email: metadata.contact_email,
+        contact_url: metadata.contact_url,
+        method: metadata.method,
+        unit: metadata.unit,
+        period: metadata.period,
+        licence: metadata.licence,
+        licence_url: metadata.licence_url,
+        citation: metadata.citation,
+        next_update: metadata.next_update,
+        breaks: metadata.breaks.into_iter().map(found).collect(),
+        footnotes: metadata.footnotes.into_iter().map(footnote).collect(),
+    }))
 }
 
 async fn export_site(transaction: &DatabaseTransaction) -> Result<seed::Site> {
@@ -320,6 +397,7 @@ async fn export_site(transaction: &DatabaseTransaction) -> Result<seed::Site> {
         name: serde_json::from_value(site.name)?,
         locales,
         required_locales: serde_json::from_value(site.required_locales)?,
+        disclosure: DisclosurePolicy { method: site.disclosure_method, threshold: site.disclosure_threshold },
     })
 }
 

@@ -35,7 +35,7 @@ use crate::{
     },
     editorial::{self, Edit, Kind},
     error::{Error, Fault, Result},
-    figures::{category::Category, country::Country, year_sheet::YearSheet},
+    figures::{category::Category, country::Country, metadata::FactSheetMetadata, year_sheet::YearSheet},
 };
 
 /// The content of a document, whatever kind it is.
@@ -57,6 +57,8 @@ pub enum Content {
     Category(Category),
     /// The figures of a category and year.
     YearSheet(YearSheet),
+    /// What is said of the figures as a whole.
+    FactSheetMetadata(FactSheetMetadata),
 }
 
 /// Runs an expression on the content, whatever kind it is.
@@ -71,6 +73,7 @@ macro_rules! each {
             $crate::document::Content::Country($name) => $body,
             $crate::document::Content::Category($name) => $body,
             $crate::document::Content::YearSheet($name) => $body,
+            $crate::document::Content::FactSheetMetadata($name) => $body,
         }
     };
 }
@@ -85,7 +88,7 @@ macro_rules! content_of {
         })*
     };
 }
-content_of!(Site, Page, PageText, StaffMember, StaffText, Country, Category, YearSheet);
+content_of!(Site, Page, PageText, StaffMember, StaffText, Country, Category, YearSheet, FactSheetMetadata);
 
 impl Content {
     /// Reads what a revision of a document of this kind holds.
@@ -102,6 +105,7 @@ impl Content {
             DocumentKind::Country => Self::Country(serde_json::from_value(content)?),
             DocumentKind::Category => Self::Category(serde_json::from_value(content)?),
             DocumentKind::YearSheet => Self::YearSheet(serde_json::from_value(content)?),
+            DocumentKind::FactSheetMetadata => Self::FactSheetMetadata(serde_json::from_value(content)?),
         })
     }
 
@@ -161,7 +165,9 @@ pub async fn get(connection: &impl ConnectionTrait, id: Uuid) -> Result<Document
 /// [`Error::Forbidden`]; [`Error::NotFound`].
 pub async fn read(connection: &impl ConnectionTrait, editor: &Editor, id: Uuid) -> Result<Document> {
     editor.permit(Action::Read, DocumentKind::Page, None)?;
-    get(connection, id).await
+    let document = get(connection, id).await?;
+    editor.permit(Action::Read, document.row.kind, None)?;
+    Ok(document)
 }
 
 /// These documents with all that is told of them, in the same order: a fixed number of statements, however many there are.

@@ -249,6 +249,9 @@ pub enum Error {
     /// An identity provider cannot be reached, and only it can tell whether a token is good.
     #[error("the identity provider cannot be reached; try again")]
     ProviderUnavailable,
+    /// No font of this machine has the letters of a picture.
+    #[error("this server has no font with the letters of the picture; ask for the SVG")]
+    NoFont,
     /// A mistake of ours, or of the machine's.
     #[error("internal error")]
     Internal(#[source] Arc<dyn std::error::Error + Send + Sync>),
@@ -300,6 +303,7 @@ impl Error {
             }
             (_, Self::Unavailable(_)) => "データベースに接続できません。もう一度お試しください".to_owned(),
             (_, Self::ProviderUnavailable) => "認証サービスに接続できません。もう一度お試しください".to_owned(),
+            (_, Self::NoFont) => "図の文字を表示できるフォントがありません。SVG形式をご利用ください".to_owned(),
             (_, Self::Internal(_)) => "内部エラーが発生しました".to_owned(),
         }
     }
@@ -320,7 +324,7 @@ impl Error {
             Self::SessionEnded => Code::SessionEnded,
             Self::LinkEnded => Code::LinkEnded,
             Self::RateLimited(_) => Code::RateLimited,
-            Self::Unavailable(_) | Self::ProviderUnavailable => Code::Unavailable,
+            Self::Unavailable(_) | Self::ProviderUnavailable | Self::NoFont => Code::Unavailable,
             Self::Internal(_) => Code::Internal,
         }
     }

@@ -5,6 +5,7 @@
 
 mod published;
 
+pub mod aggregate;
 pub mod category;
 pub mod chart;
 pub mod country;
@@ -12,6 +13,11 @@ pub mod disclosure;
 pub mod exchange;
 pub mod fact_sheet;
 pub mod graphql;
+pub mod metadata;
+pub mod reconciliation;
+pub mod region;
+pub mod status;
+pub mod vintage;
 pub mod year_sheet;
 
 pub use published::Published;

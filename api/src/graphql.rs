@@ -16,7 +16,7 @@ use async_graphql::{Context, InputObject, SimpleObject};
 use entities::{Locale, Localized};
 
 pub use connection::{DEFAULT_FIRST, PageOf, Paging, page_size, paginate};
-pub use error::{Expected, Faults, PublishBlocker, UserError, expected};
+pub use error::{Expected, Faults, PublishBlocker, UserError, ValidationError, expected, language};
 pub use mutation::{Mutated, mutate, mutate_openly};
 pub use node::{global_id, named, parse_global_id};
 pub use scalar::{Html, Input, Scalar};
@@ -25,6 +25,7 @@ use crate::{
     access::{Caller, Editor},
     delivery::snapshot::Snapshot,
     error::Result,
+    figures,
     idempotency::KeyedRequest,
     locale::Preference,
     state::State,
@@ -55,6 +56,11 @@ pub trait ContextExt {
     /// What is published.
     fn snapshot(&self) -> Arc<Snapshot> {
         Arc::clone(&self.request().snapshot)
+    }
+
+    /// What is published of figures.
+    fn figures(&self) -> Arc<figures::Published> {
+        Arc::clone(&self.request().snapshot.figures)
     }
 
     /// The capability to read drafts, as far as the caller has it. Mutations get theirs from [`mutate`].

@@ -5,6 +5,7 @@
 
 mod caller;
 mod cors;
+mod figures;
 mod graphql;
 mod media_type;
 mod parameters;
@@ -23,6 +24,7 @@ use tokio::time::{Instant, timeout};
 pub use self::cors::InvalidOrigin;
 use self::{
     cors::Cors,
+    figures::Figures,
     graphql::{Operation, Refusal, Service},
     media_type::MediaType,
     parameters::BodySettings,
@@ -57,6 +59,7 @@ pub fn app(state: &State) -> Result<impl Endpoint<Output = Response> + 'static> 
     let cors = Cors::new(&state.config().allowed_origins).map_err(Error::internal)?;
     let routes = Route::new()
         .at("/graphql", Graphql { service, state: state.clone() })
+        .at("/figures/:name", Figures::new(state.clone()))
         .at("/healthz", get(healthz))
         .at("/readyz", get(readyz))
         .at("/.well-known/jwks.json", get(jwks))

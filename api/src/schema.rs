@@ -24,14 +24,18 @@ use crate::{
         staff::graphql::{StaffMember, StaffQuery},
     },
     document::graphql::{
-        DocumentMutation, DocumentQuery, LeaseMutation, PageMutation, PreviewMutation, SiteMutation, StaffMutation,
-        TaxonomyMutation,
+        DocumentMutation, DocumentQuery, LeaseMutation, MetadataMutation, PageMutation, PreviewMutation, SiteMutation,
+        StaffMutation, TaxonomyMutation,
     },
     error::{Code, Error, Result},
     figures::{
+        aggregate::graphql::AggregateQuery,
         category::graphql::{Category, CategoryQuery},
         country::graphql::{Country, CountryQuery},
+        exchange::import::graphql::ImportMutation,
         fact_sheet::graphql::FactSheetQuery,
+        status::graphql::StatusQuery,
+        vintage::graphql::VintageQuery,
         year_sheet::graphql::{YearSheetMutation, YearSheetQuery},
     },
     graphql::{ContextExt, Input, parse_global_id},
@@ -52,6 +56,9 @@ pub struct Query(
     CountryQuery,
     CategoryQuery,
     FactSheetQuery,
+    AggregateQuery,
+    VintageQuery,
+    StatusQuery,
     YearSheetQuery,
     NodeQuery,
     DocumentQuery,
@@ -72,6 +79,8 @@ pub struct Mutation(
     StaffMutation,
     TaxonomyMutation,
     YearSheetMutation,
+    ImportMutation,
+    MetadataMutation,
     DocumentMutation,
     LeaseMutation,
     PreviewMutation,
@@ -174,11 +183,11 @@ fn find(
             }
             "Country" => {
                 let index = figures.countries.iter().position(|country| country.id == document)?;
-                Some(Node::Country(Country::serve(&snapshot, index, &preference)))
+                Some(Node::Country(Country::serve(figures, index, &preference)))
             }
             "Category" => {
                 let index = figures.categories.iter().position(|category| category.id == document)?;
-                Some(Node::Category(Category::serve(&snapshot, index, &preference)))
+                Some(Node::Category(Category::serve(figures, index, &preference)))
             }
             _ => None,
         }

@@ -52,7 +52,7 @@ impl State {
     /// When the database cannot be read.
     pub async fn open(config: Config, database: Database, clock: Clock, random: Random) -> Result<Self> {
         let keys = KeyRing::load(&database).await?;
-        let snapshot = Snapshot::load(&database).await?;
+        let snapshot = Snapshot::load(&database, clock.now()).await?;
         let throttle = Throttle::new(clock.clone());
         let issuers = Issuers::read(config.trusted_issuers.as_deref()).map_err(Error::internal)?;
         Ok(Self(Arc::new(Inner {
@@ -139,7 +139,7 @@ impl State {
         let _rebuilding = self.0.rebuild.lock().await;
         if self.snapshot().seq < seq {
             self.0.keys.store(Arc::new(KeyRing::load(self.database()).await?));
-            self.0.snapshot.store(Arc::new(Snapshot::load(self.database()).await?));
+            self.0.snapshot.store(Arc::new(Snapshot::load(self.database(), self.now()).await?));
         }
         Ok(())
     }

@@ -28,6 +28,8 @@ pub enum DocumentKind {
     Category,
     /// The figures of one category and year.
     YearSheet,
+    /// What is said of the figures as a whole; there is one.
+    FactSheetMetadata,
 }
 
 impl DocumentKind {

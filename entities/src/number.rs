@@ -85,6 +85,31 @@ impl Position {
     }
 }
 
+/// The count from which on a count no longer points to a person.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, DeriveValueType)]
+#[serde(try_from = "i64", into = "i64")]
+pub struct Threshold(i32);
+
+impl Threshold {
+    /// The smallest that hides anything: only ones are small.
+    pub const MIN: i64 = 2;
+    /// The largest: beyond, hardly any figure would be left.
+    pub const MAX: i64 = 1_000;
+
+    /// The threshold as a number.
+    #[must_use]
+    pub const fn get(self) -> i32 {
+        self.0
+    }
+}
+
+/// The smallest count that Japanese health statistics publish.
+impl Default for Threshold {
+    fn default() -> Self {
+        Self(10)
+    }
+}
+
 /// Gives a number type its range check and its ways in and out.
 macro_rules! number_value {
     ($name:ident: $repr:ty, $min:expr, $max:expr) => {
@@ -131,6 +156,7 @@ number_value!(Year: i32, Self::MIN, Self::MAX);
 number_value!(Count: i64, 0, Self::MAX);
 number_value!(Version: i64, 0, Self::MAX);
 number_value!(Position: i32, 0, Self::MAX);
+number_value!(Threshold: i32, Self::MIN, Self::MAX);
 
 #[cfg(test)]
 mod tests {

@@ -99,6 +99,9 @@ impl FromStr for ObservationStatus {
 pub struct Flags(u16);
 
 impl Flags {
+    /// Normal and final, and nothing more to say.
+    pub const FINAL: Self = Self(bit(ObservationStatus::Final));
+
     /// The order in which one status is chosen for a reader who is shown only one. After the SDMX guideline on
     /// `OBS_STATUS`, a break comes first, then the reasons for there being no value; of the others, what makes a figure
     /// less certain comes before what tells of its past.
@@ -248,8 +251,8 @@ impl Observation {
 
     /// A final figure.
     #[must_use]
-    pub fn known(value: Count) -> Self {
-        Self { value: Some(value), flags: ObservationStatus::Final.into() }
+    pub const fn known(value: Count) -> Self {
+        Self { value: Some(value), flags: Flags::FINAL }
     }
 
     /// The figure, if the statuses have one.

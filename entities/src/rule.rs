@@ -21,6 +21,19 @@ impl Language {
     }
 }
 
+/// A published total that differs from the sum of its parts.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unexplained {
+    /// The category.
+    pub category: crate::CategoryCode,
+    /// The year.
+    pub year: crate::Year,
+    /// The published total.
+    pub total: i64,
+    /// The sum of its parts.
+    pub sum: i64,
+}
+
 /// One rule that a value broke, with the rule's own bounds. `Display` is English and safe to show.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Rule {
@@ -142,10 +155,7 @@ pub enum Rule {
         target: String,
     },
     /// The published total differs from the sum of its parts, and no note says why.
-    Unexplained {
-        /// The sum less the total.
-        difference: i64,
-    },
+    Unexplained(Box<Unexplained>),
     /// A release of this kind is for figures only.
     OnlyForFigures,
     /// The clocks are set back and the local time occurs twice.
@@ -154,6 +164,12 @@ pub enum Rule {
     NonexistentTime,
     /// The moment has passed.
     InThePast,
+    /// The file has faults, which are told apart.
+    FaultsInFile,
+    /// The picture would have more than 16 million pixels.
+    TooLarge,
+    /// The moment is still to come.
+    InTheFuture,
     /// The site's settings are always public.
     AlwaysPublished,
     /// There is nothing of it that the public sees.
@@ -172,6 +188,39 @@ pub enum Rule {
     TooFarAhead {
         /// The most days ahead.
         days: i64,
+    },
+    /// The file is of a kind that is not read, or is encrypted.
+    ForeignFormat,
+    /// The text is in no encoding that is read, or not in the one that was declared.
+    Encoding,
+    /// The workbook has macros.
+    Macros,
+    /// The workbook takes values from other files.
+    ExternalLinks,
+    /// What is packed in the file takes more than `max_mib` MiB, or is packed far more tightly than workbooks are.
+    TooBigInside {
+        /// The largest size allowed once unpacked, in MiB.
+        max_mib: usize,
+    },
+    /// Nothing in the file looks like the header of a table.
+    NotATable,
+    /// Nothing says which category the figures belong to.
+    NoCategory,
+    /// Nothing says which year the figures belong to.
+    NoYear,
+    /// A formula stands where a figure is expected.
+    Formula,
+    /// A dash stands alone: nobody can tell whether it is zero or not known.
+    AmbiguousDash,
+    /// The figure has been given before, at `first`.
+    FigureTwice {
+        /// The place of the first, as spreadsheets name it.
+        first: String,
+    },
+    /// The category and year have had a total before, at `first`.
+    TwoTotals {
+        /// The place of the first, as spreadsheets name it.
+        first: String,
     },
 }
 
@@ -218,11 +267,14 @@ impl Rule {
             Self::RequiredLocale { .. } => "REQUIRED_LOCALE",
             Self::ImageText { .. } => "IMAGE_TEXT",
             Self::DeadLink { .. } => "DEAD_LINK",
-            Self::Unexplained { .. } => "UNEXPLAINED_DIFFERENCE",
+            Self::Unexplained(_) => "UNEXPLAINED_DIFFERENCE",
             Self::OnlyForFigures => "ONLY_FOR_FIGURES",
             Self::AmbiguousTime => "AMBIGUOUS_TIME",
             Self::NonexistentTime => "NONEXISTENT_TIME",
             Self::InThePast => "IN_THE_PAST",
+            Self::FaultsInFile => "FAULTS_IN_FILE",
+            Self::TooLarge => "TOO_LARGE",
+            Self::InTheFuture => "IN_THE_FUTURE",
             Self::AlwaysPublished => "ALWAYS_PUBLISHED",
             Self::NothingPublished => "NOTHING_PUBLISHED",
             Self::NoOrder => "NO_ORDER",
@@ -231,6 +283,18 @@ impl Rule {
             Self::AccountDisabled => "ACCOUNT_DISABLED",
             Self::ForeignAccount => "FOREIGN_ACCOUNT",
             Self::TooFarAhead { .. } => "TOO_FAR_AHEAD",
+            Self::ForeignFormat => "FOREIGN_FORMAT",
+            Self::Encoding => "ENCODING",
+            Self::Macros => "MACROS",
+            Self::ExternalLinks => "EXTERNAL_LINKS",
+            Self::TooBigInside { .. } => "TOO_BIG_INSIDE",
+            Self::NotATable => "NOT_A_TABLE",
+            Self::NoCategory => "NO_CATEGORY",
+            Self::NoYear => "NO_YEAR",
+            Self::Formula => "FORMULA",
+            Self::AmbiguousDash => "AMBIGUOUS_DASH",
+            Self::FigureTwice { .. } => "FIGURE_TWICE",
+            Self::TwoTotals { .. } => "TWO_TOTALS",
         }
     }
 
@@ -260,7 +324,7 @@ impl Rule {
                 "Correct the link, or publish the page that it leads to, or both together.",
                 "リンクを直すか、リンク先のページを先に、または一緒に公開してください。",
             ),
-            Self::Unexplained { .. } => (
+            Self::Unexplained(_) => (
                 "Correct the figures, or explain the difference in the note of the total.",
                 "数値を直すか、総数の注記に差の理由を書いてください。",
             ),
@@ -318,13 +382,21 @@ impl Rule {
             }
             Self::ImageText { source } => format!("the image {source} has no text for those who do not see it"),
             Self::DeadLink { target } => format!("the link {target} leads to no published page"),
-            Self::Unexplained { difference } => {
-                format!("the sum of the countries differs from the total by {difference}, and no note says why")
+            Self::Unexplained(found) => {
+                let Unexplained { category, year, total, sum } = found.as_ref();
+                let difference = sum - total;
+                format!(
+                    "{category} {year}: the countries sum to {sum}, the total is {total}, a difference of {difference:+} that no \
+                     note explains"
+                )
             }
             Self::OnlyForFigures => "is for figures only".into(),
             Self::AmbiguousTime => "this local time occurs twice, since the clocks are set back; say which one".into(),
             Self::NonexistentTime => "this local time does not occur, since the clocks are set forward".into(),
             Self::InThePast => "must not have passed".into(),
+            Self::FaultsInFile => "cannot be used as it is: see its faults".into(),
+            Self::TooLarge => "would make a picture of more than 16 million pixels".into(),
+            Self::InTheFuture => "is still to come".into(),
             Self::AlwaysPublished => "is always public; it can be changed, not withdrawn".into(),
             Self::NothingPublished => "has nothing that the public sees".into(),
             Self::NoOrder => "must all be of one kind that has an order".into(),
@@ -335,6 +407,22 @@ impl Rule {
             Self::AccountDisabled => "is shut out; let it in again first".into(),
             Self::ForeignAccount => "signs in elsewhere and has no password here".into(),
             Self::TooFarAhead { days } => format!("must lie at most {days} days ahead"),
+            Self::ForeignFormat => "cannot be read; save it as .xlsx or CSV, without a password".into(),
+            Self::Encoding => {
+                "must be UTF-8, Shift_JIS, or UTF-16 with a byte order mark, and what it was declared to be".into()
+            }
+            Self::Macros => "has macros; save it as .xlsx or CSV, without them".into(),
+            Self::ExternalLinks => "takes values from other files; save it with the values themselves".into(),
+            Self::TooBigInside { max_mib } => format!("must not unpack to more than {max_mib} MiB"),
+            Self::NotATable => "has no header that names countries and years, or countries and values".into(),
+            Self::NoCategory => "does not say which category the figures belong to".into(),
+            Self::NoYear => "does not say which year the figures belong to".into(),
+            Self::Formula => "is a formula; put the value in its place".into(),
+            Self::AmbiguousDash => {
+                "a dash may mean none or not known; write 0, or a sign such as … (not known) or x (withheld)".into()
+            }
+            Self::FigureTwice { first } => format!("is the same figure as at {first}"),
+            Self::TwoTotals { first } => format!("the category and year already have a total at {first}"),
         }
     }
 
@@ -380,13 +468,20 @@ impl Rule {
             Self::RequiredLocale { locale } => format!("必須の言語({locale})の文章が公開されていません"),
             Self::ImageText { source } => format!("画像({source})に代替テキストがありません"),
             Self::DeadLink { target } => format!("リンク({target})の先に公開中のページがありません"),
-            Self::Unexplained { difference } => {
-                format!("国別の合計と総数の差が{difference}ありますが、説明の注記がありません")
+            Self::Unexplained(found) => {
+                let Unexplained { category, year, total, sum } = found.as_ref();
+                let difference = sum - total;
+                format!(
+                    "{category} {year}年: 国別の合計{sum}と総数{total}の間に{difference:+}の差がありますが、説明の注記がありません"
+                )
             }
             Self::OnlyForFigures => "統計にだけ使えます".into(),
             Self::AmbiguousTime => "時計が戻るため、この時刻は2回あります。どちらかを指定してください".into(),
             Self::NonexistentTime => "時計が進むため、この時刻は存在しません".into(),
             Self::InThePast => "過ぎた時刻は指定できません".into(),
+            Self::FaultsInFile => "ファイルに誤りがあるため使えません。誤りの一覧を確認してください".into(),
+            Self::TooLarge => "画像が1600万画素を超えます".into(),
+            Self::InTheFuture => "まだ来ていない時刻は指定できません".into(),
             Self::AlwaysPublished => "常に公開されています。変更はできますが、公開を取り消すことはできません".into(),
             Self::NothingPublished => "公開中のものがありません".into(),
             Self::NoOrder => "順序を持つ同じ種類のものだけを並べてください".into(),
@@ -395,6 +490,25 @@ impl Rule {
             Self::AccountDisabled => "利用停止中です。先に停止を解除してください".into(),
             Self::ForeignAccount => "外部の認証を使うアカウントのため、パスワードを設定できません".into(),
             Self::TooFarAhead { days } => format!("{days}日以内の日時を指定してください"),
+            Self::ForeignFormat => {
+                "読み込めない形式です。パスワードを付けずに、.xlsxまたはCSVで保存してください".into()
+            }
+            Self::Encoding => {
+                "文字コードは、UTF-8、Shift_JIS、BOM付きのUTF-16のいずれかで、指定どおりにしてください".into()
+            }
+            Self::Macros => "マクロが含まれています。マクロを除いて、.xlsxまたはCSVで保存してください".into(),
+            Self::ExternalLinks => "ほかのファイルの値を参照しています。値に置き換えて保存してください".into(),
+            Self::TooBigInside { max_mib } => format!("展開後の大きさを{max_mib} MiB以下にしてください"),
+            Self::NotATable => "国と年、または国と値を示す見出しの行が見つかりません".into(),
+            Self::NoCategory => "どの区分の数値なのか分かりません".into(),
+            Self::NoYear => "どの年の数値なのか分かりません".into(),
+            Self::Formula => "数式です。値に置き換えてください".into(),
+            Self::AmbiguousDash => {
+                "横線だけでは、ゼロなのか不明なのか分かりません。0か、…(不明)、x(秘匿)などの記号を入力してください"
+                    .into()
+            }
+            Self::FigureTwice { first } => format!("{first}と同じ数値が重複しています"),
+            Self::TwoTotals { first } => format!("この区分と年の合計は、すでに{first}にあります"),
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use sea_orm::entity::prelude::*;
 
-use crate::Locale;
+use crate::{DisclosureMethod, Locale, Threshold};
 
 /// The published settings of the site.
 #[sea_orm::model]
@@ -18,6 +18,10 @@ pub struct Model {
     pub name: Json,
     /// The locales in which a text must be public before it is in any other: a JSON array.
     pub required_locales: Json,
+    /// What is done about small counts.
+    pub disclosure_method: DisclosureMethod,
+    /// Which counts are small.
+    pub disclosure_threshold: Threshold,
     /// The document.
     #[sea_orm(belongs_to, from = "document_id", to = "id")]
     pub document: BelongsTo<super::document::Entity>,

@@ -119,6 +119,18 @@ text_value! {
     CountryCode
 }
 
+impl CountryCode {
+    /// The code for visits that are known to belong to no country in particular: `ZZ`, user-assigned in ISO 3166-1 and
+    /// the unknown region of CLDR.
+    pub const UNALLOCATED: &'static str = "ZZ";
+
+    /// Whether it stands for no country in particular.
+    #[must_use]
+    pub fn is_unallocated(&self) -> bool {
+        self.0 == Self::UNALLOCATED
+    }
+}
+
 impl FromStr for CountryCode {
     type Err = Rule;
     fn from_str(text: &str) -> Result<Self, Rule> {
@@ -177,6 +189,32 @@ impl FromStr for Email {
         match address.rsplit_once('@') {
             Some((local, domain)) if plain(local) && plain(domain) && !local.contains('@') => Ok(Self(address)),
             _ => Err(Rule::Format { expected: "an e-mail address, such as editor@example.org" }),
+        }
+    }
+}
+
+text_value! {
+    /// The address of something on the web, `https://` or `http://`, at most 2,000 characters.
+    Url
+}
+
+impl Url {
+    /// The most characters an address may have.
+    pub const MAX_CHARS: usize = 2_000;
+}
+
+impl FromStr for Url {
+    type Err = Rule;
+    fn from_str(text: &str) -> Result<Self, Rule> {
+        required(text)?;
+        at_most(text, Self::MAX_CHARS)?;
+        let rest = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://"));
+        let plain = |c: char| !c.is_whitespace() && !c.is_control() && !"<>\"\\^`{|}".contains(c);
+        match rest {
+            Some(rest) if rest.starts_with(|c: char| c.is_alphanumeric() || c == '[') && rest.chars().all(plain) => {
+                Ok(Self(text.to_owned()))
+            }
+            _ => Err(Rule::Format { expected: "an address on the web, such as https://www.example.org/" }),
         }
     }
 }
@@ -329,6 +367,10 @@ mod tests {
     #[test]
     fn an_email_is_compared_in_lower_case() {
         assert_eq!(" Editor@Example.ORG ".parse::<Email>().map(String::from), Ok("editor@example.org".to_owned()));
+        assert!("https://www.example.org/a?b=c#d".parse::<Url>().is_ok());
+        for bad in ["", "www.example.org", "javascript:alert(1)", "https://", "https:// a", "https://a\"b"] {
+            assert!(bad.parse::<Url>().is_err(), "{bad:?} was accepted");
+        }
         for bad in ["", "a", "@b", "a@", "a@b@c", "a b@c"] {
             assert!(bad.parse::<Email>().is_err(), "{bad:?} was accepted");
         }

@@ -22,6 +22,8 @@ pub struct Model {
     pub value: Option<Count>,
     /// What kind of figure it is, or why there is none.
     pub status: ObservationStatus,
+    /// The other statuses that it has, a JSON array; nearly always empty.
+    pub flags: Json,
     /// What a reader must know about it, a JSON object from locale to text.
     pub note: Json,
     /// The category.

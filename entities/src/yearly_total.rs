@@ -2,7 +2,7 @@
 
 use sea_orm::entity::prelude::*;
 
-use crate::{CategoryCode, Count, Year};
+use crate::{CategoryCode, Count, ObservationStatus, Year};
 
 /// The published total of one category and year.
 #[sea_orm::model]
@@ -17,6 +17,10 @@ pub struct Model {
     pub year: Year,
     /// The total.
     pub value: Count,
+    /// What kind of figure it is; always one that has a value.
+    pub status: ObservationStatus,
+    /// The other statuses that it has, a JSON array; nearly always empty.
+    pub flags: Json,
     /// What a reader must know about it, a JSON object from locale to text.
     pub note: Json,
     /// The category.

@@ -14,6 +14,7 @@ mod m20261122_000003_create_content;
 mod m20261122_000004_create_figures;
 mod m20261122_000005_create_editing;
 mod m20261122_000006_create_people;
+mod m20261122_000007_create_statistics;
 
 /// All steps, oldest first.
 pub struct Migrator;
@@ -28,6 +29,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261122_000004_create_figures::Migration),
             Box::new(m20261122_000005_create_editing::Migration),
             Box::new(m20261122_000006_create_people::Migration),
+            Box::new(m20261122_000007_create_statistics::Migration),
         ]
     }
 }

@@ -114,6 +114,11 @@ impl Report {
         self.0.push(Fault { file: spot.file.to_owned(), line: spot.line, column: spot.column, field, rule, got });
     }
 
+    /// How many faults have been found, to tell whether what has been read since is without.
+    pub(crate) const fn len(&self) -> usize {
+        self.0.len()
+    }
+
     /// The value, if there is no fault. A reader that has no value to give has added the reason before.
     pub(crate) fn conclude<T>(mut self, value: Option<T>) -> Result<T, Faults> {
         match value {

@@ -25,8 +25,13 @@ pub(crate) const CATEGORIES: &str = "categories.csv";
 pub(crate) const VISIT_COUNTS: &str = "figures/visit_counts.csv";
 pub(crate) const YEARLY_TOTALS: &str = "figures/yearly_totals.csv";
 
+pub(crate) const FACT_SHEET: &str = "figures/fact-sheet.toml";
+
 /// Every file that a dataset must have.
 const REQUIRED: [&str; 7] = [SITE, PAGES, STAFF, COUNTRIES, CATEGORIES, VISIT_COUNTS, YEARLY_TOTALS];
+
+/// Every file that a dataset may have, page texts aside.
+const OPTIONAL: [&str; 1] = [FACT_SHEET];
 
 /// The folder of page texts, as a prefix of their paths.
 pub(crate) const PAGE_TEXTS: &str = "pages/";
@@ -85,8 +90,8 @@ impl Files {
     }
 
     /// Writes the files into a folder and makes it hold this dataset and no other: the folder is created if need be,
-    /// and page texts (`pages/*.md`) and tables that are not among the files are removed from it. Nothing else in it is
-    /// touched. Each file is written under another name and then renamed, so that no reader finds half of one.
+    /// and page texts (`pages/*.md`) and other files of the format that are not among these are removed from it. Nothing
+    /// else in it is touched. Each file is written under another name and then renamed, so that no reader finds half of one.
     ///
     /// # Errors
     /// [`io::ErrorKind::InvalidInput`] if one of the paths is no file of a dataset, and
@@ -111,7 +116,9 @@ impl Files {
         let texts = texts
             .iter()
             .filter(|name| Path::new(name).extension() == Some(OsStr::new("md")) && !is_hidden(OsStr::new(name)));
-        let owned = texts.map(|name| format!("{PAGE_TEXTS}{name}")).chain(REQUIRED.map(str::to_owned));
+        let owned = texts
+            .map(|name| format!("{PAGE_TEXTS}{name}"))
+            .chain(REQUIRED.into_iter().chain(OPTIONAL).map(str::to_owned));
         for stale in owned.filter(|path| !self.0.contains_key(path)) {
             let path = dir.join(stale);
             if path.is_file() {
@@ -167,7 +174,7 @@ impl FromIterator<(String, Vec<u8>)> for Files {
 
 /// Whether a dataset has a file of this name. Such a path also stays within the dataset's folder.
 fn is_ours(path: &str) -> bool {
-    REQUIRED.contains(&path) || page::text_key(path).is_some()
+    REQUIRED.contains(&path) || OPTIONAL.contains(&path) || page::text_key(path).is_some()
 }
 
 fn is_hidden(name: &OsStr) -> bool {

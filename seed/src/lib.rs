@@ -4,7 +4,7 @@
 //!
 //! | file | what it holds |
 //! |---|---|
-//! | `site.toml` | the site's name, its locales and which of them it requires ([`Site`]) |
+//! | `site.toml` | the site's name, its locales and which of them it requires, its policy on small counts ([`Site`]) |
 //! | `pages.csv` | the tree of pages, with their former slugs ([`Page`]) |
 //! | `pages/<slug>.<locale>.md` | the text of a page in one locale ([`PageText`]) |
 //! | `staff.csv` | the members of staff ([`StaffMember`]) |
@@ -12,9 +12,10 @@
 //! | `categories.csv` | the categories of visits ([`Category`]) |
 //! | `figures/visit_counts.csv` | visits by category, country and year ([`VisitCount`]) |
 //! | `figures/yearly_totals.csv` | the totals as they were published ([`YearlyTotal`]) |
+//! | `figures/fact-sheet.toml` | what is said of the figures as a whole ([`FactSheetMetadata`]) |
 //!
 //! Every file is UTF-8 without a byte order mark, at most [`Files::MAX_FILE_BYTES`] long, and ends every line with LF.
-//! All but the page texts must be there, if only with their header. Names that begin with a dot are left alone;
+//! All but the page texts and `figures/fact-sheet.toml` must be there, if only with their header. Names that begin with a dot are left alone;
 //! anything else that is not listed above is a fault.
 //!
 //! [`Dataset::parse`] is strict and patient: it reports every fault of every file at once, each with its place.
@@ -23,6 +24,7 @@
 
 mod category;
 mod country;
+mod fact_sheet;
 mod fault;
 mod files;
 mod front_matter;
@@ -41,6 +43,7 @@ use std::collections::BTreeMap;
 
 pub use category::{Category, CategoryLabel};
 pub use country::Country;
+pub use fact_sheet::{Break, FactSheetMetadata, Footnote, FootnotePlace};
 pub use fault::{Fault, Faults};
 pub use files::Files;
 pub use page::{Page, PageText};
@@ -68,6 +71,8 @@ pub struct Dataset {
     pub visit_counts: Vec<VisitCount>,
     /// The published totals, ordered by category (as it stands above) and year.
     pub yearly_totals: Vec<YearlyTotal>,
+    /// What is said of the figures as a whole, if anything; its lists are in the publisher's order.
+    pub fact_sheet: Option<FactSheetMetadata>,
 }
 
 impl Dataset {
@@ -86,6 +91,7 @@ impl Dataset {
         let (categories, category_codes) = category::read(files, locales, &mut report);
         let visit_counts = visit_count::read(files, locales, &category_codes, &country_codes, &mut report);
         let yearly_totals = yearly_total::read(files, locales, &category_codes, &mut report);
+        let fact_sheet = fact_sheet::read(files, locales, &category_codes, &country_codes, &mut report);
         let mut dataset = report.conclude(site.map(|site| Self {
             site,
             pages,
@@ -94,6 +100,7 @@ impl Dataset {
             categories,
             visit_counts,
             yearly_totals,
+            fact_sheet,
         }))?;
         dataset.sort();
         Ok(dataset)
@@ -121,6 +128,9 @@ impl Dataset {
         files.insert(files::CATEGORIES, category::render(&dataset.categories, &locales));
         files.insert(files::VISIT_COUNTS, visit_count::render(&dataset.visit_counts, &locales));
         files.insert(files::YEARLY_TOTALS, yearly_total::render(&dataset.yearly_totals, &locales));
+        if let Some(metadata) = &dataset.fact_sheet {
+            files.insert(files::FACT_SHEET, fact_sheet::render(metadata, &locales));
+        }
         files
     }
 

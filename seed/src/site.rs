@@ -1,6 +1,6 @@
-//! `site.toml`: the site's name and the locales it offers.
+//! `site.toml`: the site's name, the locales it offers and what it does about small counts.
 
-use entities::{Line, Locale, Localized, Rule, TextDirection};
+use entities::{DisclosurePolicy, Line, Locale, Localized, Rule, TextDirection};
 
 use crate::{
     Files,
@@ -21,6 +21,8 @@ pub struct Site {
     pub locales: Vec<SiteLocale>,
     /// The locales in which a text must be public before it is in any other: some of `locales`, each once.
     pub required_locales: Vec<Locale>,
+    /// What is done about counts so small that they could point to a person; a warning when nothing is said.
+    pub disclosure: DisclosurePolicy,
 }
 
 /// A locale that the site offers.
@@ -51,6 +53,8 @@ pub(crate) fn read(files: &Files, report: &mut Report) -> (Option<Site>, Option<
     let codes = entries.as_ref().and_then(|entries| check_codes(entries, whole, report));
     let name =
         root.table("name", report).map(|table| read_name(table, default_locale.as_ref(), codes.as_deref(), report));
+    let disclosure = root.optional_table("disclosure", "a table, such as [disclosure]", report);
+    let disclosure = disclosure.and_then(|table| read_disclosure(table, report)).unwrap_or_default();
     root.finish(report);
     if let (Some(locale), Some(codes)) = (&default_locale, &codes)
         && !codes.contains(locale)
@@ -62,7 +66,7 @@ pub(crate) fn read(files: &Files, report: &mut Report) -> (Option<Site>, Option<
     let locales = entries.and_then(|entries| entries.into_iter().map(|entry| entry?.locale).collect());
     let site = match (default_locale, name, locales) {
         (Some(default_locale), Some(name), Some(locales)) => {
-            Some(Site { default_locale, name, locales, required_locales })
+            Some(Site { default_locale, name, locales, required_locales, disclosure })
         }
         _ => None,
     };
@@ -77,20 +81,18 @@ fn read_name(
 ) -> Localized<Line> {
     let (spot, whole) = (table.spot(), table.whole);
     let given = default_locale.is_none_or(|locale| table.has(locale.as_str()));
-    let mut name = Localized::new();
-    for (locale, line, spot) in table.rest::<Locale, Line>(report) {
-        let field = format!("name.{locale}");
-        if codes.is_some_and(|codes| !codes.contains(&locale)) {
-            report.add_field(spot, &field, Rule::Unknown, "");
-        }
-        if name.insert(locale, line).is_some() {
-            report.add_field(spot, &field, Rule::Duplicate, "");
-        }
-    }
+    let name = table.localized(codes, report);
     if let Some(locale) = default_locale.filter(|locale| whole && !given && !name.contains_key(locale)) {
         report.add_field(spot, &format!("name.{locale}"), Rule::Required, "");
     }
     name
+}
+
+fn read_disclosure(mut table: Table<'_>, report: &mut Report) -> Option<DisclosurePolicy> {
+    let method = table.required("method", report);
+    let threshold = table.required("threshold", report);
+    table.finish(report);
+    Some(DisclosurePolicy { method: method?, threshold: threshold? })
 }
 
 /// An entry of the list of locales whose code can be read.
@@ -170,6 +172,13 @@ pub(crate) fn render(site: &Site) -> String {
     toml.push_str("\n[name]\n");
     for (locale, name) in &site.name {
         toml.push_str(&format!("{locale} = {}\n", string(name.as_str())));
+    }
+    if site.disclosure != DisclosurePolicy::default() {
+        toml.push_str(&format!(
+            "\n[disclosure]\nmethod = {}\nthreshold = {}\n",
+            string(site.disclosure.method.as_str()),
+            string(&site.disclosure.threshold.to_string()),
+        ));
     }
     for locale in &site.locales {
         toml.push_str(&format!(

@@ -1,17 +1,17 @@
 //! TOML tables read key by key, each fault with its place; and the one way in which we write strings.
 
-use std::{fmt::Write, str::FromStr};
+use std::{fmt::Write, rc::Rc, str::FromStr};
 
-use entities::Rule;
+use entities::{Locale, Localized, Rule};
 use toml::{
     Spanned,
     de::{DeTable, DeValue},
 };
 
-use crate::{
-    fault::{Report, Spot},
-    text,
-};
+use crate::fault::{Report, Spot};
+
+/// What a table by locale has to be.
+const TEXTS: &str = "a table of texts by locale, such as { en = \"Name\" }";
 
 /// Where TOML stands: `text` is the whole file, and the TOML in it begins at byte `start`.
 #[derive(Clone, Copy)]
@@ -22,25 +22,41 @@ pub(crate) struct Source<'a> {
 }
 
 impl<'a> Source<'a> {
-    fn spot(&self, offset: usize) -> Spot<'a> {
-        text::spot(self.path, self.text, self.start + offset)
-    }
-
     /// Reads the TOML `text`, which is a part of the file. What can be understood is understood; the rest is reported.
     pub(crate) fn parse(self, text: &'a str, report: &mut Report) -> Table<'a> {
         let (table, errors) = DeTable::parse_recoverable(text);
+        let source = Lines { source: self, ends: self.text.match_indices('\n').map(|(end, _)| end).collect() };
         for error in &errors {
             let offset = error.span().map_or(0, |span| span.start);
-            report.add(self.spot(offset), Rule::Syntax(error.message().to_owned()));
+            report.add(source.spot(offset), Rule::Syntax(error.message().to_owned()));
         }
         let whole = errors.is_empty();
-        Table { source: self, prefix: String::new(), start: None, entries: table.into_inner(), whole }
+        Table { source, prefix: String::new(), start: None, entries: table.into_inner(), whole }
+    }
+}
+
+/// The lines of a source. A file can have as many faults as it has lines, and the place of each is asked for.
+#[derive(Clone)]
+struct Lines<'a> {
+    source: Source<'a>,
+    /// The bytes at which lines of the file end.
+    ends: Rc<[usize]>,
+}
+
+impl<'a> Lines<'a> {
+    fn spot(&self, offset: usize) -> Spot<'a> {
+        let Source { path, text, start } = self.source;
+        let offset = start + offset;
+        let line = self.ends.partition_point(|&end| end < offset);
+        let begin = line.checked_sub(1).and_then(|before| self.ends.get(before)).map_or(0, |end| end + 1);
+        let column = text.get(begin..offset).unwrap_or_default().chars().count() + 1;
+        Spot { file: path, line: line + 1, column }
     }
 }
 
 /// A table whose keys are taken one after the other; what is left over at the end is not known here.
 pub(crate) struct Table<'a> {
-    source: Source<'a>,
+    source: Lines<'a>,
     /// What the names of its keys begin with in a fault (`locales.`).
     prefix: String,
     /// Where the table begins; the root has no beginning of its own and stands for the file.
@@ -63,6 +79,22 @@ impl<'a> Table<'a> {
     pub(crate) fn optional<T: FromStr<Err = Rule>>(&mut self, key: &str, report: &mut Report) -> Option<T> {
         let value = self.entries.remove(key)?;
         self.text(key, &value, report)
+    }
+
+    /// The value of a key that may be absent and is to pass a check. A value that does not is reported, and given.
+    pub(crate) fn optional_checked<T: FromStr<Err = Rule>>(
+        &mut self,
+        key: &str,
+        check: impl FnOnce(&T) -> Result<(), Rule>,
+        report: &mut Report,
+    ) -> Option<T> {
+        let entry = self.entries.remove(key)?;
+        let value = self.text(key, &entry, report)?;
+        if let Err(rule) = check(&value) {
+            let got = entry.get_ref().as_str().unwrap_or_default();
+            self.fault(self.source.spot(entry.span().start), key, rule, got, report);
+        }
+        Some(value)
     }
 
     /// The texts of an array that must be there, each with its spot.
@@ -98,7 +130,17 @@ impl<'a> Table<'a> {
     /// The table under a key that must be there.
     pub(crate) fn table(&mut self, key: &str, report: &mut Report) -> Option<Table<'a>> {
         let value = self.take(key, report)?;
-        let expected = "a table of texts, such as [name]";
+        self.inner(key, value, TEXTS, report)
+    }
+
+    /// The table under a key that may be absent; `expected` says what it has to be.
+    pub(crate) fn optional_table(
+        &mut self,
+        key: &str,
+        expected: &'static str,
+        report: &mut Report,
+    ) -> Option<Table<'a>> {
+        let value = self.entries.remove(key)?;
         self.inner(key, value, expected, report)
     }
 
@@ -106,30 +148,80 @@ impl<'a> Table<'a> {
     pub(crate) fn tables(&mut self, key: &str, report: &mut Report) -> Option<Vec<Table<'a>>> {
         let expected = "a list of tables, each under [[locales]]";
         let value = self.take(key, report)?;
-        let spot = self.source.spot(value.span().start);
-        let DeValue::Array(items) = value.into_inner() else {
-            self.fault(spot, key, Rule::Format { expected }, "", report);
-            return None;
-        };
-        let tables: Vec<_> = items.into_iter().map(|item| self.inner(key, item, expected, report)).collect();
+        let tables = self.array(key, value, expected, report)?;
+        let tables: Vec<_> = tables.into_iter().map(|item| self.inner(key, item, expected, report)).collect();
         tables.into_iter().collect()
     }
 
-    /// The values of all keys that are left, each with the spot of its key.
-    pub(crate) fn rest<K: FromStr<Err = Rule>, T: FromStr<Err = Rule>>(
-        mut self,
+    /// The tables of an array that may be absent; `expected` says what it has to be. Of more than `max`, the first that
+    /// is too many is reported, and none from there on is read.
+    pub(crate) fn optional_tables(
+        &mut self,
+        key: &str,
+        expected: &'static str,
+        max: usize,
         report: &mut Report,
-    ) -> Vec<(K, T, Spot<'a>)> {
-        let mut values = Vec::new();
-        for (key, value) in std::mem::take(&mut self.entries) {
-            let spot = self.source.spot(key.span().start);
-            let value = self.text(key.get_ref(), &value, report);
-            match key.get_ref().parse() {
-                Ok(key) => values.extend(value.map(|value| (key, value, spot))),
-                Err(rule) => self.fault(spot, key.get_ref(), rule, "", report),
-            }
+    ) -> Vec<Table<'a>> {
+        let Some(value) = self.entries.remove(key) else { return Vec::new() };
+        let Some(items) = self.array(key, value, expected, report) else { return Vec::new() };
+        if let Some(item) = items.get(max) {
+            self.fault(self.source.spot(item.span().start), key, Rule::TooMany { max }, "", report);
         }
-        values
+        items.into_iter().take(max).filter_map(|item| self.inner(key, item, expected, report)).collect()
+    }
+
+    /// The texts of a table that may be absent.
+    pub(crate) fn optional_localized<T: FromStr<Err = Rule>>(
+        &mut self,
+        key: &str,
+        locales: Option<&[Locale]>,
+        report: &mut Report,
+    ) -> Localized<T> {
+        self.optional_table(key, TEXTS, report).map_or_else(Localized::new, |table| table.localized(locales, report))
+    }
+
+    /// The texts of a table that must be there and hold one at least.
+    pub(crate) fn required_localized<T: FromStr<Err = Rule>>(
+        &mut self,
+        key: &str,
+        locales: Option<&[Locale]>,
+        report: &mut Report,
+    ) -> Localized<T> {
+        let Some(table) = self.table(key, report) else { return Localized::new() };
+        if self.whole && table.is_empty() {
+            self.fault(table.spot(), key, Rule::Required, "", report);
+        }
+        table.localized(locales, report)
+    }
+
+    /// The texts of all keys that are left, each of which is a locale: one of `locales`, as far as these are known.
+    pub(crate) fn localized<T: FromStr<Err = Rule>>(
+        mut self,
+        locales: Option<&[Locale]>,
+        report: &mut Report,
+    ) -> Localized<T> {
+        let mut texts = Localized::new();
+        for (key, value) in std::mem::take(&mut self.entries) {
+            let spot = || self.source.spot(key.span().start);
+            let text = self.text(key.get_ref(), &value, report);
+            let locale = match key.get_ref().parse::<Locale>() {
+                Ok(locale) => locale,
+                Err(rule) => {
+                    self.fault(spot(), key.get_ref(), rule, "", report);
+                    continue;
+                }
+            };
+            let Some(text) = text else { continue };
+            if locales.is_some_and(|locales| !locales.contains(&locale)) {
+                self.fault(spot(), locale.as_str(), Rule::Unknown, "", report);
+            }
+            // Two spellings of one tag (`ja` and `JA`) are two keys.
+            if texts.contains_key(&locale) {
+                self.fault(spot(), locale.as_str(), Rule::Duplicate, "", report);
+            }
+            texts.insert(locale, text);
+        }
+        texts
     }
 
     /// Reports every key that has not been taken.
@@ -144,6 +236,11 @@ impl<'a> Table<'a> {
         self.entries.contains_key(key)
     }
 
+    /// Whether no key is left.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.entries.is_empty()
+    }
+
     /// Where the value of a key stands.
     pub(crate) fn spot_of(&self, key: &str) -> Spot<'a> {
         self.entries.get(key).map_or_else(|| self.spot(), |value| self.source.spot(value.span().start))
@@ -151,7 +248,7 @@ impl<'a> Table<'a> {
 
     /// Where the table stands.
     pub(crate) fn spot(&self) -> Spot<'a> {
-        self.start.map_or(Spot::start(self.source.path), |start| self.source.spot(start))
+        self.start.map_or(Spot::start(self.source.source.path), |start| self.source.spot(start))
     }
 
     /// Reports a fault of a key.
@@ -179,6 +276,21 @@ impl<'a> Table<'a> {
         None
     }
 
+    fn array(
+        &self,
+        key: &str,
+        value: Spanned<DeValue<'a>>,
+        expected: &'static str,
+        report: &mut Report,
+    ) -> Option<Vec<Spanned<DeValue<'a>>>> {
+        let start = value.span().start;
+        let DeValue::Array(items) = value.into_inner() else {
+            self.fault(self.source.spot(start), key, Rule::Format { expected }, "", report);
+            return None;
+        };
+        Some(items.into_iter().collect())
+    }
+
     fn inner(
         &self,
         key: &str,
@@ -192,7 +304,7 @@ impl<'a> Table<'a> {
             return None;
         };
         let prefix = format!("{}{key}.", self.prefix);
-        Some(Table { source: self.source, prefix, start: Some(start), entries, whole: self.whole })
+        Some(Table { source: self.source.clone(), prefix, start: Some(start), entries, whole: self.whole })
     }
 }
 

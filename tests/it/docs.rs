@@ -1,5 +1,5 @@
-//! Every GraphQL document in README.md, ARCHITECTURE.md, docs/editing.md and docs/people.md runs, in the order in which a reader tries them: those that
-//! stand in a block of their own, and those inside a call of `curl`.
+//! Every GraphQL document in README.md, ARCHITECTURE.md and docs/ runs, in the order in which a reader tries them: those
+//! that stand in a block of their own, and those inside a call of `curl`.
 
 use std::{collections::BTreeMap, fs, path::Path};
 
@@ -112,7 +112,7 @@ fn filled(text: &str, values: &BTreeMap<String, String>) -> String {
 on_both_databases! {
     async fn every_document_in_the_docs_runs(app: TestApp) {
         let mut tried = 0;
-        for file in ["README.md", "ARCHITECTURE.md", "docs/editing.md", "docs/people.md"] {
+        for file in ["README.md", "ARCHITECTURE.md", "docs/editing.md", "docs/people.md", "docs/figures.md"] {
             // The date by the test's clock.
             let expires = (start() + chrono::Duration::days(90)).to_rfc3339();
             let mut values: BTreeMap<String, String> = BTreeMap::from([("EXPIRES".to_owned(), expires)]);

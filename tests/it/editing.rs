@@ -33,6 +33,7 @@ const DOCUMENT: &str = "{
         ... on CountryContent { code position names { locale text } }
         ... on CategoryContent { code position labels { locale name description } }
         ... on YearSheetContent { total difference }
+        ... on FactSheetMetadataContent { title { locale text } }
     }
 }";
 
@@ -40,6 +41,9 @@ const ERRORS: &str = r#"{
     __typename code path message ja: message(locale: "ja")
     ... on ValidationError { rule }
     ... on PublishBlocker { rule remedy remedyJa: remedy(locale: "ja") documentId }
+    ... on ReconciliationError {
+        rule remedy remedyJa: remedy(locale: "ja") documentId category year publishedTotal sumOfCountries difference
+    }
     ... on VersionConflict {
         expectedVersion currentVersion changedAt changedBy changedFields attemptedFields conflictingFields
         touchesSameFields current { id version content { ... on PageTextContent { title body { markdown } } } }

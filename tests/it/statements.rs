@@ -11,6 +11,11 @@ const PUBLIC: &str = r#"{
     countries { name }
     categories { name }
     factSheet { categories { category { name } yearlyTotals { publishedTotal } countries { country { name } counts { value note } } } }
+    earlier: factSheet(asOf: "2026-01-15T00:00:00Z") { years reconciliation { difference } provenance { lastUpdate } footnotes { number } }
+    vintages { publishedAt publishedBy reason }
+    figureHistory(category: "TRAVEL", year: 2018) { publishedBy after { value } }
+    figureChanges(since: "2026-01-14T00:00:00Z") { figures { after { value } } }
+    visitCounts(groupBy: [YEAR, CATEGORY, COUNTRY], top: 3) { sum share change country { name region { name } } }
     node(id: "x") { id } nodes(ids: ["x"]) { id }
     viewer { email }
     __schema { types { name } }

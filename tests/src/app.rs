@@ -267,7 +267,9 @@ impl Client {
         self.with("almanac-preview", token)
     }
 
-    fn with(&self, header: &'static str, value: &str) -> Self {
+    /// The same caller with this header.
+    #[must_use]
+    pub fn with(&self, header: &'static str, value: &str) -> Self {
         let mut client = self.clone();
         client.headers.push((header, value.to_owned()));
         client

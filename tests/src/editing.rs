@@ -11,6 +11,8 @@ impl Client {
             "signIn" | "refreshSession" => "session { accessToken refreshToken }",
             "signOut" => "signedOut",
             "visitCountsUpdate" => "yearSheet { id version }",
+            "visitCountsBulkUpdate" => "yearSheets { id version } differences { change country } rejected { path }",
+            "figuresImport" => "isWritten yearSheets { id version } faults { row rule }",
             "publishMany" | "reorder" => "documents { id version }",
             "previewCreate" => "preview { id token expiresAt version }",
             "previewRevoke" => "revoked",
@@ -22,7 +24,7 @@ impl Client {
             "apiTokenRevoke" => "apiToken { id revokedAt }",
             _ => "document { id key version publishedVersion state schedules { id } }",
         };
-        let errors = "errors { __typename code message path ... on ValidationError { rule } }";
+        let errors = "errors { __typename code message path ... on ValidationError { rule } ... on ReconciliationError { year } }";
         let document = if input.is_null() {
             format!("mutation {{ {mutation} {{ {selection} {errors} }} }}")
         } else {

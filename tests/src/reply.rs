@@ -8,6 +8,7 @@ use serde_json::Value;
 pub struct Reply {
     status: u16,
     headers: HeaderMap,
+    bytes: Vec<u8>,
     text: String,
     json: Value,
 }
@@ -16,9 +17,10 @@ impl Reply {
     /// Reads a response to its end.
     pub async fn read(response: TestResponse) -> Self {
         let (parts, body) = response.0.into_parts();
-        let text = body.into_string().await.expect("a body in UTF-8");
-        let json = serde_json::from_str(&text).unwrap_or_default();
-        Self { status: parts.status.as_u16(), headers: parts.headers, text, json }
+        let bytes = body.into_vec().await.expect("a body");
+        let text = String::from_utf8_lossy(&bytes).into_owned();
+        let json = serde_json::from_slice(&bytes).unwrap_or_default();
+        Self { status: parts.status.as_u16(), headers: parts.headers, bytes, text, json }
     }
 
     /// The HTTP status.
@@ -40,6 +42,12 @@ impl Reply {
     }
 
     /// The body as it was sent.
+    #[must_use]
+    pub fn bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+
+    /// The body as text.
     #[must_use]
     pub fn text(&self) -> &str {
         &self.text

@@ -56,7 +56,10 @@ fn changed_example(blank: &Blank, name: &str, file: &str, change: impl FnOnce(St
 /// The example with 68 instead of 67 residents in 2022.
 fn one_more(blank: &Blank) -> String {
     changed_example(blank, "one-more", "figures/yearly_totals.csv", |text| {
-        text.replace("RESIDENT,2022,67,,", "RESIDENT,2022,68,1名は国が不明です。,The country of one is unknown.")
+        text.replace(
+            "RESIDENT,2022,67,FINAL,,",
+            "RESIDENT,2022,68,FINAL,1名は国が不明です。,The country of one is unknown.",
+        )
     })
 }
 
@@ -150,7 +153,7 @@ on_each_database! {
     async fn a_faulty_dataset_is_refused_with_every_fault_in_its_place_and_nothing_is_written(blank: Blank) {
         let folder = one_more(&blank);
         let mut files = Files::read(Path::new(&folder)).expect("a folder");
-        let totals = "category,year,value,note_ja,note_en\nTRAVEL,1899,64,,\nNONE,2019,-1,,\n";
+        let totals = "category,year,value,status,note_ja,note_en\nTRAVEL,1899,64,FINAL,,\nNONE,2019,-1,FINAL,,\n";
         files.insert("figures/yearly_totals.csv", totals);
         files.insert("countries.csv", "code,position,name_ja,name_en\ncn,1,中国,China\n");
         files.remove("staff.csv");

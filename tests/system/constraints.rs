@@ -108,6 +108,7 @@ const BAD_ROWS: &[(&str, By)] = &[
         Key("visit_counts.category, visit_counts.country, visit_counts.year", "visit_counts_pkey"),
     ),
     ("{insert count} ('RESIDENT', 'CN', 2030, 1, 'FINAL', NULL)", NotNull("visit_counts.note")),
+    ("UPDATE visit_counts SET flags = NULL", NotNull("visit_counts.flags")),
     ("{insert total} ('RESIDENT', 2030, -1, '{}')", Check("value", "yearly_totals_value_check")),
     ("{insert total} ('RESIDENT', 1899, 1, '{}')", Check("year", "yearly_totals_year_check")),
     ("{insert total} ('RESIDENT', 2030, NULL, '{}')", NotNull("yearly_totals.value")),
@@ -115,6 +116,23 @@ const BAD_ROWS: &[(&str, By)] = &[
     (
         "INSERT INTO yearly_totals SELECT * FROM yearly_totals",
         Key("yearly_totals.category, yearly_totals.year", "yearly_totals_pkey"),
+    ),
+    // A total that is not there has no row, so no status of one that has no value.
+    ("UPDATE yearly_totals SET status = 'MISSING'", Check("status", "yearly_totals_status_check")),
+    ("UPDATE yearly_totals SET status = 'GUESSED'", Check("status", "yearly_totals_status_check")),
+    ("UPDATE yearly_totals SET status = NULL", NotNull("yearly_totals.status")),
+    ("UPDATE yearly_totals SET flags = NULL", NotNull("yearly_totals.flags")),
+    (
+        "INSERT INTO fact_sheet_metadata (document_id, content) VALUES ({id}, '{}')",
+        ForeignKey("fact_sheet_metadata_document_id_fkey"),
+    ),
+    (
+        "INSERT INTO fact_sheet_metadata (document_id, content) VALUES ({sheet}, NULL)",
+        NotNull("fact_sheet_metadata.content"),
+    ),
+    (
+        "INSERT INTO fact_sheet_metadata (document_id, content) VALUES ({sheet}, '{}'), ({sheet}, '{}')",
+        Key("fact_sheet_metadata.document_id", "fact_sheet_metadata_pkey"),
     ),
     // Countries and categories.
     (
@@ -166,6 +184,11 @@ const BAD_ROWS: &[(&str, By)] = &[
     ("UPDATE category_names SET name = ''", Check("trim(name) <> ''", "category_names_name_check")),
     // The site, pages and staff.
     ("UPDATE site SET default_locale = 'fr'", ForeignKey("site_default_locale_fkey")),
+    ("UPDATE site SET disclosure_method = 'GUESS'", Check("disclosure_method", "site_disclosure_method_check")),
+    ("UPDATE site SET disclosure_method = NULL", NotNull("site.disclosure_method")),
+    ("UPDATE site SET disclosure_threshold = 1", Check("disclosure_threshold", "site_disclosure_threshold_check")),
+    ("UPDATE site SET disclosure_threshold = 1001", Check("disclosure_threshold", "site_disclosure_threshold_check")),
+    ("UPDATE site SET disclosure_threshold = NULL", NotNull("site.disclosure_threshold")),
     ("UPDATE site_locales SET direction = 'up'", Check("direction", "site_locales_direction_check")),
     ("UPDATE site_locales SET name = ''", Check("trim(name) <> ''", "site_locales_name_check")),
     ("UPDATE site_locales SET position = -1", Check("position >= 0", "site_locales_position_check")),
@@ -541,6 +564,12 @@ on_both_databases! {
             "{insert count} ('RESIDENT', 'CN', 2200, 2147483647, 'BREAK', '{}')",
             "{insert count} ('RESIDENT', 'CN', 2030, NULL, 'MISSING', '{}')",
             "{insert total} ('RESIDENT', 2030, 1, '{}')",
+            "UPDATE visit_counts SET flags = '[\"REVISED\"]' WHERE category = 'RESIDENT' AND country = 'CN' AND year = 2022",
+            "UPDATE yearly_totals SET status = 'BREAK', flags = '[\"REVISED\"]' WHERE category = 'RESIDENT' AND year = 2022",
+            "INSERT INTO fact_sheet_metadata (document_id, content) VALUES ({sheet}, '{}')",
+            "UPDATE site SET disclosure_method = 'MERGE', disclosure_threshold = 2",
+            "UPDATE site SET disclosure_method = 'OFF', disclosure_threshold = 1000",
+            "{insert document} ({id}, 'FACT_SHEET_METADATA', 'FACT_SHEET_METADATA/another', 0, {now})",
             "INSERT INTO countries (code, document_id, position) VALUES ('XX', {sheet}, 1)",
             "{insert document} ({id}, 'PAGE', 'PAGE/new', 0, {now})",
             "{insert revision} ({sheet}, 2, '{}', 'SAVE', 'COMMAND_LINE', {now})",

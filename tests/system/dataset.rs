@@ -128,6 +128,7 @@ fn changed() -> Dataset {
         category: parse("RESIDENT"),
         year,
         value: count(i64::from(i32::MAX)),
+        flags: ObservationStatus::Provisional.into(),
         note: entities::Localized::from([(vi, parse("Tạm thời"))]),
     });
     dataset.sort();
@@ -278,8 +279,8 @@ on_both_databases! {
         let (rows, before) = (ledger::rows(&connection).await, export(app.state()).await);
         let Dataset { site, .. } = changed();
         let (pages, staff, countries, categories) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
-        let nothing =
-            Dataset { site, pages, staff, countries, categories, visit_counts: Vec::new(), yearly_totals: Vec::new() };
+        let (visit_counts, yearly_totals, fact_sheet) = (Vec::new(), Vec::new(), None);
+        let nothing = Dataset { site, pages, staff, countries, categories, visit_counts, yearly_totals, fact_sheet };
         let imported = import(app.state(), &nothing, "Nothing").await.expect("the dataset fits");
         assert_eq!(imported, Imported { added: 0, changed: 0, unchanged: 1 });
         assert_eq!(ledger::rows(&connection).await, rows);

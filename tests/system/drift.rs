@@ -214,6 +214,9 @@ on_both_databases! {
         let connection = connect(app.database_url()).await;
         // Down again there are no such roles, and no step takes away what an account may do without being asked.
         connection.execute_unprepared("UPDATE accounts SET role = 'EDITOR' WHERE role <> 'ADMINISTRATOR'").await.expect("roles");
+        // Nor is there such a kind, and no step makes a document another one.
+        let other_kind = "UPDATE documents SET kind = 'COUNTRY', key = 'COUNTRY/QQ' WHERE kind = 'FACT_SHEET_METADATA'";
+        connection.execute_unprepared(other_kind).await.expect("another kind");
         Migrator::down(&connection, None).await.expect("the way down");
         assert_eq!(objects(&connection, app.backend()).await, BTreeSet::new());
     }

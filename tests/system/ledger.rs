@@ -4,7 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use entities::{
     DocumentKind, Version, audit_entry, category, category_name, change, country, country_name, document,
-    document_locale, page, page_text, publication, revision, staff, staff_text, visit_count, yearly_total,
+    document_locale, fact_sheet_metadata, page, page_text, publication, revision, staff, staff_text, visit_count,
+    yearly_total,
 };
 use sea_orm::{ConnectionTrait, DatabaseConnection, EntityTrait, PaginatorTrait, QueryOrder, Statement};
 use serde_json::{Value, json};
@@ -129,11 +130,19 @@ fn project(document: &document::Model, content: &Value, rows: &mut Rows) {
         DocumentKind::YearSheet => {
             let sheet = format!("{} {}", named(&content["category"]), content["year"]);
             for (country, cell) in content["counts"].as_object().expect("counts") {
-                rows.insert(format!("count {sheet} {country}"), pick(cell, &["value", "status", "note"]));
+                let mut row = pick(cell, &["value", "status", "note"]);
+                row["flags"] = cell.get("flags").cloned().unwrap_or_else(|| json!([]));
+                rows.insert(format!("count {sheet} {country}"), row);
             }
             if content["total"].is_object() {
-                rows.insert(format!("total {sheet}"), pick(&content["total"], &["value", "note"]));
+                let mut row = pick(&content["total"], &["value", "note"]);
+                let statuses = content["total"]["status"].as_array().cloned().unwrap_or_else(|| vec![json!("FINAL")]);
+                (row["status"], row["flags"]) = (statuses[0].clone(), json!(statuses[1..]));
+                rows.insert(format!("total {sheet}"), row);
             }
+        }
+        DocumentKind::FactSheetMetadata => {
+            rows.insert(format!("fact sheet metadata {id}"), content.clone());
         }
     }
 }
@@ -141,8 +150,13 @@ fn project(document: &document::Model, content: &Value, rows: &mut Rows) {
 /// The locales in which a content has text.
 fn locales_of(content: &Value) -> Vec<String> {
     let own = content["locale"].as_str().map(str::to_owned);
-    let maps = ["name", "names", "labels"].into_iter().filter_map(|field| content[field].as_object());
-    own.into_iter().chain(maps.flat_map(|texts| texts.keys().cloned())).collect()
+    let fields =
+        ["name", "names", "labels", "title", "description", "producer", "method", "unit", "licence", "citation"];
+    let maps = fields.into_iter().filter_map(|field| content[field].as_object());
+    let items = [("breaks", "label"), ("footnotes", "text")].into_iter().flat_map(|(list, field)| {
+        content[list].as_array().into_iter().flatten().filter_map(move |item| item[field].as_object())
+    });
+    own.into_iter().chain(maps.chain(items).flat_map(|texts| texts.keys().cloned())).collect()
 }
 
 /// The rows that the public's answers are made of.
@@ -190,12 +204,15 @@ async fn live(connection: &DatabaseConnection) -> Rows {
         rows.insert(format!("category {} {}", row.category, row.locale), value);
     }
     for row in all!(visit_count) {
-        let value = json!({ "value": row.value, "status": row.status, "note": row.note });
+        let value = json!({ "value": row.value, "status": row.status, "flags": row.flags, "note": row.note });
         rows.insert(format!("count {} {} {}", row.category, row.year, row.country), value);
     }
     for row in all!(yearly_total) {
-        let value = json!({ "value": row.value, "note": row.note });
+        let value = json!({ "value": row.value, "status": row.status, "flags": row.flags, "note": row.note });
         rows.insert(format!("total {} {}", row.category, row.year), value);
+    }
+    for row in all!(fact_sheet_metadata) {
+        rows.insert(format!("fact sheet metadata {}", row.document_id), row.content);
     }
     rows
 }

@@ -3,9 +3,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use api::database::Database;
-use entities::{DocumentState, Role, account, document, document_locale};
+use entities::{
+    Count, DisclosureMethod, DocumentState, ObservationStatus, Role, account, document, document_locale, site,
+    visit_count, yearly_total,
+};
 use migration::{Migrator, MigratorTrait};
-use sea_orm::{ConnectionTrait, DatabaseConnection, EntityTrait, TransactionTrait};
+use sea_orm::{ConnectionTrait, DatabaseConnection, EntityTrait, QueryOrder, TransactionTrait};
 use tests::Backend;
 use uuid::Uuid;
 
@@ -50,6 +53,9 @@ const FILLED: &[&str] = &[
     "INSERT INTO country_names (country, locale, name) VALUES ('JP', 'ja', '日本'), ('JP', 'en', 'Japan')",
     "INSERT INTO categories (code, document_id, position) VALUES ('TRAVEL', {7}, 0)",
     "INSERT INTO category_names (category, locale, name) VALUES ('TRAVEL', 'en', 'Travel')",
+    "INSERT INTO visit_counts (category, country, year, value, status, note)
+         VALUES ('TRAVEL', 'JP', 2020, 3, 'IMPUTED', '{}'), ('TRAVEL', 'JP', 2021, NULL, 'MISSING', '{}')",
+    "INSERT INTO yearly_totals (category, year, value, note) VALUES ('TRAVEL', 2020, 3, '{}')",
     "INSERT INTO audit_entries (seq, at, actor_kind, actor_id, action, outcome, previous_hash, hash)
          VALUES (1, {2026-01-12}, 'ACCOUNT', {99}, 'signIn', 'DONE', '', {hash})",
 ];
@@ -64,6 +70,11 @@ const NEW: &[&str] = &[
     "INSERT INTO audit_entries (seq, at, actor_kind, actor_id, action, outcome, previous_hash, hash)
          VALUES (2, {2026-01-13}, 'SCHEDULE', {99}, 'publish', 'DONE', {hash}, {hash})",
     "UPDATE accounts SET role = 'TRANSLATOR', password_hash = NULL",
+    "INSERT INTO documents (id, kind, key, version, created_at)
+         VALUES ({10}, 'FACT_SHEET_METADATA', 'FACT_SHEET_METADATA/fact-sheet', 0, {2026-01-13})",
+    "INSERT INTO fact_sheet_metadata (document_id, content) VALUES ({10}, '{}')",
+    "UPDATE yearly_totals SET status = 'PROVISIONAL', flags = '[\"REVISED\"]'",
+    "UPDATE site SET disclosure_method = 'SUPPRESS', disclosure_threshold = 5",
 ];
 
 fn id(number: u8) -> Uuid {
@@ -75,7 +86,7 @@ fn sql(statement: &str, backend: Backend) -> String {
     for day in 10..=13 {
         sql = sql.replace(&format!("{{2026-01-{day}}}"), &format!("'2026-01-{day} 00:00:00+00:00'"));
     }
-    for number in (1..10).chain([99]) {
+    for number in (1..=10).chain([99]) {
         let literal = match backend {
             Backend::Sqlite => format!("X'{}'", id(number).simple()),
             Backend::Postgres => format!("'{}'", id(number)),
@@ -137,6 +148,21 @@ on_each_database! {
         let account = account::Entity::find_by_id(id(99)).one(&connection).await.expect("accounts").expect("the editor");
         assert_eq!((account.role, account.password_hash.as_deref()), (Role::Editor, Some("$argon2id$")));
         assert_eq!((account.locales, account.issuer, account.subject), ("[]".parse().expect("JSON"), None, None));
+
+        // Figures are what they were, and no more than that.
+        let nothing = serde_json::json!([]);
+        let counts = visit_count::Entity::find().order_by_asc(visit_count::COLUMN.year);
+        let counts = counts.all(&connection).await.expect("counts");
+        let found: Vec<_> = counts.iter().map(|row| (row.value.map(Count::get), row.status, &row.flags)).collect();
+        assert_eq!(found, [
+            (Some(3), ObservationStatus::Imputed, &nothing),
+            (None, ObservationStatus::Missing, &nothing),
+        ]);
+        let total = yearly_total::Entity::find().one(&connection).await.expect("totals").expect("a total");
+        assert_eq!((total.value.get(), total.status, total.flags), (3, ObservationStatus::Final, nothing));
+        // Small counts are shown as before, and editors are told.
+        let site = site::Entity::find().one(&connection).await.expect("the site").expect("a site");
+        assert_eq!((site.disclosure_method, site.disclosure_threshold.get()), (DisclosureMethod::Warn, 10));
     }
 
     async fn the_state_of_a_document_follows_what_it_is_computed_from(blank: Blank) {
@@ -168,7 +194,7 @@ on_each_database! {
         let connection = filled(&blank).await;
         upgrade(&blank).await;
         let steps = u32::try_from(Migrator::migrations().len()).expect("a few steps") - FIRST;
-        for row in ["UPDATE accounts SET role = 'READER'", "UPDATE accounts SET password_hash = NULL", NEW[2], NEW[3]] {
+        for row in ["UPDATE accounts SET role = 'READER'", "UPDATE accounts SET password_hash = NULL", NEW[2], NEW[3], NEW[5]] {
             let transaction = connection.begin().await.expect("a transaction");
             run(&transaction, blank.backend(), &[row]).await;
             Migrator::down(&transaction, Some(steps)).await.expect_err(row);

@@ -18,6 +18,7 @@ use uuid::Uuid;
 use crate::{
     access::{Actor, Editor, permission::Capability},
     error::{Code, Result},
+    state::State,
     transaction::Origin,
 };
 
@@ -65,6 +66,30 @@ pub async fn record(transaction: &DatabaseTransaction, now: DateTime<Utc>, entry
     row.hash = hash(&row)?;
     audit_entry::Entity::insert(row.into_active_model()).exec(transaction).await?;
     Ok(())
+}
+
+/// The action under which the reading of figures that the policy keeps from the public is recorded.
+pub const CONFIDENTIAL_READING: &str = "confidentialReading";
+
+/// Records that somebody reads figures which the disclosure policy keeps from the public: of these documents, or of all
+/// that are published. What is read is told only once this is durable.
+///
+/// # Errors
+/// When the database cannot be written.
+pub async fn confidential_reading(
+    state: &State,
+    editor: &Editor,
+    origin: &Origin,
+    documents: &[(Uuid, Version)],
+) -> Result<()> {
+    let subjects = if documents.is_empty() { vec![None] } else { documents.iter().copied().map(Some).collect() };
+    let transaction = state.database().begin_write().await?;
+    for subject in subjects {
+        let (actor, origin) = (editor.actor(), origin.clone());
+        let entry = Entry { actor, action: CONFIDENTIAL_READING, refused: None, subject, origin };
+        record(&transaction, state.now(), entry).await?;
+    }
+    transaction.commit().await
 }
 
 /// Which entries to list. Conditions are combined with "and".

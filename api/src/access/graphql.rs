@@ -53,6 +53,8 @@ pub enum Capability {
     ManagePeople,
     /// Read the audit log.
     ReadAudit,
+    /// Read figures before they are published, and those that the disclosure policy keeps from the public.
+    ReadConfidential,
 }
 
 /// Who did something.

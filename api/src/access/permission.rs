@@ -31,6 +31,8 @@ pub enum Capability {
     ManagePeople,
     /// Read the audit log.
     ReadAudit,
+    /// Read figures before they are published, and those that the disclosure policy keeps from the public.
+    ReadConfidential,
 }
 
 impl Capability {
@@ -47,13 +49,14 @@ impl Capability {
             Self::ManageSite => "MANAGE_SITE",
             Self::ManagePeople => "MANAGE_PEOPLE",
             Self::ReadAudit => "READ_AUDIT",
+            Self::ReadConfidential => "READ_CONFIDENTIAL",
         }
     }
 }
 
 use Capability::{
-    ManagePeople, ManageSite, PublishContent, PublishFigures, ReadAudit, ReadDrafts, WriteContent, WriteFigures,
-    WriteTexts,
+    ManagePeople, ManageSite, PublishContent, PublishFigures, ReadAudit, ReadConfidential, ReadDrafts, WriteContent,
+    WriteFigures, WriteTexts,
 };
 
 /// What is done to a document.
@@ -81,11 +84,14 @@ pub const fn capabilities(role: Role) -> &'static [Capability] {
             ManageSite,
             ManagePeople,
             ReadAudit,
+            ReadConfidential,
         ],
-        Role::Editor => &[ReadDrafts, WriteTexts, WriteContent, PublishContent, WriteFigures, PublishFigures],
+        Role::Editor => {
+            &[ReadDrafts, WriteTexts, WriteContent, PublishContent, WriteFigures, PublishFigures, ReadConfidential]
+        }
         // In their locales only.
         Role::Translator => &[ReadDrafts, WriteTexts],
-        Role::Statistician => &[ReadDrafts, WriteFigures, PublishFigures],
+        Role::Statistician => &[ReadDrafts, WriteFigures, PublishFigures, ReadConfidential],
         Role::Reader => &[ReadDrafts],
     }
 }
@@ -94,16 +100,23 @@ pub const fn capabilities(role: Role) -> &'static [Capability] {
 #[must_use]
 pub const fn needed(action: Action, kind: DocumentKind) -> Capability {
     match (action, kind) {
+        (Action::Read, DocumentKind::YearSheet) => ReadConfidential,
         (Action::Read, _) => ReadDrafts,
         (_, DocumentKind::Site) => ManageSite,
         (Action::Save, DocumentKind::PageText | DocumentKind::StaffText) => WriteTexts,
         (Action::Save, DocumentKind::Page | DocumentKind::StaffMember) => WriteContent,
-        (Action::Save, DocumentKind::Country | DocumentKind::Category | DocumentKind::YearSheet) => WriteFigures,
+        (
+            Action::Save,
+            DocumentKind::Country | DocumentKind::Category | DocumentKind::YearSheet | DocumentKind::FactSheetMetadata,
+        ) => WriteFigures,
         (
             Action::Publish,
             DocumentKind::Page | DocumentKind::PageText | DocumentKind::StaffMember | DocumentKind::StaffText,
         ) => PublishContent,
-        (Action::Publish, DocumentKind::Country | DocumentKind::Category | DocumentKind::YearSheet) => PublishFigures,
+        (
+            Action::Publish,
+            DocumentKind::Country | DocumentKind::Category | DocumentKind::YearSheet | DocumentKind::FactSheetMetadata,
+        ) => PublishFigures,
     }
 }
 
@@ -155,10 +168,12 @@ impl Grants {
     }
 
     /// Whether they allow this action on a document of this kind; `locale` is the one that the document is in, if it is
-    /// in one. Who may write in some locales only may write nothing that belongs to all of them.
+    /// in one. Who may write in some locales only may write nothing that belongs to all of them. Who changes figures is
+    /// told how they stand and what they sum to, and so must be allowed to read them.
     #[must_use]
     pub fn allow(&self, action: Action, kind: DocumentKind, locale: Option<&Locale>) -> bool {
         self.include(needed(action, kind))
+            && (kind != DocumentKind::YearSheet || self.include(needed(Action::Read, kind)))
             && (action == Action::Read
                 || self.locales.as_ref().is_none_or(|own| locale.is_some_and(|locale| own.contains(locale))))
     }

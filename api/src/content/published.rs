@@ -108,6 +108,8 @@ impl Published {
             Some(site) => site,
             // Before the first dataset there is nothing to serve, in no language ("undetermined", RFC 5646).
             None => site::Model {
+                disclosure_method: entities::DisclosureMethod::default(),
+                disclosure_threshold: entities::Threshold::default(),
                 document_id: Uuid::nil(),
                 default_locale: "und".parse().map_err(Error::internal)?,
                 name: serde_json::json!({}),

@@ -6,8 +6,8 @@ use std::collections::BTreeSet;
 
 use chrono::{DateTime, Utc};
 use entities::{
-    DocumentKind, Line, Locale, Localized, Position, Prose, Rule, TextDirection, category_name, country_name,
-    page_text, site, site_locale, staff_text, visit_count, yearly_total,
+    DisclosurePolicy, DocumentKind, Line, Locale, Localized, Position, Prose, Rule, TextDirection, category_name,
+    country_name, page_text, site, site_locale, staff_text, visit_count, yearly_total,
 };
 use sea_orm::{
     ActiveValue::Set, ColumnTrait, DatabaseTransaction, EntityTrait, QueryFilter, QuerySelect, sea_query::OnConflict,
@@ -32,6 +32,9 @@ pub struct Site {
     /// The locales in which a text must be public before it is in any other.
     #[serde(default)]
     pub required_locales: Vec<Locale>,
+    /// What is done about counts so small that they could point to a person.
+    #[serde(default)]
+    pub disclosure: DisclosurePolicy,
 }
 
 /// A locale that the site offers.
@@ -130,9 +133,17 @@ impl Kind for Site {
             default_locale: Set(self.default_locale.clone()),
             name: Set(serde_json::to_value(&self.name)?),
             required_locales: Set(serde_json::to_value(&self.required_locales)?),
+            disclosure_method: Set(self.disclosure.method),
+            disclosure_threshold: Set(self.disclosure.threshold),
         };
         let replace = OnConflict::column(site::Column::DocumentId)
-            .update_columns([site::Column::DefaultLocale, site::Column::Name, site::Column::RequiredLocales])
+            .update_columns([
+                site::Column::DefaultLocale,
+                site::Column::Name,
+                site::Column::RequiredLocales,
+                site::Column::DisclosureMethod,
+                site::Column::DisclosureThreshold,
+            ])
             .to_owned();
         site::Entity::insert(row).on_conflict(replace).exec(transaction).await?;
         let offered = self.locales.iter().map(|locale| locale.code.clone());

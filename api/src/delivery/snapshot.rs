@@ -1,5 +1,8 @@
 //! Everything that the public may read, in memory, as of one change. A public resolver reads this and nothing else.
 
+use std::sync::Arc;
+
+use chrono::{DateTime, Utc};
 use sea_orm::DatabaseTransaction;
 
 use crate::{change, content, database::Database, error::Result, figures};
@@ -12,7 +15,7 @@ pub struct Snapshot {
     /// The site, pages and staff.
     pub content: content::Published,
     /// Countries, categories and figures.
-    pub figures: figures::Published,
+    pub figures: Arc<figures::Published>,
 }
 
 impl Snapshot {
@@ -20,21 +23,21 @@ impl Snapshot {
     ///
     /// # Errors
     /// When the database cannot be read.
-    pub async fn load(database: &Database) -> Result<Self> {
+    pub async fn load(database: &Database, now: DateTime<Utc>) -> Result<Self> {
         let transaction = database.begin_read().await?;
-        let snapshot = Self::read(&transaction).await?;
+        let snapshot = Self::read(&transaction, now).await?;
         transaction.commit().await?;
         Ok(snapshot)
     }
 
-    /// Reads the live tables as this transaction sees them.
+    /// Reads the live tables as this transaction sees them, at `now`.
     ///
     /// # Errors
     /// When the database cannot be read.
-    pub async fn read(transaction: &DatabaseTransaction) -> Result<Self> {
+    pub async fn read(transaction: &DatabaseTransaction, now: DateTime<Utc>) -> Result<Self> {
         let seq = change::latest(transaction).await?;
         let content = content::Published::load(transaction).await?;
-        let figures = figures::Published::load(transaction).await?;
+        let figures = Arc::new(figures::Published::load(transaction, now).await?);
         Ok(Self { seq, content, figures })
     }
 }

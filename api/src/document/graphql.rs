@@ -4,6 +4,7 @@
 mod content;
 mod input;
 mod lease;
+mod metadata;
 mod mutation;
 mod page;
 mod preview;
@@ -13,6 +14,7 @@ mod staff;
 mod taxonomy;
 
 pub use lease::LeaseMutation;
+pub use metadata::MetadataMutation;
 pub use mutation::DocumentMutation;
 pub use page::PageMutation;
 pub use preview::PreviewMutation;
@@ -21,14 +23,15 @@ pub use site::SiteMutation;
 pub use staff::StaffMutation;
 pub use taxonomy::TaxonomyMutation;
 
-use async_graphql::{Enum, ID, Object, SimpleObject};
+use async_graphql::{Context, Enum, ID, Object, SimpleObject};
 use chrono::{DateTime, Utc};
 use entities::{Locale, Version, schedule};
 
 use crate::{
-    document,
+    access::{Editor, audit},
+    document, error,
     figures::graphql::ReleaseKind,
-    graphql::{Expected, Scalar, UserError, global_id},
+    graphql::{ContextExt, Expected, Scalar, UserError, global_id},
 };
 use content::DocumentContent;
 
@@ -52,6 +55,8 @@ pub enum DocumentKind {
     Category,
     /// The figures of one category and year.
     YearSheet,
+    /// What is said of the figures as a whole; there is one.
+    FactSheetMetadata,
 }
 
 /// Where a document stands between its editors and the public.
@@ -183,7 +188,7 @@ impl Document {
     }
 
     /// Who says to work on it right now. It warns; it does not keep anybody from saving.
-    async fn lease(&self, ctx: &async_graphql::Context<'_>) -> Option<Lease> {
+    async fn lease(&self, ctx: &Context<'_>) -> Option<Lease> {
         use crate::graphql::ContextExt;
         let lease = self.0.lease.as_ref().filter(|lease| ctx.state().now() < lease.expires_at)?;
         Some(Lease {
@@ -297,4 +302,22 @@ impl From<Expected<Vec<document::Document>>> for DocumentsPayload {
             Err(errors) => Self { documents: Vec::new(), errors },
         }
     }
+}
+
+/// Records that somebody reads these, as far as they hold figures which the disclosure policy keeps from the public. What
+/// a mutation answers is recorded with it.
+pub(crate) async fn record_reading<'a>(
+    ctx: &Context<'_>,
+    editor: &Editor,
+    documents: impl IntoIterator<Item = &'a entities::document::Model> + Send,
+) -> error::Result<()> {
+    if !ctx.figures().policy.hides() {
+        return Ok(());
+    }
+    let sheets = documents.into_iter().filter(|document| document.kind == entities::DocumentKind::YearSheet);
+    let sheets: Vec<_> = sheets.map(|document| (document.id, document.version)).collect();
+    if sheets.is_empty() {
+        return Ok(());
+    }
+    audit::confidential_reading(ctx.state(), editor, &ctx.caller().origin, &sheets).await
 }

@@ -69,6 +69,9 @@ pub struct Link {
 /// [`Error::Forbidden`]; [`Error::NotFound`] when the document has no such revision.
 pub async fn create(edit: &mut Edit<'_>, document: Uuid, version: Version, lasts: Duration) -> Result<Link> {
     edit.editor().permit(Action::Read, DocumentKind::Page, None)?;
+    if let Some(found) = document::Entity::find_by_id(document).one(edit.connection()).await? {
+        edit.editor().permit(Action::Read, found.kind, None)?;
+    }
     let account = edit.editor().actor().account().ok_or(Error::Forbidden)?;
     let found = entities::revision::Entity::find_by_id((document, version)).one(edit.connection()).await?;
     found.ok_or(Error::NotFound("the revision"))?;
@@ -133,7 +136,7 @@ pub async fn snapshot(state: &State, token: &str) -> Result<Arc<Snapshot>> {
     }
     let transaction = state.database().begin_write().await?;
     project(&transaction, &preview, &row, state.now()).await?;
-    let snapshot = Arc::new(Snapshot::read(&transaction).await?);
+    let snapshot = Arc::new(Snapshot::read(&transaction, state.now()).await?);
     drop(transaction);
     state.previews().put(preview.id, &snapshot);
     Ok(snapshot)

@@ -102,7 +102,10 @@ fn dependencies_first(mut all: Vec<(document::Model, Content)>) -> Vec<(document
         DocumentKind::Site => 0,
         DocumentKind::Country | DocumentKind::Category => 1,
         DocumentKind::Page | DocumentKind::StaffMember => 2,
-        DocumentKind::PageText | DocumentKind::StaffText | DocumentKind::YearSheet => 3,
+        DocumentKind::PageText
+        | DocumentKind::StaffText
+        | DocumentKind::YearSheet
+        | DocumentKind::FactSheetMetadata => 3,
     };
     all.sort_by_key(|(row, _)| rank(row.kind));
     let mut ordered: Vec<(document::Model, Content)> = Vec::with_capacity(all.len());

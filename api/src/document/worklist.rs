@@ -226,12 +226,12 @@ pub async fn counts(connection: &impl ConnectionTrait, filter: &Filter) -> Resul
 pub async fn history(
     connection: &impl ConnectionTrait,
     editor: &Editor,
-    document: Uuid,
+    document: &document::Model,
     first: u64,
     before: Option<Version>,
 ) -> Result<Vec<revision::Model>> {
-    editor.permit(Action::Read, DocumentKind::Page, None)?;
-    let mut select = revision::Entity::find().filter(revision::COLUMN.document_id.eq(document));
+    editor.permit(Action::Read, document.kind, None)?;
+    let mut select = revision::Entity::find().filter(revision::COLUMN.document_id.eq(document.id));
     if let Some(before) = before {
         select = select.filter(revision::COLUMN.number.lt(before));
     }

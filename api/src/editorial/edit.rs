@@ -45,6 +45,11 @@ impl<K> Base<K> {
         }
     }
 
+    /// The version that the editor had seen.
+    pub const fn expected(&self) -> Version {
+        self.expected
+    }
+
     /// The document, if there is one.
     pub const fn document(&self) -> Option<&document::Model> {
         match &self.seen {

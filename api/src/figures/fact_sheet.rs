@@ -3,16 +3,19 @@
 
 pub mod graphql;
 
-use std::collections::BTreeSet;
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
-use entities::{CategoryCode, Count, Localized, ObservationStatus, Rule, Year};
+use entities::{CategoryCode, Count, Flags, ObservationStatus, Rule, Year};
 
 use crate::{
     error::{Error, Fault, Result},
     figures::{
         Published,
-        published::{Figures, PublishedCount, PublishedTotal},
-        sum,
+        disclosure::{Figure, Sheet},
+        published::Figures,
     },
 };
 
@@ -52,17 +55,46 @@ pub struct CategoryFigures<'a> {
 pub struct YearlyTotal<'a> {
     /// The year.
     pub year: Year,
-    /// The total as published, if one is.
-    pub published: Option<&'a PublishedTotal>,
-    /// The sum of the countries that have a value, at most [`Count::MAX`]; none when no country has one.
-    pub sum: Option<i64>,
+    sheet: Option<&'a Sheet>,
 }
 
-impl YearlyTotal<'_> {
+impl<'a> YearlyTotal<'a> {
+    /// Whether anything of the year is published.
+    #[must_use]
+    pub const fn is_there(&self) -> bool {
+        self.sheet.is_some()
+    }
+
+    /// The total as published, if one is.
+    #[must_use]
+    pub fn published(&self) -> Option<&'a Figure> {
+        self.sheet.and_then(Sheet::total).map(AsRef::as_ref)
+    }
+
+    /// The sum of the countries, at most [`Count::MAX`](entities::Count::MAX); none when no country has a value or the sum
+    /// may not be told.
+    #[must_use]
+    pub fn sum(&self) -> Option<i64> {
+        self.sheet.and_then(Sheet::sum)
+    }
+
     /// The sum of the countries less the published total; none without both.
     #[must_use]
     pub fn difference(&self) -> Option<i64> {
-        Some(self.sum? - self.published?.value.get())
+        self.sheet.and_then(Sheet::difference)
+    }
+
+    /// The visits that are known to belong to no country in particular.
+    #[must_use]
+    pub fn unallocated(&self) -> Option<&'a Figure> {
+        let mut counts = self.sheet?.counts().iter();
+        counts.find(|(country, _)| country.is_unallocated()).map(|(_, figure)| figure.as_ref())
+    }
+
+    /// What was counted together because it was too small to be shown apart.
+    #[must_use]
+    pub fn others(&self) -> Option<&'a Figure> {
+        self.sheet.and_then(Sheet::others).map(AsRef::as_ref)
     }
 }
 
@@ -80,26 +112,21 @@ pub struct CountrySeries<'a> {
 pub struct VisitCount<'a> {
     /// The year.
     pub year: Year,
-    figure: Option<&'a PublishedCount>,
+    /// The figure. Where the sheet of the year says nothing of the country, there is none, and it is missing.
+    pub figure: Option<&'a Figure>,
 }
 
-impl<'a> VisitCount<'a> {
-    /// The number of visits, if the status has one.
+impl VisitCount<'_> {
+    /// The number of visits, if there is one to show.
     #[must_use]
     pub fn value(&self) -> Option<Count> {
-        self.figure.and_then(|figure| figure.observation.value())
+        self.figure.and_then(Figure::value)
     }
 
-    /// What kind of figure it is. Where the sheet of the year says nothing of the country, the figure is missing.
+    /// Every status that it has.
     #[must_use]
-    pub fn status(&self) -> ObservationStatus {
-        self.figure.map_or(ObservationStatus::Missing, |figure| figure.observation.status())
-    }
-
-    /// What a reader must know about it.
-    #[must_use]
-    pub fn note(&self) -> Option<&'a Localized<String>> {
-        self.figure.map(|figure| &figure.note)
+    pub fn flags(&self) -> Flags {
+        self.figure.map_or(ObservationStatus::Missing.into(), |figure| figure.observation().flags())
     }
 }
 
@@ -135,8 +162,7 @@ pub fn assemble(published: &Published, selection: Selection) -> Result<FactSheet
     let within = |year: &Year| from.is_none_or(|from| from <= *year) && to.is_none_or(|to| *year <= to);
     let years: BTreeSet<Year> = categories
         .iter()
-        .map(|category| &published.figures[*category])
-        .flat_map(|figures| figures.totals.keys().chain(figures.counts.values().flat_map(|series| series.keys())))
+        .flat_map(|category| published.figures[*category].sheets.keys())
         .copied()
         .filter(within)
         .collect();
@@ -146,20 +172,19 @@ pub fn assemble(published: &Published, selection: Selection) -> Result<FactSheet
 }
 
 fn of_category<'a>(figures: &'a Figures, category: usize, years: &[Year]) -> CategoryFigures<'a> {
-    let countries: Vec<CountrySeries<'a>> = figures
+    let count = |series: &'a BTreeMap<Year, Arc<Figure>>, year: &Year| VisitCount {
+        year: *year,
+        figure: series.get(year).map(AsRef::as_ref),
+    };
+    let countries = figures
         .counts
         .iter()
         .filter(|(_, series)| years.iter().any(|year| series.contains_key(year)))
         .map(|(country, series)| CountrySeries {
             country: *country,
-            counts: years.iter().map(|year| VisitCount { year: *year, figure: series.get(year) }).collect(),
+            counts: years.iter().map(|year| count(series, year)).collect(),
         })
         .collect();
-    let total = |(index, year): (usize, &Year)| YearlyTotal {
-        year: *year,
-        published: figures.totals.get(year),
-        sum: sum(countries.iter().filter_map(|series| series.counts[index].value())),
-    };
-    let totals = years.iter().enumerate().map(total).collect();
-    CategoryFigures { category, totals, countries }
+    let total = |year: &Year| YearlyTotal { year: *year, sheet: figures.sheets.get(year).map(AsRef::as_ref) };
+    CategoryFigures { category, totals: years.iter().map(total).collect(), countries }
 }

@@ -1,8 +1,14 @@
 //! What all figures have in common for front ends and editors.
 
-use async_graphql::Enum;
+use async_graphql::{Enum, SimpleObject};
+use entities::{Count, Threshold};
 
-/// What kind of figure this is, after the SDMX code list OBS_STATUS. The first six have a value; the others say why there
+use crate::{
+    figures::disclosure::{self, Figure},
+    graphql::Scalar,
+};
+
+/// What kind of figure this is, after the SDMX code list `OBS_STATUS`. The first six have a value; the others say why there
 /// is none. Zero is a value.
 #[derive(Enum, Clone, Copy, PartialEq, Eq)]
 #[graphql(remote = "entities::ObservationStatus")]
@@ -39,4 +45,76 @@ pub enum ReleaseKind {
     Revision,
     /// Published figures change because they were wrong.
     Correction,
+}
+
+/// What was done to a figure before it was shown, after the SDMX code list `CONF_STATUS`. Kept apart from what kind of
+/// figure it is.
+#[derive(Enum, Clone, Copy, PartialEq, Eq)]
+#[graphql(remote = "disclosure::Confidentiality")]
+pub enum Confidentiality {
+    /// It is shown as it is (SDMX `F`).
+    Free,
+    /// It is rounded.
+    Rounded,
+    /// It is withheld, by itself or because others could be computed from it (SDMX `C`).
+    Withheld,
+    /// It is withheld, and counted in the row of the others (SDMX `C`).
+    Merged,
+}
+
+/// A figure as the public sees it, apart from where it belongs: a value exactly when its status has one.
+#[derive(SimpleObject)]
+pub struct PublishedFigure {
+    /// The number; null when the status says why there is none. Zero is a value.
+    value: Option<Scalar<Count>>,
+    /// What kind of figure it is, or why there is none: the first of `flags`.
+    status: ObservationStatus,
+    /// Everything that it is, what matters most first.
+    flags: Vec<ObservationStatus>,
+    /// What was done to it before it was shown.
+    confidentiality: Confidentiality,
+}
+
+impl PublishedFigure {
+    /// What to serve of a figure; where there is none, it is missing.
+    pub fn new(figure: Option<&Figure>) -> Self {
+        let flags = figure.map_or(entities::ObservationStatus::Missing.into(), |figure| figure.observation().flags());
+        Self {
+            value: figure.and_then(Figure::value).map(Scalar),
+            status: flags.principal().into(),
+            flags: flags.iter().map(Into::into).collect(),
+            confidentiality: figure.map(Figure::confidentiality).unwrap_or_default().into(),
+        }
+    }
+}
+
+/// What is done about counts so small that they could point to a person, before they are shown.
+#[derive(Enum, Clone, Copy, PartialEq, Eq)]
+#[graphql(remote = "entities::DisclosureMethod")]
+pub enum DisclosureMethod {
+    /// Nothing.
+    Off,
+    /// Editors are told of them; they are shown.
+    Warn,
+    /// They are withheld, together with others from which they could be computed.
+    Suppress,
+    /// Every count is rounded to a multiple of the threshold.
+    Round,
+    /// They are withheld and counted together in a row of their own.
+    Merge,
+}
+
+/// What is done about small counts.
+#[derive(SimpleObject)]
+pub struct DisclosurePolicy {
+    /// What is done.
+    method: DisclosureMethod,
+    /// A count from 1 to just below this is small; for `ROUND`, the base.
+    threshold: Scalar<Threshold>,
+}
+
+impl From<entities::DisclosurePolicy> for DisclosurePolicy {
+    fn from(policy: entities::DisclosurePolicy) -> Self {
+        Self { method: policy.method.into(), threshold: Scalar(policy.threshold) }
+    }
 }

@@ -1,17 +1,26 @@
-//! What is published of figures, in memory.
+//! What is published of figures, in memory: now, and at every moment before.
 
-use std::collections::{BTreeMap, HashMap};
-
-use entities::{
-    CategoryCode, Count, CountryCode, Localized, Observation, Year, category, category_name, country, country_name,
-    visit_count, yearly_total,
+use std::{
+    collections::{BTreeMap, HashMap},
+    sync::Arc,
 };
+
+use chrono::{DateTime, Utc};
+use entities::{CategoryCode, CountryCode, DisclosurePolicy, Localized, Year, site};
 use sea_orm::{DatabaseTransaction, EntityTrait};
 use uuid::Uuid;
 
-use crate::error::{Error, Result};
+use crate::{
+    access::TrueValues,
+    error::Result,
+    figures::{
+        disclosure::{Figure, Sheet},
+        metadata::FactSheetMetadata,
+        vintage::{self, Contents, Event},
+    },
+};
 
-/// Countries, categories and figures.
+/// Countries, categories and figures, as far as they may be shown.
 #[derive(Debug)]
 pub struct Published {
     /// All countries in the tenant's order.
@@ -20,6 +29,14 @@ pub struct Published {
     pub categories: Vec<Category>,
     /// The figures of each category, in the order of `categories`.
     pub figures: Vec<Figures>,
+    /// What is said of the figures as a whole.
+    pub metadata: Arc<FactSheetMetadata>,
+    /// What is done about small counts.
+    pub policy: DisclosurePolicy,
+    /// When the newest figures were published.
+    pub updated_at: Option<DateTime<Utc>>,
+    /// Everything that was ever published, in order.
+    pub events: Arc<Vec<Event>>,
     countries_by_code: HashMap<CountryCode, usize>,
     categories_by_code: HashMap<CategoryCode, usize>,
 }
@@ -58,55 +75,99 @@ pub struct CategoryLabel {
 /// The figures of one category.
 #[derive(Debug, Default)]
 pub struct Figures {
-    /// The totals as published.
-    pub totals: BTreeMap<Year, PublishedTotal>,
+    /// What may be shown of each year.
+    pub sheets: BTreeMap<Year, Arc<Sheet>>,
     /// The counts of each country, by the index of the country.
-    pub counts: BTreeMap<usize, BTreeMap<Year, PublishedCount>>,
-}
-
-/// A total as published.
-#[derive(Debug)]
-pub struct PublishedTotal {
-    /// The total.
-    pub value: Count,
-    /// What a reader must know about it.
-    pub note: Localized<String>,
-}
-
-/// A count as published.
-#[derive(Debug)]
-pub struct PublishedCount {
-    /// The figure, or why there is none.
-    pub observation: Observation,
-    /// What a reader must know about it.
-    pub note: Localized<String>,
+    pub counts: BTreeMap<usize, BTreeMap<Year, Arc<Figure>>>,
 }
 
 impl Published {
-    /// Reads the live tables.
+    /// Reads what is published, as far as the site's policy lets it be shown. `now` is when what is not yet noted as
+    /// published becomes public, in a preview.
     ///
     /// # Errors
     /// When the database cannot be read.
-    pub async fn load(transaction: &DatabaseTransaction) -> Result<Self> {
-        let countries = load_countries(transaction).await?;
-        let categories = load_categories(transaction).await?;
+    pub async fn load(transaction: &DatabaseTransaction, now: DateTime<Utc>) -> Result<Self> {
+        let site = site::Entity::find().one(transaction).await?;
+        let policy =
+            site.map(|site| DisclosurePolicy { method: site.disclosure_method, threshold: site.disclosure_threshold });
+        Self::with_policy(transaction, policy.unwrap_or_default(), now).await
+    }
+
+    /// The same without the policy: what was counted.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub async fn true_values(transaction: &DatabaseTransaction, _: &TrueValues, now: DateTime<Utc>) -> Result<Self> {
+        let policy = DisclosurePolicy { method: entities::DisclosureMethod::Off, ..DisclosurePolicy::default() };
+        Self::with_policy(transaction, policy, now).await
+    }
+
+    async fn with_policy(
+        transaction: &DatabaseTransaction,
+        policy: DisclosurePolicy,
+        now: DateTime<Utc>,
+    ) -> Result<Self> {
+        let current = vintage::current(transaction).await?;
+        let events = Arc::new(vintage::load(transaction, policy, &current, now).await?);
+        let sheets = Contents::after(events.iter());
+        Ok(Self::assemble(current.contents(sheets), events, policy))
+    }
+
+    /// What was public at a moment.
+    #[must_use]
+    pub fn as_of(&self, moment: DateTime<Utc>) -> Self {
+        let contents = Contents::after(self.events.iter().take_while(|event| event.at <= moment));
+        Self::assemble(contents, Arc::clone(&self.events), self.policy)
+    }
+
+    fn assemble(contents: Contents, events: Arc<Vec<Event>>, policy: DisclosurePolicy) -> Self {
+        let mut countries: Vec<_> = contents.countries.into_iter().collect();
+        countries.sort_by(|(_, a), (_, b)| (a.position, &a.code).cmp(&(b.position, &b.code)));
+        let country = |(id, country): (Uuid, Arc<super::country::Country>)| Country {
+            id,
+            code: country.code.clone(),
+            names: country.names.iter().map(|(locale, name)| (locale.clone(), name.to_string())).collect(),
+        };
+        let countries: Vec<Country> = countries.into_iter().map(country).collect();
+        let mut categories: Vec<_> = contents.categories.into_iter().collect();
+        categories.sort_by(|(_, a), (_, b)| (a.position, &a.code).cmp(&(b.position, &b.code)));
+        let label = |label: &super::category::Label| CategoryLabel {
+            name: label.name.to_string(),
+            description: label.description.as_ref().map(ToString::to_string),
+        };
+        let category = |(id, category): (Uuid, Arc<super::category::Category>)| Category {
+            id,
+            code: category.code.clone(),
+            labels: category.labels.iter().map(|(locale, text)| (locale.clone(), label(text))).collect(),
+        };
+        let categories: Vec<Category> = categories.into_iter().map(category).collect();
         let countries_by_code: HashMap<_, _> =
             countries.iter().enumerate().map(|(index, country)| (country.code.clone(), index)).collect();
         let categories_by_code: HashMap<_, _> =
             categories.iter().enumerate().map(|(index, category)| (category.code.clone(), index)).collect();
 
         let mut figures: Vec<Figures> = categories.iter().map(|_| Figures::default()).collect();
-        for row in yearly_total::Entity::find().all(transaction).await? {
-            let total = PublishedTotal { value: row.value, note: serde_json::from_value(row.note)? };
-            figures[categories_by_code[&row.category]].totals.insert(row.year, total);
+        for ((category, year), sheet) in contents.sheets {
+            let Some(category) = categories_by_code.get(&category) else { continue };
+            let figures = &mut figures[*category];
+            for (country, figure) in sheet.counts() {
+                let Some(country) = countries_by_code.get(country) else { continue };
+                figures.counts.entry(*country).or_default().insert(year, Arc::clone(figure));
+            }
+            figures.sheets.insert(year, sheet);
         }
-        for row in visit_count::Entity::find().all(transaction).await? {
-            let observation = Observation::new(row.value, row.status).map_err(Error::internal)?;
-            let count = PublishedCount { observation, note: serde_json::from_value(row.note)? };
-            let counts = &mut figures[categories_by_code[&row.category]].counts;
-            counts.entry(countries_by_code[&row.country]).or_default().insert(row.year, count);
+        Self {
+            countries,
+            categories,
+            figures,
+            metadata: contents.metadata.unwrap_or_default(),
+            policy,
+            updated_at: contents.updated_at,
+            events,
+            countries_by_code,
+            categories_by_code,
         }
-        Ok(Self { countries, categories, figures, countries_by_code, categories_by_code })
     }
 
     /// The index of the country with this code.
@@ -120,35 +181,4 @@ impl Published {
     pub fn category(&self, code: &CategoryCode) -> Option<usize> {
         self.categories_by_code.get(code).copied()
     }
-}
-
-async fn load_countries(transaction: &DatabaseTransaction) -> Result<Vec<Country>> {
-    let mut names: HashMap<CountryCode, Localized<String>> = HashMap::new();
-    for row in country_name::Entity::find().all(transaction).await? {
-        names.entry(row.country).or_default().insert(row.locale, row.name.into());
-    }
-    let mut rows = country::Entity::find().all(transaction).await?;
-    rows.sort_by(|a, b| (a.position, &a.code).cmp(&(b.position, &b.code)));
-    let country = |row: country::Model| Country {
-        id: row.document_id,
-        names: names.remove(&row.code).unwrap_or_default(),
-        code: row.code,
-    };
-    Ok(rows.into_iter().map(country).collect())
-}
-
-async fn load_categories(transaction: &DatabaseTransaction) -> Result<Vec<Category>> {
-    let mut labels: HashMap<CategoryCode, Localized<CategoryLabel>> = HashMap::new();
-    for row in category_name::Entity::find().all(transaction).await? {
-        let label = CategoryLabel { name: row.name.into(), description: row.description.map(Into::into) };
-        labels.entry(row.category).or_default().insert(row.locale, label);
-    }
-    let mut rows = category::Entity::find().all(transaction).await?;
-    rows.sort_by(|a, b| (a.position, &a.code).cmp(&(b.position, &b.code)));
-    let category = |row: category::Model| Category {
-        id: row.document_id,
-        labels: labels.remove(&row.code).unwrap_or_default(),
-        code: row.code,
-    };
-    Ok(rows.into_iter().map(category).collect())
 }

@@ -2,13 +2,15 @@
 //! total. This is where a count is written.
 
 pub mod graphql;
+pub mod update;
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, Utc};
 use entities::{
-    CategoryCode, Count, CountryCode, DocumentKind, Localized, Observation, ObservationStatus, Prose, ReleaseKind,
-    RevisionAction, Rule, Version, Year, category, country, document, revision as revisions, visit_count, yearly_total,
+    CategoryCode, Count, CountryCode, DocumentKind, Flags, Localized, Observation, ObservationStatus, Prose,
+    ReleaseKind, Rule, Unexplained, Year, category, country, document, revision as revisions, visit_count,
+    yearly_total,
 };
 use sea_orm::{
     ActiveValue::Set, ColumnTrait, ConnectionTrait, DatabaseTransaction, EntityTrait, QueryFilter, QuerySelect,
@@ -18,11 +20,10 @@ use uuid::Uuid;
 
 use crate::{
     access::{Editor, permission::Action},
-    editorial::{Edit, Kind, Release, revision},
-    error::{Blocker, Error, Fault, Result},
+    editorial::{Kind, Release, revision},
+    error::{Error, Fault, Result},
     figures::sum,
     locale,
-    transaction::Transaction,
 };
 
 /// The content of a document of kind `YEAR_SHEET`.
@@ -38,14 +39,76 @@ pub struct YearSheet {
     pub counts: BTreeMap<CountryCode, Cell>,
 }
 
-/// A published total.
+/// A published total: a figure that has a value.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "StoredTotal", into = "StoredTotal")]
 pub struct Total {
-    /// The total.
-    pub value: Count,
+    value: Count,
+    /// The same value with its statuses.
+    observation: Observation,
     /// What a reader must know about it.
-    #[serde(default)]
     pub note: Localized<Prose>,
+}
+
+/// As it is stored: most totals are final, and say nothing of it.
+#[derive(Serialize, Deserialize)]
+struct StoredTotal {
+    value: Count,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    status: Vec<ObservationStatus>,
+    #[serde(default)]
+    note: Localized<Prose>,
+}
+
+impl TryFrom<StoredTotal> for Total {
+    type Error = Rule;
+    fn try_from(stored: StoredTotal) -> Result<Self, Rule> {
+        let flags = if stored.status.is_empty() { Flags::FINAL } else { Flags::new(stored.status)? };
+        Self::new(stored.value, flags, stored.note)
+    }
+}
+
+impl From<Total> for StoredTotal {
+    fn from(Total { value, observation, note }: Total) -> Self {
+        let flags = observation.flags();
+        let status = if flags == Flags::FINAL { Vec::new() } else { flags.iter().collect() };
+        Self { value, status, note }
+    }
+}
+
+impl Total {
+    /// # Errors
+    /// [`Rule::ValueNotAllowed`] when the statuses say that there is no value.
+    pub fn new(value: Count, flags: Flags, note: Localized<Prose>) -> Result<Self, Rule> {
+        Ok(Self { value, observation: Observation::new(Some(value), flags)?, note })
+    }
+
+    /// Reads a row of the live table.
+    ///
+    /// # Errors
+    /// When what is stored contradicts itself.
+    pub fn read(row: &yearly_total::Model) -> Result<Self> {
+        let others: Vec<ObservationStatus> = serde_json::from_value(row.flags.clone())?;
+        let flags = Flags::new(others.into_iter().chain([row.status])).map_err(Error::internal)?;
+        Self::new(row.value, flags, serde_json::from_value(row.note.clone())?).map_err(Error::internal)
+    }
+
+    /// The number.
+    #[must_use]
+    pub const fn value(&self) -> Count {
+        self.value
+    }
+
+    /// The number with its statuses.
+    #[must_use]
+    pub const fn observation(&self) -> Observation {
+        self.observation
+    }
+
+    /// Marks it as changed after it was published.
+    pub fn revise(&mut self) {
+        self.observation = self.observation.revised();
+    }
 }
 
 /// The figure of one country.
@@ -57,6 +120,19 @@ pub struct Cell {
     /// What a reader must know about it.
     #[serde(default)]
     pub note: Localized<Prose>,
+}
+
+impl Cell {
+    /// Reads a row of the live table.
+    ///
+    /// # Errors
+    /// When what is stored contradicts itself.
+    pub fn read(row: &visit_count::Model) -> Result<Self> {
+        let others: Vec<ObservationStatus> = serde_json::from_value(row.flags.clone())?;
+        let flags = Flags::new(others.into_iter().chain([row.status])).map_err(Error::internal)?;
+        let observation = Observation::new(row.value, flags).map_err(Error::internal)?;
+        Ok(Self { observation, note: serde_json::from_value(row.note.clone())? })
+    }
 }
 
 impl YearSheet {
@@ -72,16 +148,43 @@ impl YearSheet {
         sum(self.counts.values().filter_map(|cell| cell.observation.value()))
     }
 
+    /// What of the sum belongs to no country in particular.
+    #[must_use]
+    pub fn unallocated(&self) -> Option<Count> {
+        let mut cells = self.counts.iter();
+        cells.find(|(country, _)| country.is_unallocated()).and_then(|(_, cell)| cell.observation.value())
+    }
+
     /// The sum of the cells less the total; none without both.
     #[must_use]
     pub fn difference(&self) -> Option<i64> {
-        self.sum().zip(self.total.as_ref()).map(|(sum, total)| sum - total.value.get())
+        self.sum().zip(self.total.as_ref()).map(|(sum, total)| sum - total.value().get())
+    }
+
+    /// The figure of a country, or the total where there is none.
+    #[must_use]
+    pub fn figure(&self, country: Option<&CountryCode>) -> Option<Cell> {
+        match country {
+            Some(country) => self.counts.get(country).cloned(),
+            None => self.total.as_ref().map(|total| Cell { observation: total.observation, note: total.note.clone() }),
+        }
+    }
+
+    /// Whether there is nothing in it.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.total.is_none() && self.counts.is_empty()
     }
 
     /// Whether a note says what a reader must know about the total.
     fn is_explained(&self) -> bool {
         self.total.as_ref().is_some_and(|total| !total.note.is_empty())
     }
+}
+
+/// The statuses beside the principal one, as the live tables hold them.
+fn others(observation: Observation) -> Result<serde_json::Value> {
+    Ok(serde_json::to_value(observation.flags().others().collect::<Vec<_>>())?)
 }
 
 impl Kind for YearSheet {
@@ -130,6 +233,7 @@ impl Kind for YearSheet {
                 year: Set(self.year),
                 value: Set(cell.observation.value()),
                 status: Set(cell.observation.status()),
+                flags: Set(others(cell.observation)?),
                 note: Set(serde_json::to_value(&cell.note)?),
             });
         }
@@ -140,7 +244,9 @@ impl Kind for YearSheet {
             let row = yearly_total::ActiveModel {
                 category: Set(self.category.clone()),
                 year: Set(self.year),
-                value: Set(total.value),
+                value: Set(total.value()),
+                status: Set(total.observation().status()),
+                flags: Set(others(total.observation())?),
                 note: Set(serde_json::to_value(&total.note)?),
             };
             yearly_total::Entity::insert(row).exec(transaction).await?;
@@ -163,8 +269,12 @@ impl Kind for YearSheet {
     }
 
     async fn blockers(&self, _: &DatabaseTransaction, _: Uuid) -> Result<Vec<Fault>> {
-        let unexplained = self.difference().filter(|difference| *difference != 0 && !self.is_explained());
-        let fault = |difference| Fault::new(["total"], Rule::Unexplained { difference });
+        let sums = self.sum().zip(self.total.as_ref().map(|total| total.value().get()));
+        let unexplained = sums.filter(|(sum, total)| sum != total && !self.is_explained());
+        let fault = |(sum, total)| {
+            let (category, year) = (self.category.clone(), self.year);
+            Fault::new(["total"], Rule::Unexplained(Box::new(Unexplained { category, year, total, sum })))
+        };
         Ok(unexplained.map(fault).into_iter().collect())
     }
 
@@ -239,167 +349,6 @@ async fn load(connection: &impl ConnectionTrait, document: document::Model) -> R
         None => None,
     };
     Ok(Editable { document: Some(document), newest: Some(newest), draft, published })
-}
-
-/// What is to change of a sheet. What is left out stays as it is.
-#[derive(Clone, Debug)]
-pub struct Changes {
-    /// The category.
-    pub category: CategoryCode,
-    /// The year.
-    pub year: Year,
-    /// The version that the editor had seen; [`Version::NONE`] for a sheet that does not exist yet.
-    pub expected: Version,
-    /// The published total.
-    pub total: Patch<Count>,
-    /// Its note.
-    pub total_note: Patch<Localized<Prose>>,
-    /// The cells.
-    pub counts: Vec<CellChanges>,
-    /// Whether the new revision is published in the same step.
-    pub publish: bool,
-    /// Why, for what is published.
-    pub release: Release,
-}
-
-/// What is to change of one cell.
-#[derive(Clone, Debug)]
-pub struct CellChanges {
-    /// The position of the row in the input, for its faults.
-    pub row: usize,
-    /// The country.
-    pub country: CountryCode,
-    /// The figure.
-    pub value: Patch<Count>,
-    /// Its status; when left out, the status that stood there if it fits, else `FINAL` for a value.
-    pub status: Option<ObservationStatus>,
-    /// The note.
-    pub note: Patch<Localized<Prose>>,
-}
-
-/// A field of a change: left alone, cleared, or set.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub enum Patch<T> {
-    /// Left as it is.
-    #[default]
-    Keep,
-    /// Made empty.
-    Clear,
-    /// Replaced.
-    Set(T),
-}
-
-impl<T> Patch<T> {
-    fn apply(self, current: Option<T>) -> Option<T> {
-        match self {
-            Self::Keep => current,
-            Self::Clear => None,
-            Self::Set(value) => Some(value),
-        }
-    }
-}
-
-/// Saves changes as a new revision and publishes it if asked, all or nothing. `faults` are those that the input had
-/// already; the faults found here are reported with them.
-///
-/// # Errors
-/// [`Error::Forbidden`]; [`Error::Conflict`] when somebody saved in between; [`Error::Invalid`] with every fault of
-/// every row; [`Error::Blocked`] when the figures cannot be published as they are.
-pub async fn update(
-    transaction: &mut Transaction,
-    editor: &Editor,
-    changes: Changes,
-    mut faults: Vec<Fault>,
-) -> Result<Editable> {
-    let mut edit = Edit::new(transaction, editor);
-    edit.editor().permit(Action::Save, DocumentKind::YearSheet, None)?;
-    if category::Entity::find_by_id(changes.category.clone()).one(edit.connection()).await?.is_none() {
-        faults.push(Fault::new(["category"], Rule::Unknown));
-        return Err(Error::Invalid(faults));
-    }
-    let base = edit.base::<YearSheet>(&key(&changes.category, changes.year), changes.expected).await?;
-    let rows: BTreeMap<CountryCode, usize> =
-        changes.counts.iter().rev().map(|cell| (cell.country.clone(), cell.row)).collect();
-    let empty = YearSheet::empty(changes.category.clone(), changes.year);
-    let release = changes.publish.then(|| changes.release.clone());
-    if let Some(release) = &release {
-        let published = base.document().is_some_and(|document| document.published_number.is_some());
-        faults.extend(empty.release(release.clone(), published).err());
-    }
-    let reason = changes.release.reason.clone();
-    let sheet = apply(base.content().cloned().unwrap_or(empty), changes, &mut faults);
-
-    // Stale input may look wrong against the newer sheet: who lost the race is told that first.
-    let document = match edit.save(base, &sheet, RevisionAction::Save, reason).await {
-        Ok(document) if faults.is_empty() => document,
-        Ok(_) => return Err(Error::Invalid(faults)),
-        Err(Error::Invalid(more)) => {
-            faults.extend(more.into_iter().map(|fault| by_row(fault, &rows)));
-            return Err(Error::Invalid(faults));
-        }
-        Err(error) => return Err(error),
-    };
-    if let Some(release) = release {
-        edit.publish(&document, &sheet, release).await?;
-        let blockers = sheet.blockers(edit.connection(), document.id).await?;
-        if !blockers.is_empty() {
-            let blocker = |fault| Blocker { document_id: document.id, fault };
-            return Err(Error::Blocked(blockers.into_iter().map(blocker).collect()));
-        }
-    }
-    // Read before the commit lets the next writer in: an answer that already has their version would have this editor
-    // overwrite figures that they never saw.
-    get(edit.connection(), editor, document.id).await
-}
-
-/// The sheet after the changes. Changes that contradict themselves leave a fault instead.
-fn apply(mut sheet: YearSheet, changes: Changes, faults: &mut Vec<Fault>) -> YearSheet {
-    let (value, note) = sheet.total.take().map_or((None, None), |total| (Some(total.value), Some(total.note)));
-    match (changes.total.apply(value), changes.total_note) {
-        (Some(value), change) => {
-            sheet.total = Some(Total { value, note: change.apply(note).unwrap_or_default() });
-        }
-        // A note on nothing.
-        (None, Patch::Set(note)) if !note.is_empty() => faults.push(Fault::new(["total"], Rule::Required)),
-        (None, _) => {}
-    }
-    let mut seen = BTreeSet::new();
-    for change in changes.counts {
-        let at = |field: &str| ["counts".to_owned(), change.row.to_string(), field.to_owned()];
-        if !seen.insert(change.country.clone()) {
-            faults.push(Fault::new(at("country"), Rule::Duplicate));
-            continue;
-        }
-        let current = sheet.counts.remove(&change.country);
-        let (old, note) = current.map_or((None, None), |cell| (Some(cell.observation), Some(cell.note)));
-        let value = change.value.apply(old.and_then(Observation::value));
-        let fitting = old.map(Observation::status).filter(|status| status.has_value() == value.is_some());
-        let status = change.status.or(fitting).or(value.map(|_| ObservationStatus::Final));
-        let observation = match status {
-            Some(status) => Observation::new(value, status).map_err(|rule| (rule, "value")),
-            // No value and no reason: the status is what is missing.
-            None => Err((Rule::Required, "status")),
-        };
-        match observation {
-            Ok(observation) => {
-                let note = change.note.apply(note).unwrap_or_default();
-                sheet.counts.insert(change.country, Cell { observation, note });
-            }
-            Err((rule, field)) => faults.push(Fault::new(at(field), rule)),
-        }
-    }
-    sheet
-}
-
-/// Content names a cell by its country, input by its row.
-fn by_row(mut fault: Fault, rows: &BTreeMap<CountryCode, usize>) -> Fault {
-    if let [counts, country, ..] = fault.path.as_mut_slice()
-        && counts == "counts"
-        && let Some((_, row)) = rows.iter().find(|(code, _)| code.as_str() == country)
-    {
-        *country = row.to_string();
-    }
-    fault
 }
 
 /// The natural key of the sheet of a category and year.

@@ -3,7 +3,7 @@
 use std::str::FromStr;
 
 use async_graphql::{Context, Enum, ID, Interface, MaybeUndefined, Object};
-use entities::{Language, Locale, Localized, Rule, Version};
+use entities::{CategoryCode, Language, Locale, Localized, Rule, Unexplained, Version, Year};
 use uuid::Uuid;
 
 use super::{ContextExt, Input, LocalizedTextInput, Scalar, global_id, parse_global_id};
@@ -61,12 +61,14 @@ pub enum UserError {
     Conflict(VersionConflict),
     /// What stands in the way of publishing.
     Blocker(PublishBlocker),
+    /// A total that differs from the sum of its parts.
+    Reconciliation(ReconciliationError),
     /// Any other refusal.
     Refusal(Refusal),
 }
 
 /// An input field breaks a rule.
-pub struct ValidationError(Fault);
+pub struct ValidationError(pub Fault);
 
 /// An input field breaks a rule.
 #[Object]
@@ -206,6 +208,85 @@ impl PublishBlocker {
     }
 }
 
+/// A published total that would differ from the sum of its countries without a note that says why.
+pub struct ReconciliationError {
+    blocker: Blocker,
+    found: Box<Unexplained>,
+}
+
+impl ReconciliationError {
+    /// What a blocker says of a total, if it is about one.
+    fn read(blocker: Blocker) -> UserError {
+        match blocker.fault.rule.clone() {
+            Rule::Unexplained(found) => UserError::Reconciliation(Self { blocker, found }),
+            _ => UserError::Blocker(PublishBlocker(blocker)),
+        }
+    }
+}
+
+/// A published total that would differ from the sum of its countries without a note that says why. Correct the figures,
+/// add a row for what belongs to no country in particular (`ZZ`), or explain the difference in the note of the total.
+#[Object]
+impl ReconciliationError {
+    /// What went wrong, for programs.
+    async fn code(&self) -> UserErrorCode {
+        UserErrorCode::PublishBlocked
+    }
+
+    /// What is wrong, for people; in English, or in Japanese for `ja`.
+    async fn message(&self, locale: Option<Input<Locale>>) -> String {
+        self.blocker.fault.rule.message(language(locale))
+    }
+
+    /// The field of the document: `total`.
+    async fn path(&self) -> &[String] {
+        &self.blocker.fault.path
+    }
+
+    /// The rule that stands in the way: `UNEXPLAINED_DIFFERENCE`.
+    async fn rule(&self) -> &'static str {
+        self.blocker.fault.rule.code()
+    }
+
+    /// What can be done about it, for people; in English, or in Japanese for `ja`.
+    async fn remedy(
+        &self,
+        #[graphql(desc = "The language to say it in.")] locale: Option<Input<Locale>>,
+    ) -> Option<String> {
+        self.blocker.fault.rule.remedy(language(locale))
+    }
+
+    /// The document of the year sheet.
+    async fn document_id(&self) -> ID {
+        global_id("Document", self.blocker.document_id)
+    }
+
+    /// The category's code.
+    async fn category(&self) -> Scalar<CategoryCode> {
+        Scalar(self.found.category.clone())
+    }
+
+    /// The year.
+    async fn year(&self) -> Scalar<Year> {
+        Scalar(self.found.year)
+    }
+
+    /// The total that was to be published.
+    async fn published_total(&self) -> i64 {
+        self.found.total
+    }
+
+    /// The sum of the countries.
+    async fn sum_of_countries(&self) -> i64 {
+        self.found.sum
+    }
+
+    /// The sum less the total.
+    async fn difference(&self) -> i64 {
+        self.found.sum - self.found.total
+    }
+}
+
 /// A refusal that has nothing more to say than its code.
 pub struct Refusal {
     code: UserErrorCode,
@@ -231,7 +312,8 @@ impl Refusal {
     }
 }
 
-fn language(locale: Option<Input<Locale>>) -> Language {
+/// The language that is asked for.
+pub fn language(locale: Option<Input<Locale>>) -> Language {
     locale.and_then(|locale| locale.0.ok()).map_or(Language::English, |locale| Language::of(&locale))
 }
 
@@ -253,7 +335,7 @@ pub fn expected<T>(result: Result<T>) -> Result<Expected<T>> {
         }
         Error::Conflict(conflict) => return Ok(Err(vec![UserError::Conflict(VersionConflict(conflict))])),
         Error::Blocked(blockers) => {
-            return Ok(Err(blockers.into_iter().map(|blocker| UserError::Blocker(PublishBlocker(blocker))).collect()));
+            return Ok(Err(blockers.into_iter().map(ReconciliationError::read).collect()));
         }
         Error::Forbidden => UserErrorCode::Forbidden,
         Error::IdempotencyKeyReused => UserErrorCode::IdempotencyKeyReused,
@@ -265,6 +347,7 @@ pub fn expected<T>(result: Result<T>) -> Result<Expected<T>> {
         Error::Unauthenticated
         | Error::PreviewEnded
         | Error::ProviderUnavailable
+        | Error::NoFont
         | Error::Unavailable(_)
         | Error::Internal(_) => return Err(error),
     };

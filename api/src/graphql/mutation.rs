@@ -148,7 +148,8 @@ async fn run<T, P: From<Expected<T>>>(
             Err(error) => return refused(ctx, action, transaction, error, None).await,
         }
     }
-    match operation(&mut transaction).await {
+    // Boxed: a mutation of many steps is a large future, and the stack of a worker thread is not.
+    match Box::pin(operation(&mut transaction)).await {
         Ok(done) => {
             let ending = Box::new(Ending { transaction, action, refused: None, slot });
             Ok(Mutated(Outcome::Fresh { payload: P::from(Ok(done)), ending: Mutex::new(Some(ending)) }))

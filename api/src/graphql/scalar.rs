@@ -8,7 +8,8 @@ use async_graphql::{
     registry::{MetaType, MetaTypeId, Registry},
 };
 use entities::{
-    CategoryCode, Count, CountryCode, Email, Line, Locale, Markdown, Position, Prose, Rule, Slug, Version, Year,
+    CategoryCode, Count, CountryCode, Email, Line, Locale, Markdown, Position, Prose, Rule, Slug, Threshold, Url,
+    Version, Year,
 };
 
 /// A value that has a GraphQL scalar.
@@ -97,6 +98,7 @@ text_scalar!(
     "https://spec.commonmark.org/"
 );
 text_scalar!(Email, "String", "");
+text_scalar!(Url, "String", "");
 text_scalar!(Line, "String", "");
 text_scalar!(Prose, "String", "");
 number_scalar!(Year, "Year", "A calendar year from 1900 to 2200, as a number.");
@@ -107,6 +109,7 @@ number_scalar!(
 );
 number_scalar!(Count, "Int", "");
 number_scalar!(Position, "Int", "");
+number_scalar!(Threshold, "Int", "");
 
 /// A value on its way out.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -189,7 +189,6 @@ impl Refusal {
     }
 
     /// The code that decides on the HTTP status.
-    #[cfg(test)]
     pub const fn code(&self) -> Code {
         self.code
     }

@@ -44,6 +44,17 @@ impl MediaType {
     }
 }
 
+/// The index of the media type that the `Accept` header rates highest, the first of several; nothing if it takes none.
+/// Without a header, the first.
+pub fn prefer(headers: &HeaderMap, offered: &[&str]) -> Option<usize> {
+    let ranges: Vec<(Mime, u16)> = accepted(headers).collect();
+    if ranges.is_empty() && headers.get_all(header::ACCEPT).iter().all(HeaderValue::is_empty) {
+        return Some(0);
+    }
+    let rated = offered.iter().enumerate().filter_map(|(index, essence)| Some((rate(&ranges, essence)?, index)));
+    rated.max_by_key(|(rating, index)| (*rating, std::cmp::Reverse(*index))).map(|(_, index)| index)
+}
+
 /// How much a client wants a media type. Ordered by quality, then by whether the type was named.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 struct Rating {
@@ -57,7 +68,10 @@ fn rate(ranges: &[(Mime, u16)], essence: &str) -> Option<Rating> {
         |name: &str| ranges.iter().find(|(range, _)| range.essence_str() == name).map(|(_, quality)| *quality);
     let (quality, named) = match quality(essence) {
         Some(quality) => (quality, true),
-        None => (quality("application/*").or_else(|| quality("*/*"))?, false),
+        None => {
+            let all_of_its_kind = essence.split_once('/').map(|(kind, _)| format!("{kind}/*")).unwrap_or_default();
+            (quality(&all_of_its_kind).or_else(|| quality("*/*"))?, false)
+        }
     };
     (quality > 0).then_some(Rating { quality, named })
 }

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, path::Path};
 
-use entities::{Count, ObservationStatus};
+use entities::{BreakKind, Count, DisclosurePolicy, ObservationStatus, PeriodKind};
 use seed::{Dataset, Files};
 
 fn example() -> Dataset {
@@ -42,6 +42,28 @@ fn everything_is_there_in_both_languages() {
     assert!(example.staff.iter().all(|member| member.texts.len() == 2));
     assert!(example.countries.iter().all(|country| country.names.len() == 2));
     assert!(example.categories.iter().all(|category| category.labels.len() == 2));
+}
+
+#[test]
+fn the_fact_sheet_says_in_both_languages_what_is_known_and_nothing_else() {
+    let example = example();
+    assert_eq!(example.site.disclosure, DisclosurePolicy::default());
+    let Some(sheet) = example.fact_sheet else { panic!("there is no fact sheet") };
+    let lines = [&sheet.title, &sheet.producer, &sheet.unit].map(BTreeMap::len);
+    let prose = [&sheet.description, &sheet.method, &sheet.citation].map(BTreeMap::len);
+    assert_eq!((lines, prose, sheet.licence.len()), ([2; 3], [2; 3], 0));
+    assert_eq!(sheet.producer, example.site.name);
+    assert_eq!(sheet.period, PeriodKind::CalendarYear);
+    assert_eq!(
+        (sheet.contact_email, sheet.contact_url, sheet.licence_url, sheet.next_update),
+        (None, None, None, None)
+    );
+    let breaks: Vec<_> = sheet.breaks.iter().map(|found| (found.year.get(), found.kind, found.label.len())).collect();
+    assert_eq!(breaks, [(2020, BreakKind::Event, 2)]);
+    assert!(sheet.footnotes.iter().all(|footnote| footnote.text.len() == 2));
+    let places: Vec<Vec<_>> =
+        sheet.footnotes.iter().map(|footnote| footnote.places.iter().map(ToString::to_string).collect()).collect();
+    assert_eq!(places, [vec![], vec![], vec!["TRAVEL,IN".to_owned()]]);
 }
 
 #[test]

@@ -42,7 +42,7 @@ fn small() -> Files {
         "figures/visit_counts.csv",
         "category,country,year,value,status,note_ja,note_en\nTRAVEL,CN,2018,48,FINAL,,\n",
     );
-    files.insert("figures/yearly_totals.csv", "category,year,value,note_ja,note_en\nTRAVEL,2018,48,,\n");
+    files.insert("figures/yearly_totals.csv", "category,year,value,status,note_ja,note_en\nTRAVEL,2018,48,FINAL,,\n");
     files
 }
 
@@ -141,19 +141,19 @@ fn only_the_names_of_the_format_are_known() {
 #[test]
 fn a_header_is_exactly_the_columns_of_the_format() {
     let path = "figures/yearly_totals.csv";
-    let order = "the columns must stand in the order category, year, value, note_ja, note_en";
+    let order = "the columns must stand in the order category, year, value, status, note_ja, note_en";
     for (header, expected) in [
         (
-            "category,year,value,note_ja\nTRAVEL,x,1,\n",
-            vec!["1:5: note_en: is required", "2:2: year: must be a whole number, got \"x\""],
+            "category,year,value,status,note_ja\nTRAVEL,x,1,FINAL,\n",
+            vec!["1:6: note_en: is required", "2:2: year: must be a whole number, got \"x\""],
         ),
-        ("category,year,value,note_ja,note_en,hint\n", vec!["1:6: hint: is not a known field here"]),
-        ("category,year,year,value,note_ja,note_en\n", vec!["1:3: year: must not stand twice"]),
+        ("category,year,value,status,note_ja,note_en,hint\n", vec!["1:7: hint: is not a known field here"]),
+        ("category,year,year,value,status,note_ja,note_en\n", vec!["1:3: year: must not stand twice"]),
         (
-            "category,value,year,note_ja,note_en\nTRAVEL,x,2018,,\n",
+            "category,value,year,status,note_ja,note_en\nTRAVEL,x,2018,FINAL,,\n",
             vec![&*format!("1:3: year: {order}"), "2:2: value: must be a whole number, got \"x\""],
         ),
-        ("category,year,value,note_en,note_ja\n", vec![&*format!("1:5: note_ja: {order}")]),
+        ("category,year,value,status,note_en,note_ja\n", vec![&*format!("1:6: note_ja: {order}")]),
         ("", vec!["1:1: is required"]),
     ] {
         let expected: Vec<_> = expected.into_iter().map(|fault| format!("{path}:{fault}")).collect();
@@ -208,7 +208,8 @@ fn quotation_marks_stand_around_whole_fields() {
 fn keys_are_unique_and_references_exist() {
     let figures = "category,country,year,value,status,note_ja,note_en\n\
                    TRAVEL,CN,2018,48,FINAL,,\nTRAVEL,CN,2018,,MISSING,,\nSTAY,JP,2018,1,FINAL,,\n";
-    let totals = "category,year,value,note_ja,note_en\nTRAVEL,2018,1,,\nTRAVEL,2018,1,,\nSTAY,2018,1,,\n";
+    let totals = "category,year,value,status,note_ja,note_en\n\
+                  TRAVEL,2018,1,FINAL,,\nTRAVEL,2018,1,FINAL,,\nSTAY,2018,1,FINAL,,\n";
     let countries = "code,position,name_ja,name_en\nCN,1,中国,China\nCN,2,中国,China\n";
     assert_eq!(
         faults(&[
@@ -256,6 +257,30 @@ fn a_value_stands_exactly_where_its_status_has_one() {
             "figures/visit_counts.csv:2:4: value: this status needs a value",
             "figures/visit_counts.csv:3:4: value: this status explains why there is no value, so it must not have one, got \"0\"",
             "figures/visit_counts.csv:5:5: status: is required",
+        ],
+    );
+}
+
+#[test]
+fn statuses_stand_together_unless_they_contradict_each_other() {
+    let counts = "category,country,year,value,status,note_ja,note_en\n\
+                  TRAVEL,CN,2018,1,REVISED IMPUTED,,\nTRAVEL,CN,2019,1,FINAL REVISED,,\n\
+                  TRAVEL,CN,2020,,MISSING BREAK,,\nTRAVEL,CN,2021,1,IMPUTED;REVISED,,\n";
+    let totals = "category,year,value,status,note_ja,note_en\n\
+                  TRAVEL,2018,1,PROVISIONAL BREAK,,\nTRAVEL,2019,1,,,\nTRAVEL,2020,1,NOT_YET,,\nTRAVEL,2021,,FINAL,,\n";
+    let alone = "FINAL, and a status that explains why there is no value, must stand alone";
+    let names = "must be one of FINAL, PROVISIONAL, ESTIMATED, IMPUTED, REVISED, BREAK, MISSING, NOT_APPLICABLE, \
+                 SUPPRESSED, NOT_YET";
+    let no_value = "this status explains why there is no value, so it must not have one";
+    assert_eq!(
+        faults(&[("figures/visit_counts.csv", counts), ("figures/yearly_totals.csv", totals)]),
+        [
+            format!("figures/visit_counts.csv:3:5: status: {alone}, got \"FINAL REVISED\""),
+            format!("figures/visit_counts.csv:4:5: status: {alone}, got \"MISSING BREAK\""),
+            format!("figures/visit_counts.csv:5:5: status: {names}, got \"IMPUTED;REVISED\""),
+            "figures/yearly_totals.csv:3:4: status: is required".to_owned(),
+            format!("figures/yearly_totals.csv:4:4: status: {no_value}, got \"NOT_YET\""),
+            "figures/yearly_totals.csv:5:3: value: is required".to_owned(),
         ],
     );
 }
@@ -449,6 +474,24 @@ fn the_site_is_complete_and_consistent() {
             site("[name]", "required_locales = \"ja\"\n\n[name]"),
             vec!["3:20: required_locales: must be a list of texts, such as [\"en\"]"],
         ),
+        (site("[[locales]]", "[disclosure]\nmethod = \"OFF\"\nthreshold = \"2\"\n\n[[locales]]"), vec![]),
+        (
+            site("[[locales]]", "[disclosure]\nmethod = \"HIDE\"\nthreshold = \"1\"\nmood = \"x\"\n\n[[locales]]"),
+            vec![
+                "8:10: disclosure.method: must be one of OFF, WARN, SUPPRESS, ROUND, MERGE, got \"HIDE\"",
+                "9:13: disclosure.threshold: must be between 2 and 1000, got \"1\"",
+                "10:1: disclosure.mood: is not a known field here",
+            ],
+        ),
+        (
+            site("[[locales]]", "[disclosure]\nthreshold = 10\n\n[[locales]]"),
+            vec!["7:1: disclosure.method: is required", "8:13: disclosure.threshold: must be a text in double quotes"],
+        ),
+        (
+            site("[name]", "disclosure = \"OFF\"\n\n[name]"),
+            vec!["3:14: disclosure: must be a table, such as [disclosure]"],
+        ),
+        (site("en = \"Almanac\"", "en = \"Almanac\"\nJA = \"年鑑\""), vec!["6:1: name.ja: must not stand twice"]),
         (site("[name]", "title = 1\n\n[name]"), vec!["3:1: title: is not a known field here"]),
         (
             SITE.replace("code = \"en\"", "code = \"ja\"")
@@ -463,6 +506,240 @@ fn the_site_is_complete_and_consistent() {
         found.retain(|fault| fault.starts_with("site.toml"));
         assert_eq!(found, expected, "{text}");
     }
+}
+
+const SHEET: &str = "figures/fact-sheet.toml";
+
+/// What is wrong with a fact sheet of the small dataset.
+fn sheet_faults(text: &str) -> Vec<String> {
+    let found = faults(&[(SHEET, text)]);
+    found.iter().map(|fault| fault.strip_prefix("figures/fact-sheet.toml:").unwrap_or(fault).to_owned()).collect()
+}
+
+#[test]
+fn a_fact_sheet_may_be_absent_but_not_say_what_nobody_asks_for() {
+    for (text, expected) in [
+        ("period = \"CALENDAR_YEAR\"\n", vec![]),
+        ("period = \"JAPANESE_FISCAL_YEAR\"\n\n[title]\n", vec![]),
+        ("", vec!["1:1: period: is required"]),
+        ("period = \"YEAR\"\n", vec!["1:10: period: must be one of CALENDAR_YEAR, JAPANESE_FISCAL_YEAR, got \"YEAR\""]),
+        (
+            "period = \"CALENDAR_YEAR\"\nauthor = \"x\"\ntitle = \"T\"\n",
+            vec![
+                "2:1: author: is not a known field here",
+                "3:9: title: must be a table of texts by locale, such as { en = \"Name\" }",
+            ],
+        ),
+        (
+            "period = \"CALENDAR_YEAR\"\ncontact_email = \"ann\"\ncontact_url = \"example.org\"\nlicence_url = \"\"\n",
+            vec![
+                "2:17: contact_email: must be an e-mail address, such as editor@example.org, got \"ann\"",
+                "3:15: contact_url: must be an address on the web, such as https://www.example.org/, got \"example.org\"",
+                "4:15: licence_url: is required",
+            ],
+        ),
+        (
+            "period = \"CALENDAR_YEAR\"\n\n[title]\nja = \"題\"\nfr = \"Titre\"\nJA = \"題\"\nen = \"\"\n\n[method]\nen = 1\n",
+            vec![
+                "4:1: title.ja: must not stand twice",
+                "5:1: title.fr: names something that does not exist",
+                "7:6: title.en: is required",
+                "10:6: method.en: must be a text in double quotes",
+            ],
+        ),
+    ] {
+        assert_eq!(sheet_faults(text), expected, "{text}");
+    }
+}
+
+#[test]
+fn a_day_is_read_only_in_the_form_in_which_it_is_written() {
+    for (day, expected) in [
+        ("\"2026-04-01\"", None),
+        ("\"2026-4-1\"", Some("must be a day, such as 2026-04-01, got \"2026-4-1\"")),
+        ("\"2026-02-29\"", Some("must be a day, such as 2026-04-01, got \"2026-02-29\"")),
+        ("\" 2026-04-01\"", Some("must be a day, such as 2026-04-01, got \" 2026-04-01\"")),
+        ("\"\"", Some("is required")),
+        ("2026-04-01", Some("must be a text in double quotes")),
+    ] {
+        let expected: Vec<_> = expected.into_iter().map(|fault| format!("2:15: next_update: {fault}")).collect();
+        assert_eq!(sheet_faults(&format!("period = \"CALENDAR_YEAR\"\nnext_update = {day}\n")), expected, "{day}");
+    }
+}
+
+#[test]
+fn breaks_are_complete_and_of_categories_that_exist() {
+    let text = r#"period = "CALENDAR_YEAR"
+
+[[breaks]]
+year = "2020"
+kind = "EVENT"
+label.ja = "流行"
+
+[[breaks]]
+year = "2020"
+category = "STAY"
+kind = "END"
+label.fr = "Fin"
+
+[[breaks]]
+year = 2020
+label = {}
+mood = "x"
+
+[[breaks]]
+kind = "EVENT"
+year = "2020"
+
+[breaks.label]
+ja = "流行"
+"#;
+    assert_eq!(
+        sheet_faults(text),
+        [
+            "10:12: breaks.category: names something that does not exist, got \"STAY\"",
+            "11:8: breaks.kind: must be one of SERIES_BREAK, EVENT, got \"END\"",
+            "12:7: breaks.label.fr: names something that does not exist",
+            "14:1: breaks.kind: is required",
+            "15:8: breaks.year: must be a text in double quotes",
+            "16:9: breaks.label: is required",
+            "17:1: breaks.mood: is not a known field here",
+            "19:1: breaks: must not stand twice",
+        ],
+    );
+    assert_eq!(
+        sheet_faults("period = \"CALENDAR_YEAR\"\nbreaks = \"2020\"\n"),
+        ["2:10: breaks: must be a list of tables, each under [[breaks]]"],
+    );
+}
+
+#[test]
+fn footnotes_have_a_text_and_stand_in_places_that_exist() {
+    let text = r#"period = "CALENDAR_YEAR"
+
+[[footnotes]]
+text.ja = "注"
+places = [
+    { category = "TRAVEL", country = "CN", year = "2018" },
+    { country = "CN" },
+    { country = "JP", category = "STAY" },
+    {},
+    { year = "18", place = "x" },
+    { category = "TRAVEL", country = "CN", year = "2018" },
+    "CN",
+]
+
+[[footnotes]]
+places = "CN"
+
+[[footnotes]]
+text.en = "Note"
+
+[[footnotes]]
+
+[footnotes.text]
+en = "Note"
+"#;
+    let list = "footnotes.places: must be a list of places, such as [{ category = \"RESIDENT\", year = \"2020\" }]";
+    assert_eq!(
+        sheet_faults(text),
+        [
+            "8:17: footnotes.places.country: names something that does not exist, got \"JP\"".to_owned(),
+            "8:34: footnotes.places.category: names something that does not exist, got \"STAY\"".to_owned(),
+            "9:5: footnotes.places: is required".to_owned(),
+            "10:14: footnotes.places.year: must be between 1900 and 2200, got \"18\"".to_owned(),
+            "10:20: footnotes.places.place: is not a known field here".to_owned(),
+            "11:5: footnotes.places: must not stand twice, got \"TRAVEL,CN,2018\"".to_owned(),
+            format!("12:5: {list}"),
+            "15:1: footnotes.text: is required".to_owned(),
+            format!("16:10: {list}"),
+            "21:1: footnotes: must not stand twice".to_owned(),
+        ],
+    );
+}
+
+#[test]
+fn a_fact_sheet_has_no_more_breaks_footnotes_and_places_than_can_be_kept() {
+    let many = |before: &str, item: &dyn Fn(usize) -> String, count: usize| {
+        format!("period = \"CALENDAR_YEAR\"\n{before}{}", (0..count).map(item).collect::<String>())
+    };
+    let event = |n: usize| format!("[[breaks]]\nyear = \"2020\"\nkind = \"EVENT\"\nlabel.ja = \"{n}\"\n");
+    let footnote = |n: usize| format!("[[footnotes]]\ntext.ja = \"{n}\"\n");
+    let place = |n: usize| {
+        let (category, country) = (["", "category = \"TRAVEL\", "][n % 2], ["CN", "IN"][n / 2 % 2]);
+        format!("    {{ {category}country = \"{country}\", year = \"{}\" }},\n", 1900 + n / 4)
+    };
+    let places = |count| format!("{}]\n", many("[[footnotes]]\ntext.ja = \"注\"\nplaces = [\n", &place, count));
+    for sound in [many("", &event, 200), many("", &footnote, 200), places(500)] {
+        assert_eq!(sheet_faults(&sound), [""; 0]);
+    }
+    // What is one too many is not even read, so it does not matter what else is wrong with it.
+    assert_eq!(
+        sheet_faults(&(many("", &event, 200) + "[[breaks]]\n[[breaks]]\n")),
+        ["802:1: breaks: must have at most 200 items"],
+    );
+    assert_eq!(
+        sheet_faults(&(many("", &footnote, 200) + "[[footnotes]]\n")),
+        ["402:1: footnotes: must have at most 200 items"],
+    );
+    assert_eq!(sheet_faults(&places(501)), ["505:5: footnotes.places: must have at most 500 items"]);
+}
+
+#[test]
+fn a_fact_sheet_does_not_accuse_what_cannot_be_read_elsewhere() {
+    let mut files = small();
+    for path in ["site.toml", "countries.csv", "categories.csv"] {
+        files.remove(path);
+    }
+    let text = "period = \"CALENDAR_YEAR\"\n\n[title]\nfr = \"Titre\"\n\n[[footnotes]]\ntext.fr = \"Note\"\n\
+                places = [{ category = \"STAY\", country = \"JP\" }]\n";
+    files.insert(SHEET, text);
+    assert_eq!(
+        faults_of(&files),
+        ["categories.csv", "countries.csv", "site.toml"].map(|path| format!("{path}:1:1: is required")),
+    );
+}
+
+#[test]
+fn a_fact_sheet_has_one_form_however_it_was_written() {
+    let mut files = small();
+    files.insert(
+        SHEET,
+        "title = { en = \"Figures\", ja = '統計' }\nperiod = \"CALENDAR_YEAR\"\nunit = {}\n\n[[footnotes]]\n\
+         [footnotes.text]\nja = \"\"\"\n一\n二\"\"\"\n[[footnotes.places]]\nyear = \"2018\"\n\
+         [[footnotes.places]]\ncountry = \"CN\"\ncategory = \"TRAVEL\"\n",
+    );
+    let rendered = Dataset::parse(&files).map(|dataset| dataset.render());
+    let canonical = r#"period = "CALENDAR_YEAR"
+
+[title]
+ja = "統計"
+en = "Figures"
+
+[[footnotes]]
+text.ja = "一\n二"
+places = [
+    { year = "2018" },
+    { category = "TRAVEL", country = "CN" },
+]
+"#;
+    let sheet = rendered.as_ref().ok().and_then(|files| files.get(SHEET)).map(String::from_utf8_lossy);
+    assert_eq!(sheet.as_deref(), Some(canonical));
+    files.insert(SHEET, canonical);
+    assert_eq!(rendered, Ok(files));
+}
+
+#[test]
+fn a_policy_on_small_counts_is_written_only_where_it_is_not_the_usual_one() {
+    let with = |policy: &str| {
+        let mut files = small();
+        files.insert("site.toml", site("[[locales]]", &format!("[disclosure]\n{policy}\n[[locales]]")));
+        files
+    };
+    let usual = Dataset::parse(&with("threshold = \"10\"\nmethod = \"WARN\"\n"));
+    assert_eq!(usual.map(|dataset| dataset.render()), Ok(small()));
+    let other = with("method = \"SUPPRESS\"\nthreshold = \"10\"\n");
+    assert_eq!(Dataset::parse(&other).map(|dataset| dataset.render()), Ok(other));
 }
 
 #[test]

@@ -32,7 +32,18 @@ fn writing_removes_stale_files_of_the_dataset_and_nothing_else() -> io::Result<(
         assert_eq!(fs::read_to_string(dir.path().join(kept))?, "mine");
     }
     // Every temporary name has become a real one.
-    assert_eq!(fs::read_dir(dir.path().join("figures"))?.count(), 2);
+    assert_eq!(fs::read_dir(dir.path().join("figures"))?.count(), 3);
+    Ok(())
+}
+
+#[test]
+fn a_dataset_without_fact_sheet_removes_that_of_the_one_before() -> io::Result<()> {
+    let dir = tempfile::tempdir()?;
+    let mut files = Files::example();
+    files.write(dir.path())?;
+    assert!(files.remove("figures/fact-sheet.toml").is_some());
+    files.write(dir.path())?;
+    assert_eq!(Files::read(dir.path())?, files);
     Ok(())
 }
 

@@ -2,9 +2,11 @@
 
 use std::{collections::BTreeSet, str::FromStr};
 
+use chrono::NaiveDate;
 use entities::{
-    CategoryCode, Count, CountryCode, Email, Line, Locale, Localized, Markdown, Observation, ObservationStatus,
-    Position, Prose, Slug, TextDirection, Year,
+    BreakKind, CategoryCode, Count, CountryCode, DisclosureMethod, DisclosurePolicy, Email, Flags, Line, Locale,
+    Localized, Markdown, Observation, ObservationStatus, PeriodKind, Position, Prose, Slug, TextDirection, Threshold,
+    Url, Year,
 };
 use proptest::{
     collection::{btree_map, btree_set, vec},
@@ -13,8 +15,8 @@ use proptest::{
     sample::{select, subsequence},
 };
 use seed::{
-    Category, CategoryLabel, Country, Dataset, Files, Page, PageText, Site, SiteLocale, StaffMember, StaffText,
-    VisitCount, YearlyTotal,
+    Break, Category, CategoryLabel, Country, Dataset, FactSheetMetadata, Files, Footnote, FootnotePlace, Page,
+    PageText, Site, SiteLocale, StaffMember, StaffText, VisitCount, YearlyTotal,
 };
 
 /// What breaks careless writers: quotes, separators, comments, fences, escapes, wide and invisible characters.
@@ -61,9 +63,26 @@ fn code<T: FromStr + Clone + std::fmt::Debug>(codes: &'static [&'static str]) ->
     select(codes).prop_filter_map("not a code", |code| code.parse().ok())
 }
 
+/// One status, or several of those that can stand together.
+fn flags() -> impl Strategy<Value = Flags> {
+    use ObservationStatus::{Break, Estimated, Imputed, Provisional, Revised};
+    let several = subsequence(vec![Break, Imputed, Estimated, Provisional, Revised], 1..=5);
+    prop_oneof![
+        select(ObservationStatus::ALL.to_vec()).prop_map(Flags::from),
+        several.prop_filter_map("contradiction", |statuses| Flags::new(statuses).ok()),
+    ]
+}
+
 fn observation() -> impl Strategy<Value = Observation> {
-    (count(), select(ObservationStatus::ALL.to_vec())).prop_filter_map("contradiction", |(count, status)| {
-        Observation::new(status.has_value().then_some(count), status).ok()
+    (count(), flags()).prop_filter_map("contradiction", |(count, flags)| {
+        Observation::new(flags.principal().has_value().then_some(count), flags).ok()
+    })
+}
+
+fn disclosure() -> impl Strategy<Value = DisclosurePolicy> {
+    let threshold = prop_oneof![Just(10), 2_i64..=1_000];
+    (select(DisclosureMethod::ALL.to_vec()), threshold).prop_filter_map("out of range", |(method, threshold)| {
+        Some(DisclosurePolicy { method, threshold: Threshold::try_from(threshold).ok()? })
     })
 }
 
@@ -79,7 +98,8 @@ fn site(locales: Vec<Locale>) -> impl Strategy<Value = Site> {
     let details =
         vec((line(), select(vec![TextDirection::LeftToRight, TextDirection::RightToLeft]), any::<u8>()), count);
     let required = subsequence(locales.clone(), 0..=count).prop_shuffle();
-    (localized(&locales, line()), line(), details, required).prop_map(move |(mut name, own_name, details, required)| {
+    let texts = (localized(&locales, line()), line());
+    (texts, details, required, disclosure()).prop_map(move |((mut name, own_name), details, required, disclosure)| {
         name.insert(locales[0].clone(), own_name);
         let locale = |(code, (name, direction, mask)): (&Locale, (Line, TextDirection, u8))| {
             let chosen = locales.iter().enumerate().filter(|(bit, other)| mask >> bit & 1 == 1 && *other != code);
@@ -87,7 +107,8 @@ fn site(locales: Vec<Locale>) -> impl Strategy<Value = Site> {
             SiteLocale { code: code.clone(), name, direction, fallback }
         };
         let site_locales = locales.iter().zip(details).map(locale).collect();
-        Site { default_locale: locales[0].clone(), name, locales: site_locales, required_locales: required }
+        let default_locale = locales[0].clone();
+        Site { default_locale, name, locales: site_locales, required_locales: required, disclosure }
     })
 }
 
@@ -154,6 +175,81 @@ fn categories(locales: &[Locale]) -> impl Strategy<Value = Vec<Category>> + use<
     })
 }
 
+/// A category and a country as places in the lists of the dataset, and a year; each now and then absent.
+type Key = (Option<prop::sample::Index>, Option<prop::sample::Index>, Option<Year>);
+
+fn key() -> impl Strategy<Value = Key> {
+    (option::of(any::<prop::sample::Index>()), option::of(any::<prop::sample::Index>()), option::of(year()))
+}
+
+fn place(key: &Key, categories: &[Category], countries: &[Country]) -> FootnotePlace {
+    FootnotePlace {
+        category: key.0.map(|index| index.get(categories).code.clone()),
+        country: key.1.map(|index| index.get(countries).code.clone()),
+        year: key.2,
+    }
+}
+
+/// Breaks and footnotes with their keys, and all the rest.
+type Sheet = (FactSheetMetadata, Vec<(Key, Year, BreakKind, Localized<Line>)>, Vec<(Localized<Prose>, Vec<Key>)>);
+
+fn fact_sheet(locales: &[Locale]) -> impl Strategy<Value = Sheet> + use<> {
+    let lines = vec(localized(locales, line()), 4);
+    let texts = vec(localized(locales, prose()), 3);
+    let day = (-800_000_i32..4_000_000).prop_filter_map("no day", NaiveDate::from_num_days_from_ce_opt);
+    let email = code::<Email>(&["ann@example.org", "\"a,b\"@example.org"]);
+    let url = || option::of(code::<Url>(&["https://example.org/a?b='c'#d", "http://例.jp"]));
+    let details = (option::of(email), url(), url(), option::of(day), select(PeriodKind::ALL.to_vec()));
+    let breaks = vec((key(), year(), select(BreakKind::ALL.to_vec()), named(locales, line().boxed())), 0..4);
+    let footnotes = vec((named(locales, prose().boxed()), vec(key(), 0..4)), 0..4);
+    (lines, texts, details, breaks, footnotes).prop_map(|(mut lines, mut texts, details, breaks, footnotes)| {
+        let (contact_email, contact_url, licence_url, next_update, period) = details;
+        let mut line = || lines.pop().unwrap_or_default();
+        let mut text = || texts.pop().unwrap_or_default();
+        let metadata = FactSheetMetadata {
+            title: line(),
+            description: text(),
+            producer: line(),
+            contact_email,
+            contact_url,
+            method: text(),
+            unit: line(),
+            period,
+            licence: line(),
+            licence_url,
+            citation: text(),
+            next_update,
+            breaks: Vec::new(),
+            footnotes: Vec::new(),
+        };
+        (metadata, breaks, footnotes)
+    })
+}
+
+fn assemble(sheet: Sheet, categories: &[Category], countries: &[Country]) -> FactSheetMetadata {
+    let (mut metadata, breaks, footnotes) = sheet;
+    for (key, year, kind, label) in breaks {
+        let found = Break { year, category: place(&key, categories, countries).category, kind, label };
+        if !metadata.breaks.contains(&found) {
+            metadata.breaks.push(found);
+        }
+    }
+    for (text, keys) in footnotes {
+        let mut places = Vec::new();
+        for key in keys {
+            let place = place(&key, categories, countries);
+            if place != FootnotePlace::default() && !places.contains(&place) {
+                places.push(place);
+            }
+        }
+        let footnote = Footnote { text, places };
+        if !metadata.footnotes.contains(&footnote) {
+            metadata.footnotes.push(footnote);
+        }
+    }
+    metadata
+}
+
 fn dataset() -> impl Strategy<Value = Dataset> {
     let locales =
         subsequence(vec!["ja", "en", "zh-Hant", "ar"], 1..=4).prop_shuffle().prop_filter_map("not a locale", |codes| {
@@ -161,24 +257,28 @@ fn dataset() -> impl Strategy<Value = Dataset> {
         });
     let content = locales.prop_flat_map(|locales| {
         let notes = vec(localized(&locales, prose()), 12);
-        (pages(&locales), staff(&locales), countries(&locales), categories(&locales), notes, site(locales))
+        let sheet = option::of(fact_sheet(&locales));
+        (pages(&locales), staff(&locales), countries(&locales), categories(&locales), notes, sheet, site(locales))
     });
-    let figures =
-        vec((any::<prop::sample::Index>(), any::<prop::sample::Index>(), year(), observation(), count()), 0..12);
-    (content, figures).prop_map(|((pages, staff, countries, categories, notes, site), figures)| {
+    let index = any::<prop::sample::Index>;
+    let total = (count(), flags().prop_filter("a total has a value", |flags| flags.principal().has_value()));
+    let figures = vec((index(), index(), year(), observation(), total), 0..12);
+    (content, figures).prop_map(|((pages, staff, countries, categories, notes, sheet, site), figures)| {
+        let fact_sheet = sheet.map(|sheet| assemble(sheet, &categories, &countries));
         let (mut visit_counts, mut yearly_totals) = (Vec::new(), Vec::new());
         let (mut counted, mut totalled) = (BTreeSet::new(), BTreeSet::new());
-        for ((category, country, year, observation, value), note) in figures.into_iter().zip(notes) {
+        for ((category, country, year, observation, (value, flags)), note) in figures.into_iter().zip(notes) {
             let category = category.get(&categories).code.clone();
             let country = country.get(&countries).code.clone();
             if totalled.insert((category.clone(), year)) {
-                yearly_totals.push(YearlyTotal { category: category.clone(), year, value, note: note.clone() });
+                let category = category.clone();
+                yearly_totals.push(YearlyTotal { category, year, value, flags, note: note.clone() });
             }
             if counted.insert((category.clone(), country.clone(), year)) {
                 visit_counts.push(VisitCount { category, country, year, observation, note });
             }
         }
-        Dataset { site, pages, staff, countries, categories, visit_counts, yearly_totals }
+        Dataset { site, pages, staff, countries, categories, visit_counts, yearly_totals, fact_sheet }
     })
 }
 

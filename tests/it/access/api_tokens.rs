@@ -256,4 +256,30 @@ on_both_databases! {
         assert_eq!(client.run("{ auditLog { edges { cursor } } }", json!({})).await.code(), "FORBIDDEN");
         assert!(client.run("{ documents { totalCount } }", json!({})).await.at("/data/documents/totalCount").is_u64());
     }
+
+    async fn a_token_that_may_not_read_figures_learns_none_from_what_it_writes(app: TestApp) {
+        // Whoever writes figures is told how they stand and what they sum to.
+        let blind = app.bearer(&token(&app, &["READ_DRAFTS", "WRITE_FIGURES", "PUBLISH_FIGURES"]).await);
+        let sees = app.bearer(&token(&app, &["WRITE_FIGURES", "READ_CONFIDENTIAL", "PUBLISH_FIGURES"]).await);
+        let change = json!({ "category": "RESIDENT", "year": 2022, "expectedVersion": 1, "total": 1 });
+        let mut one = change.clone();
+        (one["publish"], one["kind"], one["reason"]) = (true.into(), "CORRECTION".into(), "To see".into());
+        let mut several = json!({ "sheets": [change], "publish": true, "kind": "CORRECTION", "reason": "To see" });
+        for is_dry in [false, true] {
+            several["dryRun"] = is_dry.into();
+            for (mutation, input) in [("visitCountsUpdate", &one), ("visitCountsBulkUpdate", &several)] {
+                let reply = blind.mutate(mutation, input.clone()).await;
+                assert_eq!(reply.user_codes(mutation), ["FORBIDDEN"], "{mutation} {}", reply.text());
+                let reply = sees.mutate(mutation, input.clone()).await;
+                assert_eq!(reply.user_codes(mutation), ["PUBLISH_BLOCKED"], "{mutation} {}", reply.text());
+            }
+        }
+        one["publish"] = false.into();
+        app.editor().await.done("visitCountsUpdate", one).await;
+        let found = "{ document(by: { yearSheet: { category: \"RESIDENT\", year: 2022 } }) { id version } }";
+        let found = app.editor().await.run(found, json!({})).await.data()["document"].clone();
+        let seen = json!({ "id": found["id"], "expectedVersion": found["version"], "kind": "CORRECTION", "reason": "To see" });
+        assert_eq!(blind.mutate("publish", seen.clone()).await.user_codes("publish"), ["FORBIDDEN"]);
+        assert_eq!(sees.mutate("publish", seen).await.user_codes("publish"), ["PUBLISH_BLOCKED"]);
+    }
 }

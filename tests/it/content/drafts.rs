@@ -70,10 +70,39 @@ fn questions() -> Vec<(String, Value)> {
                 countries {{ country {{ code name }} counts {{ year value status note }} }}
             }} }} }}"
         ));
+        all.push(format!(
+            "{{ factSheet{none} {{
+                periods {{ start end label }} breaks {{ year label {{ text }} }} footnotes {{ number text {{ text }} }}
+                provenance {{ title {{ text servedLocale }} contactEmail periodKind lastUpdate nextUpdate }}
+                reconciliation {{ category year publishedTotal sumOfCountries difference coverage note }}
+                categories {{
+                    footnotes yearlyTotals {{ footnotes published {{ value flags confidentiality }} others {{ value }} }}
+                    countries {{ footnotes counts {{ footnotes flags confidentiality }} }}
+                }}
+            }} }}"
+        ));
+        let earlier = with("asOf: \"2026-01-15T00:00:00Z\"");
+        all.push(format!("{{ factSheet{earlier} {{ years provenance {{ title {{ text }} }} }} }}"));
         all.push(format!("{{ factSheet{} {{ years }} }}", with("from: 2049, to: 2052")));
         all.push(format!("{{ factSheet{} {{ years }} }}", with("categories: [\"SECRET\"]")));
     }
     all.push("{ locales { code name direction isDefault fallback } }".to_owned());
+    let figure = "value status flags confidentiality";
+    all.push("{ vintages(year: 2018) { publishedAt category year withdrawn kind reason publishedBy } }".to_owned());
+    for place in ["year: 2018", "year: 2050", "year: 2018, country: \"CN\"", "year: 2050, country: \"CN\""] {
+        all.push(format!(
+            "{{ figureHistory(category: \"TRAVEL\", {place}) {{
+                publishedAt kind reason before {{ {figure} }} after {{ {figure} }}
+            }} }}"
+        ));
+    }
+    for since in ["2026-01-14T00:00:00Z", "2026-01-15T00:00:00Z"] {
+        all.push(format!(
+            "{{ figureChanges(since: \"{since}\") {{
+                until figures {{ category country year before {{ {figure} }} after {{ {figure} }} }}
+            }} }}"
+        ));
+    }
     all.into_iter().map(|document| (document, json!({}))).collect()
 }
 
@@ -179,11 +208,17 @@ async fn drafts(client: &Client) -> Vec<Value> {
         });
         client.done("visitCountsUpdate", input).await;
     }
-    // The site's name, its default locale, and a locale more.
+    // What is said of the figures as a whole, footnotes on what is a draft itself included.
+    let mut input = json!({ "expectedVersion": 1, "title": texts("Secret"), "periodKind": "JAPANESE_FISCAL_YEAR" });
+    input["breaks"] = json!([{ "year": 2020, "kind": "EVENT", "label": texts("Secret") }]);
+    let place = json!({ "category": "TRAVEL", "country": "CN", "year": 2018 });
+    input["footnotes"] = json!([{ "text": texts("Secret"), "places": [place] }, { "text": texts("Secret") }]);
+    made.push(client.done("factSheetMetadataSave", input).await["document"].clone());
+    // The site's name, its default locale, a locale more, and what is done about small counts.
     let site = find(client, json!({ "site": true })).await;
     let locale = |code: &str, name: &str| json!({ "code": code, "name": name, "direction": "LEFT_TO_RIGHT" });
     let input = json!({
-        "expectedVersion": site["version"], "defaultLocale": "en",
+        "expectedVersion": site["version"], "defaultLocale": "en", "disclosure": { "method": "SUPPRESS" },
         "name": [{ "locale": "en", "text": "Secret" }],
         "locales": [locale("vi", "Tiếng Việt"), locale("en", "English"), locale("ja", "日本語")],
     });

@@ -6,7 +6,7 @@ use tests::{ADMINISTRATOR, EDITOR, READER, TestApp, on_both_databases};
 use super::{Desk, public, seen_with};
 
 /// Every mutation that names what is there already without saying which version of it was seen, and why it need not.
-const WITHOUT_VERSION: [(&str, &str); 21] = [
+const WITHOUT_VERSION: [(&str, &str); 23] = [
     ("signIn", "no document"),
     ("refreshSession", "no document"),
     ("signOut", "no document"),
@@ -21,6 +21,8 @@ const WITHOUT_VERSION: [(&str, &str); 21] = [
     ("apiTokenRevoke", "is about a token"),
     ("pageCreate", "there is none yet"),
     ("staffMemberCreate", "there is none yet"),
+    ("visitCountsBulkUpdate", "with each sheet"),
+    ("figuresImport", "with each sheet; a dry run tells them"),
     ("publishMany", "with each document"),
     ("reorder", "with each document"),
     ("scheduleCancel", "names a schedule, which never changes"),
@@ -99,6 +101,9 @@ async fn every_mutation_that_changes_a_document_must_say_which_version_was_seen(
         assert_eq!(field(input, "documents").as_deref(), Some("[SeenInput!]!"));
     }
     assert_eq!(field("SeenInput", "expectedVersion").as_deref(), Some("Version!"));
+    let sheets = field("VisitCountsBulkUpdateInput", "sheets");
+    assert_eq!(sheets.as_deref(), Some("[YearSheetChangesInput!]!"));
+    assert_eq!(field("YearSheetChangesInput", "expectedVersion").as_deref(), Some("Version!"));
 }
 
 on_both_databases! {

@@ -3,6 +3,7 @@
 use async_graphql::{ID, SimpleObject, Union};
 use entities::{CategoryCode, CountryCode, Email, Line, Locale, Prose, Slug};
 
+use super::metadata::FactSheetMetadataContent;
 use crate::{
     content::{
         markdown,
@@ -11,7 +12,7 @@ use crate::{
         staff::{StaffMember, StaffText},
     },
     document::Content,
-    figures::{category::Category, country::Country, year_sheet::graphql::YearSheetContent},
+    figures::{category::Category, country::Country, graphql::DisclosurePolicy, year_sheet::graphql::YearSheetContent},
     graphql::{LocalizedText, Scalar, global_id},
 };
 
@@ -34,6 +35,8 @@ pub enum DocumentContent {
     Category(CategoryContent),
     /// The figures of a category and year.
     YearSheet(YearSheetContent),
+    /// What is said of the figures as a whole.
+    FactSheetMetadata(FactSheetMetadataContent),
 }
 
 impl From<Content> for DocumentContent {
@@ -47,6 +50,7 @@ impl From<Content> for DocumentContent {
             Content::Country(country) => Self::Country(country.into()),
             Content::Category(category) => Self::Category(category.into()),
             Content::YearSheet(sheet) => Self::YearSheet(YearSheetContent::new(&sheet)),
+            Content::FactSheetMetadata(metadata) => Self::FactSheetMetadata(metadata.into()),
         }
     }
 }
@@ -62,6 +66,8 @@ pub struct SiteContent {
     locales: Vec<SiteLocaleContent>,
     /// The locales in which a text must be public before it is in any other.
     required_locales: Vec<Scalar<Locale>>,
+    /// What is done about counts so small that they could point to a person.
+    disclosure: DisclosurePolicy,
 }
 
 /// A locale that the site offers.
@@ -90,6 +96,7 @@ impl From<Site> for SiteContent {
             default_locale: Scalar(site.default_locale),
             locales: site.locales.into_iter().map(locale).collect(),
             required_locales: site.required_locales.into_iter().map(Scalar).collect(),
+            disclosure: site.disclosure.into(),
         }
     }
 }

@@ -10,7 +10,7 @@ use crate::{
     document::{self, Document, Seen},
     editorial::{Base, Edit, Kind, revision},
     error::{Error, Result},
-    figures::year_sheet,
+    figures::{metadata, year_sheet},
     graphql::{Faults, Input, Mutated, mutate},
 };
 
@@ -55,6 +55,8 @@ pub enum DocumentSelector {
     YearSheet(YearSheetSelector),
     /// The site's settings: true.
     Site(bool),
+    /// What is said of the figures as a whole: true.
+    FactSheetMetadata(bool),
 }
 
 /// The text of a page or staff record in one locale.
@@ -87,6 +89,7 @@ impl DocumentSelector {
                 return Ok(id);
             }
             Self::Site(_) => (Kind::Site, Some("site".to_owned())),
+            Self::FactSheetMetadata(_) => (Kind::FactSheetMetadata, Some(metadata::KEY.to_owned())),
             Self::Page(slug) => (Kind::Page, faults.take(&["by", "page"], slug).map(String::from)),
             Self::StaffMember(slug) => (Kind::StaffMember, faults.take(&["by", "staffMember"], slug).map(String::from)),
             Self::Country(code) => (Kind::Country, faults.take(&["by", "country"], code).map(String::from)),

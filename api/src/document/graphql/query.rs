@@ -7,11 +7,11 @@ use async_graphql::{
 };
 use chrono::{DateTime, Utc};
 use entities::{Email, Locale, Rule, Version, publication, revision};
-use sea_orm::{EntityTrait, QueryFilter, QueryOrder, QuerySelect};
+use sea_orm::{EntityTrait, Iterable, QueryFilter, QueryOrder, QuerySelect};
 
-use super::{Document, DocumentKind, DocumentState, content::DocumentContent, input::DocumentSelector};
+use super::{Document, DocumentKind, DocumentState, content::DocumentContent, input::DocumentSelector, record_reading};
 use crate::{
-    access::{account, graphql::ActorKind},
+    access::{Editor, account, graphql::ActorKind, permission::Action},
     delivery::cursor,
     document::{
         self, Content, publish,
@@ -200,7 +200,11 @@ impl DocumentQuery {
             let Some(id) = by.find(reader).await? else { return Ok(None) };
             match document::read(reader, &editor, id).await {
                 Err(Error::NotFound(_)) => Ok(None),
-                found => found.map(|document| Some(Document(document))),
+                Ok(document) => {
+                    record_reading(ctx, &editor, [&document.row]).await?;
+                    Ok(Some(Document(document)))
+                }
+                Err(error) => Err(error),
             }
         };
         found.await.transpose()
@@ -219,10 +223,11 @@ impl DocumentQuery {
         let mut faults = Faults::default();
         let (keys, list) = (ctx.state().keys(), "documents");
         let (first, after) = Paging { first, after }.read::<Place>(&mut faults, &keys, list);
-        let filter = parse_filter(ctx, &mut faults, filter.unwrap_or_default()).await?;
+        let filter = parse_filter(ctx, &editor, &mut faults, filter.unwrap_or_default()).await?;
         faults.into_result()?;
         let first = u64::try_from(first).unwrap_or_default();
         let part = worklist::list(ctx.state().database().reader(), &editor, &filter, first, after).await?;
+        record_reading(ctx, &editor, part.documents.iter().map(|(_, document)| &document.row)).await?;
         let mut connection = Connection::with_additional_fields(after.is_some(), part.has_more, Totals(filter));
         connection.edges.extend(
             part.documents
@@ -250,8 +255,10 @@ impl DocumentQuery {
             let Some(id) = id else { return Ok(None) };
             let reader = ctx.state().database().reader();
             let first = u64::try_from(first).unwrap_or_default();
-            let saved = worklist::history(reader, &editor, id, first, before).await?;
+            editor.permit(Action::Read, entities::DocumentKind::Page, None)?;
             let Some(row) = entities::document::Entity::find_by_id(id).one(reader).await? else { return Ok(None) };
+            let saved = worklist::history(reader, &editor, &row, first, before).await?;
+            record_reading(ctx, &editor, [&row]).await?;
             let published = publication::Entity::find()
                 .filter(publication::COLUMN.document_id.eq(id))
                 .order_by_desc(publication::COLUMN.change_seq)
@@ -315,6 +322,7 @@ impl DocumentQuery {
                 }
             }
             faults.into_result()?;
+            record_reading(ctx, &editor, [&document.row]).await?;
             let [a, b] = contents.as_slice() else { return Ok(Vec::new()) };
             Ok(diff::diff(a, b).into_iter().map(Into::into).collect())
         };
@@ -341,6 +349,10 @@ impl DocumentQuery {
             documents.extend(faults.take_id(&["ids", &index.to_string()], id));
         }
         faults.into_result()?;
+        let found = entities::document::Entity::find().filter(entities::document::COLUMN.id.is_in(documents.clone()));
+        let found = found.all(ctx.state().database().reader()).await?;
+        let readable = found.iter().filter(|document| editor.grants().allow(Action::Read, document.kind, None));
+        record_reading(ctx, &editor, readable).await?;
         // Published for the look of it, and taken back.
         let origin = ctx.caller().origin.clone();
         let mut transaction = Transaction::begin(ctx.state(), editor.actor(), origin).await?;
@@ -349,7 +361,19 @@ impl DocumentQuery {
     }
 }
 
-async fn parse_filter(ctx: &Context<'_>, faults: &mut Faults, input: DocumentFilter) -> Result<Filter> {
+async fn parse_filter(
+    ctx: &Context<'_>,
+    caller: &Editor,
+    faults: &mut Faults,
+    input: DocumentFilter,
+) -> Result<Filter> {
+    // What somebody may not read is not there for them, nor counted.
+    let wanted: Option<Vec<entities::DocumentKind>> =
+        input.kind.map(|kinds| kinds.into_iter().map(Into::into).collect());
+    let may_read = |kind: &entities::DocumentKind| {
+        wanted.as_ref().is_none_or(|kinds| kinds.contains(kind)) && caller.grants().allow(Action::Read, *kind, None)
+    };
+    let kinds = Some(entities::DocumentKind::iter().filter(may_read).collect());
     let editor = input.editor.and_then(|email| faults.take(&["filter", "editor"], email));
     let editor = match editor {
         Some(email) => match account::find_by_email(ctx.state().database().reader(), &email).await? {
@@ -363,7 +387,7 @@ async fn parse_filter(ctx: &Context<'_>, faults: &mut Faults, input: DocumentFil
     };
     Ok(Filter {
         states: input.state.map(|states| states.into_iter().map(Into::into).collect()),
-        kinds: input.kind.map(|kinds| kinds.into_iter().map(Into::into).collect()),
+        kinds,
         locale: input.locale.and_then(|locale| faults.take(&["filter", "locale"], locale)),
         missing_locale: input.missing_locale.and_then(|locale| faults.take(&["filter", "missingLocale"], locale)),
         changed_since: input.changed_since,

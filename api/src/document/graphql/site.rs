@@ -1,7 +1,7 @@
 //! Writing the site's settings.
 
 use async_graphql::{Context, InputObject, MaybeUndefined, Object};
-use entities::{Line, Locale, Rule, Version};
+use entities::{Line, Locale, Rule, Threshold, Version};
 
 use super::{
     DocumentPayload,
@@ -10,6 +10,7 @@ use super::{
 use crate::{
     content::site::{OfferedLocale, Site, graphql::TextDirection},
     error::Result,
+    figures::graphql::DisclosureMethod,
     graphql::{Faults, Input, LocalizedTextInput, Mutated},
 };
 
@@ -33,8 +34,19 @@ pub struct SiteSaveInput {
     /// The locales in which a text must be public before it is in any other; null for none.
     #[graphql(default)]
     required_locales: MaybeUndefined<Vec<Input<Locale>>>,
+    /// What is done about counts so small that they could point to a person.
+    disclosure: Option<DisclosurePolicyInput>,
     /// Why, in your words.
     reason: Option<Input<Line>>,
+}
+
+/// What is done about small counts.
+#[derive(InputObject)]
+pub struct DisclosurePolicyInput {
+    /// What is done.
+    method: DisclosureMethod,
+    /// A count from 1 to just below this is small, from 2 to 1000; for `ROUND`, the base. Kept when left out.
+    threshold: Option<Input<Threshold>>,
 }
 
 /// A locale to offer.
@@ -101,7 +113,14 @@ impl SiteMutation {
                 MaybeUndefined::Null => Vec::new(),
                 MaybeUndefined::Value(inputs) => faults.take_list(&["requiredLocales"], inputs),
             };
-            Some(Site { default_locale: default_locale?, name, locales, required_locales })
+            let mut disclosure = site.disclosure;
+            if let Some(policy) = input.disclosure {
+                let threshold = policy.threshold;
+                let threshold = threshold.and_then(|number| faults.take(&["disclosure", "threshold"], number));
+                disclosure.method = policy.method.into();
+                disclosure.threshold = threshold.unwrap_or(disclosure.threshold);
+            }
+            Some(Site { default_locale: default_locale?, name, locales, required_locales, disclosure })
         })
         .await
     }

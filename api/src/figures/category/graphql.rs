@@ -6,28 +6,27 @@ use async_graphql::{Context, ID, Object};
 use entities::{CategoryCode, Locale};
 
 use crate::{
-    delivery::snapshot::Snapshot,
     error::Result,
-    figures::published,
+    figures::{Published, published},
     graphql::{ContextExt, Input, NameLocale, Scalar, global_id},
     locale::Preference,
 };
 
 /// A category of visits.
 pub struct Category {
-    snapshot: Arc<Snapshot>,
+    published: Arc<Published>,
     index: usize,
     preference: Preference,
 }
 
 impl Category {
     /// The category at `index`.
-    pub fn serve(snapshot: &Arc<Snapshot>, index: usize, preference: &Preference) -> Self {
-        Self { snapshot: Arc::clone(snapshot), index, preference: preference.clone() }
+    pub fn serve(published: &Arc<Published>, index: usize, preference: &Preference) -> Self {
+        Self { published: Arc::clone(published), index, preference: preference.clone() }
     }
 
     fn category(&self) -> &published::Category {
-        &self.snapshot.figures.categories[self.index]
+        &self.published.categories[self.index]
     }
 
     fn label(&self) -> Option<&published::CategoryLabel> {
@@ -81,8 +80,8 @@ impl CategoryQuery {
         )]
         fallback: Option<Vec<Input<Locale>>>,
     ) -> Result<Vec<Category>> {
-        let (snapshot, preference) = (ctx.snapshot(), ctx.preference(locale, fallback)?);
-        let all = 0..snapshot.figures.categories.len();
-        Ok(all.map(|index| Category::serve(&snapshot, index, &preference)).collect())
+        let (published, preference) = (ctx.figures(), ctx.preference(locale, fallback)?);
+        let all = 0..published.categories.len();
+        Ok(all.map(|index| Category::serve(&published, index, &preference)).collect())
     }
 }

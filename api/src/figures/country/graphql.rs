@@ -6,28 +6,30 @@ use async_graphql::{Context, ID, Object};
 use entities::{CountryCode, Locale};
 
 use crate::{
-    delivery::snapshot::Snapshot,
     error::Result,
-    figures::published,
+    figures::{
+        Published, published,
+        region::{Place, graphql::Region},
+    },
     graphql::{ContextExt, Input, NameLocale, Scalar, global_id},
     locale::Preference,
 };
 
 /// A country or area.
 pub struct Country {
-    snapshot: Arc<Snapshot>,
+    published: Arc<Published>,
     index: usize,
     preference: Preference,
 }
 
 impl Country {
     /// The country at `index`.
-    pub fn serve(snapshot: &Arc<Snapshot>, index: usize, preference: &Preference) -> Self {
-        Self { snapshot: Arc::clone(snapshot), index, preference: preference.clone() }
+    pub fn serve(published: &Arc<Published>, index: usize, preference: &Preference) -> Self {
+        Self { published: Arc::clone(published), index, preference: preference.clone() }
     }
 
     fn country(&self) -> &published::Country {
-        &self.snapshot.figures.countries[self.index]
+        &self.published.countries[self.index]
     }
 }
 
@@ -47,6 +49,16 @@ impl Country {
     /// What the publisher calls it; null when it has no name in the locale asked for or its fallbacks.
     async fn name(&self) -> Option<&str> {
         self.preference.pick(&self.country().names).map(|(_, name)| name.as_str())
+    }
+
+    /// The region of the world that it lies in; null for Antarctica and for `ZZ`, which lie in none.
+    async fn region(&self) -> Option<Region> {
+        Place::of(&self.country().code).map(|place| Region::new(place.region, &self.preference))
+    }
+
+    /// The sub-region that it lies in; null where there is no region.
+    async fn sub_region(&self) -> Option<Region> {
+        Place::of(&self.country().code).map(|place| Region::new(place.sub_region, &self.preference))
     }
 
     #[graphql(flatten)]
@@ -72,8 +84,8 @@ impl CountryQuery {
         )]
         fallback: Option<Vec<Input<Locale>>>,
     ) -> Result<Vec<Country>> {
-        let (snapshot, preference) = (ctx.snapshot(), ctx.preference(locale, fallback)?);
-        let all = 0..snapshot.figures.countries.len();
-        Ok(all.map(|index| Country::serve(&snapshot, index, &preference)).collect())
+        let (published, preference) = (ctx.figures(), ctx.preference(locale, fallback)?);
+        let all = 0..published.countries.len();
+        Ok(all.map(|index| Country::serve(&published, index, &preference)).collect())
     }
 }

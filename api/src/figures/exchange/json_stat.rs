@@ -1,0 +1,176 @@
+//! Figures as JSON-stat 2.0: a cube of categories, countries and years.
+
+use std::collections::BTreeMap;
+
+use chrono::SecondsFormat;
+use entities::{CategoryCode, Count, CountryCode, Year};
+use serde_json::{Value, json};
+
+use crate::figures::{
+    exchange::{TOTAL, Table, total_name},
+    status::sdmx_code,
+};
+
+/// The table as a JSON-stat dataset. The published total is a country, [`TOTAL`], whether or not a row has it. What
+/// JSON-stat has no place for is in `extension.almanac.rows`, an entry for every row.
+#[must_use]
+pub fn write(table: &Table) -> Vec<u8> {
+    let about = &table.about;
+    let categories: Vec<(&str, &str)> =
+        table.categories.iter().map(|(code, name)| (code.as_str(), name.as_str())).collect();
+    let countries: Vec<(&str, &str)> = table
+        .countries
+        .iter()
+        .map(|(code, name)| (code.as_str(), name.as_str()))
+        .chain([(TOTAL, total_name(table.language()))])
+        .collect();
+    let years: Vec<String> = table.years.iter().map(Year::to_string).collect();
+    let years: Vec<(&str, &str)> = years.iter().map(|year| (year.as_str(), year.as_str())).collect();
+
+    let place = Places::of(table);
+    let size = [categories.len(), countries.len(), years.len()];
+    let mut values = vec![Value::Null; size.iter().product()];
+    let mut statuses = serde_json::Map::new();
+    let mut rows = Vec::with_capacity(table.rows.len());
+    for row in &table.rows {
+        let Some(index) = place.index(&row.category, row.country.as_ref(), row.year) else { continue };
+        let observation = row.observation;
+        values[index] = observation.value().map(Count::get).into();
+        statuses.insert(index.to_string(), sdmx_code(observation.status()).into());
+        rows.push(json!({
+            "index": index,
+            "status": observation.flags().to_string(),
+            "confidentiality": row.confidentiality.as_str(),
+            "note": row.note.as_ref().map(|(_, note)| note),
+            "noteLocale": row.note.as_ref().map(|(locale, _)| locale.as_str()),
+        }));
+    }
+
+    let mut dataset = json!({
+        "version": "2.0",
+        "class": "dataset",
+        "label": about.title,
+        "id": ["category", "country", "year"],
+        "size": size,
+        "role": { "time": ["year"], "geo": ["country"] },
+        "dimension": {
+            "category": dimension("category", &categories),
+            "country": dimension("country", &countries),
+            "year": dimension("year", &years),
+        },
+        "value": values,
+        "status": statuses,
+        "extension": { "almanac": { "rows": rows } },
+    });
+    if let Some(publisher) = &about.publisher {
+        dataset["source"] = publisher.as_str().into();
+    }
+    if let Some(updated_at) = about.updated_at {
+        dataset["updated"] = updated_at.to_rfc3339_opts(SecondsFormat::Secs, true).into();
+    }
+    let notes: Vec<&String> = about.description.iter().chain(&about.footnotes).collect();
+    if !notes.is_empty() {
+        dataset["note"] = json!(notes);
+    }
+    dataset.to_string().into_bytes()
+}
+
+fn dimension(label: &str, members: &[(&str, &str)]) -> Value {
+    let index: Vec<&str> = members.iter().map(|(code, _)| *code).collect();
+    let labels: BTreeMap<&str, &str> = members.iter().copied().collect();
+    json!({ "label": label, "category": { "index": index, "label": labels } })
+}
+
+/// Where each category, country and year stands in its dimension.
+struct Places<'a> {
+    categories: BTreeMap<&'a CategoryCode, usize>,
+    countries: BTreeMap<&'a CountryCode, usize>,
+    years: BTreeMap<Year, usize>,
+}
+
+impl<'a> Places<'a> {
+    fn of(table: &'a Table) -> Self {
+        Self {
+            categories: table.categories.iter().map(|(code, _)| code).zip(0..).collect(),
+            countries: table.countries.iter().map(|(code, _)| code).zip(0..).collect(),
+            years: table.years.iter().copied().zip(0..).collect(),
+        }
+    }
+
+    /// The place of a figure in the cube; the years run fastest, the total comes after the countries.
+    fn index(&self, category: &CategoryCode, country: Option<&CountryCode>, year: Year) -> Option<usize> {
+        let category = self.categories.get(category)?;
+        let country = country.map_or(Some(self.countries.len()), |code| self.countries.get(code).copied())?;
+        let year = self.years.get(&year)?;
+        Some((category * (self.countries.len() + 1) + country) * self.years.len() + year)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use entities::{Flags, Observation};
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::figures::exchange::{Row, sample};
+
+    fn read(bytes: &[u8]) -> Vec<Row> {
+        let dataset: Value = serde_json::from_slice(bytes).unwrap();
+        assert_eq!(dataset["id"], json!(["category", "country", "year"]));
+        let members = |name: &str| -> Vec<String> {
+            let category = &dataset["dimension"][name]["category"];
+            let index: Vec<String> = serde_json::from_value(category["index"].clone()).unwrap();
+            assert!(index.iter().all(|code| category["label"][code].is_string()), "{category}");
+            index
+        };
+        let [categories, countries, years] = ["category", "country", "year"].map(members);
+        assert_eq!(dataset["size"], json!([categories.len(), countries.len(), years.len()]));
+        let cells = dataset["value"].as_array().unwrap();
+        assert_eq!(cells.len(), categories.len() * countries.len() * years.len());
+        let rows = dataset["extension"]["almanac"]["rows"].as_array().unwrap();
+        assert_eq!(dataset["status"].as_object().unwrap().len(), rows.len());
+        let row = |entry: &Value| {
+            let index = usize::try_from(entry["index"].as_u64().unwrap()).unwrap();
+            let (category, rest) = (index / (countries.len() * years.len()), index % (countries.len() * years.len()));
+            let country = &countries[rest / years.len()];
+            let flags: Flags = entry["status"].as_str().unwrap().parse().unwrap();
+            let value = cells[index].as_i64().map(|value| value.try_into().unwrap());
+            assert_eq!(dataset["status"][index.to_string()], sdmx_code(flags.principal()));
+            Row {
+                category: categories[category].parse().unwrap(),
+                country: (country != TOTAL).then(|| country.parse().unwrap()),
+                year: years[rest % years.len()].parse().unwrap(),
+                observation: Observation::new(value, flags).unwrap(),
+                confidentiality: entry["confidentiality"].as_str().unwrap().parse().unwrap(),
+                note: entry["note"]
+                    .as_str()
+                    .map(|note| (entry["noteLocale"].as_str().unwrap().parse().unwrap(), note.to_owned())),
+                footnotes: Vec::new(),
+            }
+        };
+        rows.iter().map(row).collect()
+    }
+
+    #[test]
+    fn a_table_is_a_cube() {
+        let dataset: Value = serde_json::from_slice(&write(&sample::small())).unwrap();
+        assert_eq!(dataset["size"], json!([1, 3, 2]));
+        assert_eq!(dataset["value"], json!([1234, 0, null, null, 1300, null]));
+        assert_eq!(dataset["status"], json!({ "0": "A", "1": "B", "2": "Q", "4": "P" }));
+        assert_eq!(dataset["dimension"]["country"]["category"]["label"]["_T"], "合計");
+        assert_eq!(dataset["updated"], "2023-11-14T22:13:20Z");
+        assert_eq!(dataset["note"], json!(["国別の訪問者数", "2021年は9か月分。"]));
+    }
+
+    #[test]
+    fn an_empty_table_has_no_cells() {
+        assert!(read(&write(&Table::default())).is_empty());
+    }
+
+    proptest! {
+        #[test]
+        fn every_table_comes_back(table in sample::tables()) {
+            prop_assert_eq!(read(&write(&table)), sample::reported(&table));
+        }
+    }
+}
