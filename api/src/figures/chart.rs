@@ -1,4 +1,4 @@
-//! Figures as pictures: [`svg`] and [`png`] draw a [`Chart`], [`table`] says the same as a table.
+//! Figures as pictures: [`svg()`] and [`png()`] draw a [`Chart`], [`table()`] says the same as a table.
 //!
 //! A picture stands by itself: no script, no reference to anything outside it. The same chart always gives the same
 //! bytes. What has no value is never drawn as zero, and no line joins figures that cannot be compared.

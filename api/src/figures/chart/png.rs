@@ -44,7 +44,7 @@ static FONTS: LazyLock<Arc<Database>> = LazyLock::new(|| {
 /// The chart as PNG, each of its pixels `scale` wide and high.
 ///
 /// # Errors
-/// What [`svg`](super::svg) refuses; [`ChartError::Size`] for too many pixels; [`ChartError::NoFont`] when letters would
+/// What `svg` refuses; [`ChartError::Size`] for too many pixels; [`ChartError::NoFont`] when letters would
 /// be boxes.
 pub fn png(chart: &Chart, scale: u16) -> Result<Vec<u8>, ChartError> {
     let theme = if chart.theme == Theme::Auto { Theme::Light } else { chart.theme };
