@@ -29,7 +29,6 @@ use crate::{
     figures::{
         category::{Category, Label},
         country::Country,
-        metadata::{Break, FactSheetMetadata, Footnote, FootnotePlace},
         year_sheet::{Cell, Total, YearSheet},
     },
     transaction::Transaction,
@@ -129,7 +128,7 @@ impl Import<'_> {
             self.one(&sheet).await?;
         }
         if let Some(metadata) = &dataset.fact_sheet {
-            self.one(&metadata_of(metadata)).await?;
+            self.one(metadata).await?;
         }
         Ok(())
     }
@@ -276,41 +275,6 @@ fn year_sheets(dataset: &Dataset) -> Vec<YearSheet> {
     sheets.into_values().collect()
 }
 
-fn metadata_of(metadata: &seed::FactSheetMetadata) -> FactSheetMetadata {
-    let place = |place: &seed::FootnotePlace| FootnotePlace {
-        category: place.category.clone(),
-        country: place.country.clone(),
-        year: place.year,
-    };
-    let footnote = |footnote: &seed::Footnote| Footnote {
-        text: footnote.text.clone(),
-        places: footnote.places.iter().map(place).collect(),
-    };
-    let found = |found: &seed::Break| Break {
-        year: found.year,
-        category: found.category.clone(),
-        kind: found.kind,
-        label: found.label.clone(),
-    };
-    let metadata = metadata.clone();
-    FactSheetMetadata {
-        breaks: metadata.breaks.iter().map(found).collect(),
-        footnotes: metadata.footnotes.iter().map(footnote).collect(),
-        title: metadata.title,
-        description: metadata.description,
-        producer: metadata.producer,
-        contact_email: metadata.contact_email,
-        contact_url: metadata.contact_url,
-        method: metadata.method,
-        unit: metadata.unit,
-        period: metadata.period,
-        licence: metadata.licence,
-        licence_url: metadata.licence_url,
-        citation: metadata.citation,
-        next_update: metadata.next_update,
-    }
-}
-
 /// Everything that is published, as a dataset.
 ///
 /// # Errors
@@ -353,35 +317,8 @@ pub async fn export(database: &Database) -> Result<Dataset> {
 }
 
 async fn export_metadata(transaction: &DatabaseTransaction) -> Result<Option<seed::FactSheetMetadata>> {
-    let Some(row) = fact_sheet_metadata::Entity::find().one(transaction).await? else { return Ok(None) };
-    let metadata: FactSheetMetadata = serde_json::from_value(row.content)?;
-    let place = |place: FootnotePlace| seed::FootnotePlace {
-        category: place.category,
-        country: place.country,
-        year: place.year,
-    };
-    let footnote = |footnote: Footnote| seed::Footnote {
-        text: footnote.text,
-        places: footnote.places.into_iter().map(place).collect(),
-    };
-    let found =
-        |found: Break| seed::Break { year: found.year, category: found.category, kind: found.kind, label: found.label };
-    Ok(Some(seed::FactSheetMetadata {
-        title: metadata.title,
-        description: metadata.description,
-        producer: metadata.producer,
-        contact_email: metadata.contact_email,
-        contact_url: metadata.contact_url,
-        method: metadata.method,
-        unit: metadata.unit,
-        period: metadata.period,
-        licence: metadata.licence,
-        licence_url: metadata.licence_url,
-        citation: metadata.citation,
-        next_update: metadata.next_update,
-        breaks: metadata.breaks.into_iter().map(found).collect(),
-        footnotes: metadata.footnotes.into_iter().map(footnote).collect(),
-    }))
+    let row = fact_sheet_metadata::Entity::find().one(transaction).await?;
+    Ok(row.map(|row| serde_json::from_value(row.content)).transpose()?)
 }
 
 async fn export_site(transaction: &DatabaseTransaction) -> Result<seed::Site> {

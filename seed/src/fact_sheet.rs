@@ -1,11 +1,10 @@
 //! `figures/fact-sheet.toml`: what is said of the figures as a whole.
 
-use std::{collections::BTreeSet, fmt, str::FromStr};
+use std::{collections::BTreeSet, str::FromStr};
 
 use chrono::NaiveDate;
-use entities::{
-    BreakKind, CategoryCode, CountryCode, Email, Line, Locale, Localized, PeriodKind, Prose, Rule, Url, Year,
-};
+pub use entities::fact_sheet_metadata::{Break, FactSheetMetadata, Footnote, FootnotePlace};
+use entities::{CategoryCode, CountryCode, Locale, Localized, Rule};
 
 use crate::{
     Files,
@@ -15,92 +14,6 @@ use crate::{
     text,
     toml_table::{Source, Table, string},
 };
-
-/// What is said of the figures as a whole: who makes them, how, of which period; where they cannot be compared; and
-/// footnotes.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct FactSheetMetadata {
-    /// What the figures are called.
-    pub title: Localized<Line>,
-    /// What they show.
-    pub description: Localized<Prose>,
-    /// Who makes and publishes them.
-    pub producer: Localized<Line>,
-    /// Where questions about them go.
-    pub contact_email: Option<Email>,
-    /// A page of the producer about them.
-    pub contact_url: Option<Url>,
-    /// How they are made.
-    pub method: Localized<Prose>,
-    /// What is counted.
-    pub unit: Localized<Line>,
-    /// What a year is.
-    pub period: PeriodKind,
-    /// The name of the licence.
-    pub licence: Localized<Line>,
-    /// The text of the licence.
-    pub licence_url: Option<Url>,
-    /// How to cite them.
-    pub citation: Localized<Prose>,
-    /// When the next figures are expected.
-    pub next_update: Option<NaiveDate>,
-    /// Where figures cannot be compared, and what happened; none stands twice.
-    pub breaks: Vec<Break>,
-    /// The footnotes, in order; none stands twice.
-    pub footnotes: Vec<Footnote>,
-}
-
-impl FactSheetMetadata {
-    /// The most breaks, and the most footnotes.
-    pub const MAX_ITEMS: usize = 200;
-
-    /// The most places that one footnote holds for.
-    pub const MAX_PLACES: usize = 500;
-}
-
-/// A year from which on figures are not what they were.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Break {
-    /// The first year that it holds for.
-    pub year: Year,
-    /// The category concerned; none for all.
-    pub category: Option<CategoryCode>,
-    /// What kind of break it is.
-    pub kind: BreakKind,
-    /// What it is called, in a few words and in one locale at least.
-    pub label: Localized<Line>,
-}
-
-/// A footnote.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Footnote {
-    /// It, in one locale at least.
-    pub text: Localized<Prose>,
-    /// What it holds for, each once; the whole table when there is nothing here.
-    pub places: Vec<FootnotePlace>,
-}
-
-/// What a footnote holds for: everything with this category, country and year, as far as they are given. One of them
-/// is: a footnote for everything has no place instead.
-#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
-pub struct FootnotePlace {
-    /// The category.
-    pub category: Option<CategoryCode>,
-    /// The country.
-    pub country: Option<CountryCode>,
-    /// The year.
-    pub year: Option<Year>,
-}
-
-/// As in a file: what is given, separated by commas.
-impl fmt::Display for FootnotePlace {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let category = self.category.as_ref().map(ToString::to_string);
-        let country = self.country.as_ref().map(ToString::to_string);
-        let year = self.year.map(|year| year.to_string());
-        f.write_str(&[category, country, year].into_iter().flatten().collect::<Vec<_>>().join(","))
-    }
-}
 
 /// A day in the one form in which it is written.
 struct Day(NaiveDate);

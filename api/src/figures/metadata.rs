@@ -6,12 +6,12 @@ pub mod graphql;
 use std::collections::BTreeSet;
 
 use chrono::{DateTime, NaiveDate, Utc};
+pub use entities::fact_sheet_metadata::{Break, FactSheetMetadata, Footnote, FootnotePlace};
 use entities::{
-    BreakKind, CategoryCode, CountryCode, DocumentKind, Email, Language, Line, Locale, Localized, PeriodKind, Prose,
-    Rule, Url, Year, category, country, fact_sheet_metadata,
+    CategoryCode, CountryCode, DocumentKind, Language, Locale, Localized, PeriodKind, Rule, Year, category, country,
+    fact_sheet_metadata,
 };
 use sea_orm::{ActiveValue::Set, DatabaseTransaction, EntityTrait, QuerySelect, sea_query::OnConflict};
-use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::{
@@ -22,46 +22,6 @@ use crate::{
 
 /// The natural key of the one document of this kind.
 pub const KEY: &str = "fact-sheet";
-
-/// The most breaks, and the most footnotes.
-pub const MAX_ITEMS: usize = 200;
-
-/// The most places that one footnote holds for.
-pub const MAX_PLACES: usize = 500;
-
-/// The content of the one document of kind `FACT_SHEET_METADATA`.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default)]
-pub struct FactSheetMetadata {
-    /// What the figures are called.
-    pub title: Localized<Line>,
-    /// What they show.
-    pub description: Localized<Prose>,
-    /// Who makes and publishes them.
-    pub producer: Localized<Line>,
-    /// Where questions about them go.
-    pub contact_email: Option<Email>,
-    /// A page of the producer about them.
-    pub contact_url: Option<Url>,
-    /// How they are made.
-    pub method: Localized<Prose>,
-    /// What is counted.
-    pub unit: Localized<Line>,
-    /// What a year is.
-    pub period: PeriodKind,
-    /// The name of the licence.
-    pub licence: Localized<Line>,
-    /// The text of the licence.
-    pub licence_url: Option<Url>,
-    /// How to cite them.
-    pub citation: Localized<Prose>,
-    /// When the next figures are expected.
-    pub next_update: Option<NaiveDate>,
-    /// Where figures cannot be compared, and what happened.
-    pub breaks: Vec<Break>,
-    /// The footnotes, in order.
-    pub footnotes: Vec<Footnote>,
-}
 
 /// The first and the last day of a year of this kind.
 #[must_use]
@@ -85,92 +45,49 @@ pub fn label(kind: PeriodKind, year: Year, language: Language) -> String {
     }
 }
 
-/// A year from which on figures are not what they were.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Break {
-    /// The first year that it holds for.
-    pub year: Year,
-    /// The category concerned; none for all.
-    pub category: Option<CategoryCode>,
-    /// What kind of break it is.
-    pub kind: BreakKind,
-    /// What it is called, in a few words.
-    pub label: Localized<Line>,
-}
-
-/// A footnote.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Footnote {
-    /// It.
-    pub text: Localized<Prose>,
-    /// What it holds for; the whole table when there is nothing here.
-    #[serde(default)]
-    pub places: Vec<FootnotePlace>,
-}
-
-/// What a footnote holds for: everything with this category, country and year, as far as they are given. A partial key,
-/// as SDMX attaches attributes: all three name a figure, a country a row, a year a column.
-#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(default)]
-pub struct FootnotePlace {
-    /// The category.
-    pub category: Option<CategoryCode>,
-    /// The country.
-    pub country: Option<CountryCode>,
-    /// The year.
-    pub year: Option<Year>,
-}
-
-impl FootnotePlace {
-    /// Whether it takes in the place where these are given; what is none there is none of it.
-    #[must_use]
-    pub fn is_at(&self, category: Option<&CategoryCode>, country: Option<&CountryCode>, year: Option<Year>) -> bool {
-        self.category.as_ref() == category && self.country.as_ref() == country && self.year == year
-    }
-}
-
-impl FactSheetMetadata {
-    /// The indices of the footnotes attached to a place: to a figure when all three are given, to a row without a year,
-    /// to a column without a country. A footnote on a country or year of all categories is attached to each of them.
-    #[must_use]
-    pub fn footnotes_at(
-        &self,
-        category: &CategoryCode,
-        country: Option<&CountryCode>,
-        year: Option<Year>,
-    ) -> Vec<usize> {
-        let holds = |place: &FootnotePlace| {
-            place.is_at(Some(category), country, year)
-                || ((country.is_some() || year.is_some()) && place.is_at(None, country, year))
+/// The indices of the footnotes attached to a place: to a figure when all three are given, to a row without a year,
+/// to a column without a country. A footnote on a country or year of all categories is attached to each of them.
+#[must_use]
+pub fn footnotes_at(
+    metadata: &FactSheetMetadata,
+    category: &CategoryCode,
+    country: Option<&CountryCode>,
+    year: Option<Year>,
+) -> Vec<usize> {
+    let holds = |place: &FootnotePlace| {
+        let of_category = match &place.category {
+            Some(of) => of == category,
+            None => country.is_some() || year.is_some(),
         };
-        let with = self.footnotes.iter().enumerate().filter(|(_, footnote)| footnote.places.iter().any(holds));
-        with.map(|(index, _)| index).collect()
-    }
+        of_category && place.country.as_ref() == country && place.year == year
+    };
+    let with = metadata.footnotes.iter().enumerate().filter(|(_, footnote)| footnote.places.iter().any(holds));
+    with.map(|(index, _)| index).collect()
+}
 
-    /// Every locale that a text is in, with where that text is.
-    fn texts(&self) -> Vec<(Vec<String>, Vec<Locale>)> {
-        fn keys<T>(texts: &Localized<T>) -> Vec<Locale> {
-            texts.keys().cloned().collect()
-        }
-        let of = |field: &str, locales| (vec![field.to_owned()], locales);
-        let mut texts = vec![
-            of("title", keys(&self.title)),
-            of("description", keys(&self.description)),
-            of("producer", keys(&self.producer)),
-            of("method", keys(&self.method)),
-            of("unit", keys(&self.unit)),
-            of("licence", keys(&self.licence)),
-            of("citation", keys(&self.citation)),
-        ];
-        let item = |list: &str, index: usize, field: &str| vec![list.to_owned(), index.to_string(), field.to_owned()];
-        for (index, found) in self.breaks.iter().enumerate() {
-            texts.push((item("breaks", index, "label"), keys(&found.label)));
-        }
-        for (index, footnote) in self.footnotes.iter().enumerate() {
-            texts.push((item("footnotes", index, "text"), keys(&footnote.text)));
-        }
-        texts
+/// Every locale that a text is in, with where that text is.
+fn texts(metadata: &FactSheetMetadata) -> Vec<(Vec<String>, Vec<Locale>)> {
+    fn keys<T>(texts: &Localized<T>) -> Vec<Locale> {
+        texts.keys().cloned().collect()
     }
+    let of = |field: &str, locales| (vec![field.to_owned()], locales);
+    let mut texts = vec![
+        of("title", keys(&metadata.title)),
+        of("description", keys(&metadata.description)),
+        of("producer", keys(&metadata.producer)),
+        of("method", keys(&metadata.method)),
+        of("unit", keys(&metadata.unit)),
+        of("licence", keys(&metadata.licence)),
+        of("citation", keys(&metadata.citation)),
+    ];
+    let item = |list: &str, index: usize, field: &str| vec![list.to_owned(), index.to_string(), field.to_owned()];
+    for (index, found) in metadata.breaks.iter().enumerate() {
+        texts.push((item("breaks", index, "label"), keys(&found.label)));
+    }
+    for (index, footnote) in metadata.footnotes.iter().enumerate() {
+        texts.push((item("footnotes", index, "text"), keys(&footnote.text)));
+    }
+    texts
 }
 
 impl Kind for FactSheetMetadata {
@@ -182,7 +99,7 @@ impl Kind for FactSheetMetadata {
     }
 
     fn locales(&self) -> Vec<Locale> {
-        self.texts().into_iter().flat_map(|(_, locales)| locales).collect::<BTreeSet<_>>().into_iter().collect()
+        texts(self).into_iter().flat_map(|(_, locales)| locales).collect::<BTreeSet<_>>().into_iter().collect()
     }
 
     fn tags(&self) -> Vec<String> {
@@ -192,7 +109,7 @@ impl Kind for FactSheetMetadata {
     async fn check(&self, transaction: &DatabaseTransaction, _: Option<Uuid>) -> Result<Vec<Fault>> {
         let offered = locale::offered(transaction).await?;
         let mut faults = Vec::new();
-        for (path, locales) in self.texts() {
+        for (path, locales) in texts(self) {
             let path: Vec<&str> = path.iter().map(String::as_str).collect();
             faults.extend(locale::unknown(&offered, &path, locales.iter()));
         }

@@ -11,7 +11,7 @@ use super::{
 use crate::{
     error::Result,
     figures::metadata::{
-        self, Break, FactSheetMetadata, Footnote, FootnotePlace, MAX_ITEMS, MAX_PLACES,
+        self, Break, FactSheetMetadata, Footnote, FootnotePlace,
         graphql::{BreakKind, PeriodKind},
     },
     graphql::{Faults, Input, LocalizedText, LocalizedTextInput, Mutated, Scalar},
@@ -202,6 +202,11 @@ pub struct FootnotePlaceInput {
     /// The year.
     year: Option<Input<Year>>,
 }
+
+/// The most breaks, and the most footnotes.
+const MAX_ITEMS: usize = FactSheetMetadata::MAX_ITEMS;
+/// The most places that one footnote holds for.
+const MAX_PLACES: usize = FactSheetMetadata::MAX_PLACES;
 
 fn breaks(faults: &mut Faults, inputs: Vec<BreakInput>) -> Vec<Break> {
     if inputs.len() > MAX_ITEMS {

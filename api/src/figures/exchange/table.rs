@@ -71,7 +71,7 @@ fn rows_of(published: &Published, figures: &CategoryFigures<'_>, preference: &Pr
         observation: figure.observation(),
         confidentiality: figure.confidentiality(),
         note: preference.pick(figure.note()).map(|(locale, text)| (locale.clone(), text.clone())),
-        footnotes: published.metadata.footnotes_at(category, country, Some(year)),
+        footnotes: metadata::footnotes_at(&published.metadata, category, country, Some(year)),
     };
     let mut rows = Vec::new();
     for series in &figures.countries {

@@ -15,7 +15,10 @@ use crate::{
         disclosure::Figure,
         fact_sheet::{self, Selection},
         graphql::PublishedFigure,
-        metadata::graphql::{Break, FactSheetFootnote, Provenance, ReferencePeriod, number},
+        metadata::{
+            footnotes_at,
+            graphql::{Break, FactSheetFootnote, Provenance, ReferencePeriod, number},
+        },
         reconciliation,
     },
     graphql::{ContextExt, Faults, Input, Scalar},
@@ -236,7 +239,7 @@ impl Source {
     fn footnotes(&self, category: usize, country: Option<usize>, year: Option<Year>) -> Vec<i32> {
         let category = &self.published.categories[category].code;
         let country = country.map(|country| &self.published.countries[country].code);
-        self.published.metadata.footnotes_at(category, country, year).into_iter().map(number).collect()
+        footnotes_at(&self.published.metadata, category, country, year).into_iter().map(number).collect()
     }
 
     fn note(&self, texts: Option<&Localized<String>>) -> (Option<String>, Option<Scalar<Locale>>) {
