@@ -103,6 +103,35 @@ pub struct Config {
     )]
     pub max_body_bytes: u32,
 
+    /// Bytes of memory for answers that are kept until something that they show changes; 0 keeps none.
+    #[arg(
+        long,
+        env = "ALMANAC_RESPONSE_CACHE_BYTES",
+        global = true,
+        default_value_t = 32 * 1024 * 1024,
+        value_name = "N"
+    )]
+    pub response_cache_bytes: u64,
+
+    /// Seconds for which caches in front may serve an answer without asking (`s-maxage`); 0 has them ask each time.
+    #[arg(long, env = "ALMANAC_SHARED_MAX_AGE", global = true, default_value_t = 5, value_name = "SECONDS")]
+    pub shared_max_age: u32,
+
+    /// Seconds for which caches in front may serve an answer that is older while they ask for the next one.
+    #[arg(long, env = "ALMANAC_STALE_WHILE_REVALIDATE", global = true, default_value_t = 5, value_name = "SECONDS")]
+    pub stale_while_revalidate: u32,
+
+    /// Bytes of memory for the texts of pages. Those that do not fit are read from the database when somebody asks.
+    #[arg(
+        long,
+        env = "ALMANAC_PAGE_BODY_BYTES",
+        global = true,
+        default_value_t = 64 * 1024 * 1024,
+        value_parser = clap::value_parser!(u64).range(65_536..),
+        value_name = "N"
+    )]
+    pub page_body_bytes: u64,
+
     /// How many reverse proxies stand in front, each appending to `X-Forwarded-For`. Throttling counts the address that
     /// the outermost of them saw.
     #[arg(long, env = "ALMANAC_TRUSTED_PROXIES", global = true, default_value_t = 0, value_name = "N")]

@@ -4,11 +4,14 @@
 //! part of [`Published`], its GraphQL face in `<type>/graphql.rs`, its roots in `schema.rs`, its files in `seed` and
 //! `dataset.rs`.
 
-mod published;
+mod list;
 
+pub mod body;
 pub mod markdown;
 pub mod page;
+pub mod published;
 pub mod site;
 pub mod staff;
 
+pub use list::{List, Order, PageKey, Scope};
 pub use published::Published;

@@ -1,7 +1,10 @@
 //! How what is published reaches readers: out of memory, kept up to date by the change feed.
 //!
-//! Response cache, search, live updates and webhooks will stand beside [`snapshot`] and follow the same [`feed`].
+//! [`reading`] is the way to a [`snapshot`] and notes what was looked at; [`answer`] keeps what was answered for as long as it
+//! holds. Search, live updates and webhooks will stand beside them and follow the same [`feed`].
 
+pub mod answer;
 pub mod cursor;
 pub mod feed;
+pub mod reading;
 pub mod snapshot;

@@ -5,9 +5,11 @@
 //! [`Input`], so that every broken rule is reported and not only the first; objects are newtypes, never rows.
 
 mod connection;
+pub(crate) mod direct;
 mod error;
 mod mutation;
 mod node;
+mod plan;
 mod scalar;
 
 use std::sync::Arc;
@@ -15,15 +17,18 @@ use std::sync::Arc;
 use async_graphql::{Context, InputObject, SimpleObject};
 use entities::{Locale, Localized};
 
-pub use connection::{DEFAULT_FIRST, PageOf, Paging, page_size, paginate};
+pub use connection::{DEFAULT_FIRST, Listed, PageOf, Paging, page_size, paginate};
+pub use direct::{Member, Output, Shape, Writer, is_named};
+pub(crate) use direct::{enums, object, record};
 pub use error::{Expected, Faults, PublishBlocker, UserError, ValidationError, expected, language};
 pub use mutation::{Mutated, mutate, mutate_openly};
 pub use node::{global_id, named, parse_global_id};
-pub use scalar::{Html, Input, Scalar};
+pub use plan::{Arguments, OperationPlan, Plan, Root, Unfit, switches};
+pub use scalar::{Html, Input, Literal, Scalar, ScalarRef};
 
 use crate::{
     access::{Caller, Editor},
-    delivery::snapshot::Snapshot,
+    delivery::reading::Reading,
     error::Result,
     figures,
     idempotency::KeyedRequest,
@@ -32,13 +37,56 @@ use crate::{
 };
 
 /// What the resolvers of one request share. One snapshot for the whole request, so that no answer mixes two states.
+#[derive(Clone)]
 pub struct RequestContext {
     /// Who asks.
     pub caller: Caller,
-    /// What is published, or previewed.
-    pub snapshot: Arc<Snapshot>,
+    /// What is asked.
+    pub asking: Asking,
     /// The idempotency key, if the request bears one.
     pub idempotency: Option<KeyedRequest>,
+}
+
+/// What a query about published content is answered from. One state for the whole request, so that no answer mixes two.
+#[derive(Clone)]
+pub struct Asking {
+    /// The state of the process.
+    pub state: State,
+    /// What is published, or previewed.
+    pub reading: Arc<Reading>,
+}
+
+impl Asking {
+    /// What is published of figures.
+    #[must_use]
+    pub fn figures(&self) -> Arc<figures::Published> {
+        Arc::clone(self.reading.figures())
+    }
+
+    /// The same with the texts that were not in memory.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub async fn fetch(&self) -> Result<Self> {
+        let reading = Arc::new(self.reading.fetch(self.state.database()).await?);
+        Ok(Self { state: self.state.clone(), reading })
+    }
+
+    /// The locales that the arguments `locale` and `fallback` ask for.
+    ///
+    /// # Errors
+    /// [`crate::error::Error::Invalid`] for what is no locale of the site.
+    pub fn preference(
+        &self,
+        locale: Option<Input<Locale>>,
+        fallback: Option<Vec<Input<Locale>>>,
+    ) -> Result<Preference> {
+        let mut faults = Faults::default();
+        let locale = locale.and_then(|locale| faults.take(&["locale"], locale));
+        let fallback = fallback.map(|list| faults.take_list(&["fallback"], list));
+        faults.into_result()?;
+        self.reading.site().locales.preference(locale, fallback)
+    }
 }
 
 /// What a resolver may ask of its request.
@@ -53,14 +101,14 @@ pub trait ContextExt {
         &self.request().caller
     }
 
-    /// What is published.
-    fn snapshot(&self) -> Arc<Snapshot> {
-        Arc::clone(&self.request().snapshot)
+    /// What is asked.
+    fn asking(&self) -> &Asking {
+        &self.request().asking
     }
 
     /// What is published of figures.
     fn figures(&self) -> Arc<figures::Published> {
-        Arc::clone(&self.request().snapshot.figures)
+        self.asking().figures()
     }
 
     /// The capability to read drafts, as far as the caller has it. Mutations get theirs from [`mutate`].
@@ -68,11 +116,7 @@ pub trait ContextExt {
 
     /// The locales that the arguments `locale` and `fallback` ask for.
     fn preference(&self, locale: Option<Input<Locale>>, fallback: Option<Vec<Input<Locale>>>) -> Result<Preference> {
-        let mut faults = Faults::default();
-        let locale = locale.and_then(|locale| faults.take(&["locale"], locale));
-        let fallback = fallback.map(|list| faults.take_list(&["fallback"], list));
-        faults.into_result()?;
-        self.request().snapshot.content.locales.preference(locale, fallback)
+        self.asking().preference(locale, fallback)
     }
 }
 
@@ -90,8 +134,11 @@ impl ContextExt for Context<'_> {
     }
 }
 
+record! {
+[
 /// Which locale was asked for, and which is served: flattened into every object that is served only with a text.
 #[derive(SimpleObject)]
+]
 pub struct TextLocale {
     /// The locale that was asked for.
     requested_locale: Scalar<Locale>,
@@ -99,6 +146,7 @@ pub struct TextLocale {
     served_locale: Scalar<Locale>,
     /// Whether the texts are in another locale than the one asked for.
     is_fallback: bool,
+}
 }
 
 impl TextLocale {
@@ -112,8 +160,11 @@ impl TextLocale {
     }
 }
 
+record! {
+[
 /// The same of an object that is served even when it has no name in any of the locales.
 #[derive(SimpleObject)]
+]
 pub struct NameLocale {
     /// The locale that was asked for.
     requested_locale: Scalar<Locale>,
@@ -121,6 +172,7 @@ pub struct NameLocale {
     served_locale: Option<Scalar<Locale>>,
     /// Whether the name is in another locale than the one asked for.
     is_fallback: bool,
+}
 }
 
 impl NameLocale {

@@ -7,15 +7,16 @@ mod caller;
 mod cors;
 mod figures;
 mod graphql;
+mod known;
 mod media_type;
 mod parameters;
 pub mod server;
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use poem::{
     Endpoint, EndpointExt, IntoResponse, Request, Response, Route, get, handler,
-    http::{HeaderValue, StatusCode, header},
+    http::{HeaderName, HeaderValue, Method, StatusCode, header},
     web::{Data, Json},
 };
 use serde_json::json;
@@ -25,15 +26,16 @@ pub use self::cors::InvalidOrigin;
 use self::{
     cors::Cors,
     figures::Figures,
-    graphql::{Operation, Refusal, Service},
-    media_type::MediaType,
-    parameters::BodySettings,
+    graphql::{Executed, Operation, Prepared, Refusal, Service},
+    media_type::{MediaType, codings},
+    parameters::{BodySettings, Received},
 };
 use crate::{
     access::audit::sha256,
+    delivery::answer::{Answer, Coding},
     document::preview,
     error::{Code, Error, Result},
-    graphql::RequestContext,
+    graphql::{Asking, RequestContext},
     idempotency::KeyedRequest,
     schema::{self, limits::Limits},
     state::State,
@@ -55,10 +57,16 @@ pub fn app(state: &State) -> Result<impl Endpoint<Output = Response> + 'static> 
         limit: usize::try_from(state.config().max_body_bytes).map_err(Error::internal)?,
         timeout: BODY_TIMEOUT,
     };
-    let service = Service::new(schema::schema(state.clone()), Limits::default(), body).map_err(Error::internal)?;
+    let service = Service::new(schema::schema(state.clone()), Limits::default()).map_err(Error::internal)?;
+    let config = state.config();
+    let shared = match config.shared_max_age {
+        0 => "public, no-cache".to_owned(),
+        age => format!("public, max-age=0, s-maxage={age}, stale-while-revalidate={}", config.stale_while_revalidate),
+    };
+    let shared = HeaderValue::try_from(shared).map_err(Error::internal)?;
     let cors = Cors::new(&state.config().allowed_origins).map_err(Error::internal)?;
     let routes = Route::new()
-        .at("/graphql", Graphql { service, state: state.clone() })
+        .at("/graphql", Graphql { service, body, state: state.clone(), shared })
         .at("/figures/:name", Figures::new(state.clone()))
         .at("/healthz", get(healthz))
         .at("/readyz", get(readyz))
@@ -110,65 +118,150 @@ impl<E: Endpoint> Endpoint for Observed<E> {
 /// `/graphql`.
 struct Graphql {
     service: Service,
+    body: BodySettings,
     state: State,
+    /// The `Cache-Control` of what everybody may see.
+    shared: HeaderValue,
 }
 
 impl Endpoint for Graphql {
     type Output = Response;
 
-    async fn call(&self, request: Request) -> poem::Result<Response> {
+    async fn call(&self, mut request: Request) -> poem::Result<Response> {
         let id = request.extensions().get::<RequestId>().map_or_else(String::new, |id| id.0.clone());
-        let media_type = MediaType::negotiate(request.headers()).unwrap_or(MediaType::Json);
-        let (context, key) = match self.prepare(&request, &id).await {
-            Ok(prepared) => prepared,
-            Err(refusal) => {
-                let mut response = refusal.into_response(media_type, |error| error);
-                if response.status() == StatusCode::UNAUTHORIZED {
-                    let challenge = HeaderValue::from_static("Bearer error=\"invalid_token\"");
-                    response.headers_mut().insert(header::WWW_AUTHENTICATE, challenge);
-                }
-                private(&mut response);
-                return Ok(response);
-            }
+        let Some(media_type) = MediaType::negotiate(request.headers()) else {
+            let message = "The response can be application/graphql-response+json or application/json.";
+            let mut response = Refusal::new(Code::NotAcceptable, message).into_response(MediaType::Json, |error| error);
+            private(&mut response);
+            return Ok(response);
         };
         let present = |error| schema::present(error, &id);
-        let prepare = |request: async_graphql::Request| {
-            let idempotency = key.map(|key| KeyedRequest { key, fingerprint: fingerprint(&request) });
-            request.data(RequestContext { idempotency, ..context })
-        };
-        let mut response = self.service.respond(request, prepare, present).await;
-        // Nothing is shared until answers carry what it takes to keep them fresh.
-        private(&mut response);
-        Ok(response)
+        Ok(self.answer(&mut request, &id, media_type).await.unwrap_or_else(|refusal| {
+            let mut response = refusal.into_response(media_type, present);
+            if response.status() == StatusCode::UNAUTHORIZED {
+                let challenge = HeaderValue::from_static("Bearer error=\"invalid_token\"");
+                response.headers_mut().insert(header::WWW_AUTHENTICATE, challenge);
+            }
+            private(&mut response);
+            response
+        }))
     }
 }
 
 impl Graphql {
-    /// What the headers of a request say: who asks, what they see, and the idempotency key.
-    async fn prepare(&self, request: &Request, id: &str) -> Result<(RequestContext, Option<String>), Refusal> {
+    async fn answer(&self, request: &mut Request, id: &str, media_type: MediaType) -> Result<Response, Refusal> {
         let refuse = |error: Error| {
             schema::log(&error, id);
             Refusal::new(error.code(), error.to_string())
         };
         let caller = caller::identify(&self.state, request, id.to_owned()).await.map_err(refuse)?;
         let key = caller::idempotency_key(request).map_err(|message| Refusal::new(Code::BadRequest, message))?;
-        let snapshot = match request.header(PREVIEW) {
+        let preview = request.header(PREVIEW);
+        let is_public = caller.credential.is_none() && preview.is_none();
+        let snapshot = match preview {
             Some(token) => preview::snapshot(&self.state, token).await.map_err(refuse)?,
             None => self.state.snapshot(),
         };
-        Ok((RequestContext { caller, snapshot, idempotency: None }, key))
+        let received = Received::read(request, &self.body).await?;
+        let answers = self.state.answers();
+        if is_public && let Some(answer) = answers.recall(received.sent(), &snapshot) {
+            return Ok(self.give(request, media_type, &answer));
+        }
+
+        let prepared = self.service.prepare(received.parse()?).await?;
+        let operation = prepared.known.operation.clone();
+        let present = |error| schema::present(error, id);
+        let idempotency = key.map(|key| KeyedRequest { key, fingerprint: fingerprint(&prepared) });
+        let context = |snapshot| {
+            let asking = Asking { state: self.state.clone(), reading: Arc::new(self.state.reading_of(snapshot)) };
+            RequestContext { caller, asking, idempotency }
+        };
+        if !is_public || !prepared.known.is_lasting {
+            let executed = self.service.execute(&prepared, context(snapshot), present).await?;
+            let mut response = executed.into_response(media_type);
+            private(&mut response);
+            response.extensions_mut().insert(operation);
+            return Ok(response);
+        }
+
+        let key = prepared.key();
+        let mut response = match answers.get(&key, &snapshot).await {
+            Ok(answer) => {
+                answers.note(received.sent(), &key);
+                self.give(request, media_type, &answer)
+            }
+            Err(turn) => {
+                let executed = self.service.execute(&prepared, context(snapshot), present).await?;
+                if executed.is_shareable {
+                    let Executed { body, reading, .. } = executed;
+                    let answer = Arc::new(Answer::new(reading.seq(), reading.tags(), prepared.cost, body));
+                    if let Some(turn) = turn {
+                        turn.keep(&answer);
+                        answers.note(received.sent(), &key);
+                    }
+                    self.give(request, media_type, &answer)
+                } else {
+                    let mut response = executed.into_response(media_type);
+                    private(&mut response);
+                    response
+                }
+            }
+        };
+        response.extensions_mut().insert(operation);
+        Ok(response)
+    }
+
+    /// An answer that everybody may see, in the form that this client takes, or word that it has it already.
+    fn give(&self, request: &Request, media_type: MediaType, answer: &Answer) -> Response {
+        let (coding, bytes) = answer.bytes(codings(request.headers()));
+        let by_get = *request.method() == Method::GET;
+        let is_known = by_get && names(request, answer);
+        let mut response = if is_known { Response::default() } else { graphql::response(media_type, bytes.clone()) };
+        if is_known {
+            response.set_status(StatusCode::NOT_MODIFIED);
+        }
+        let headers = response.headers_mut();
+        headers.insert(header::VARY, HeaderValue::from_static(VARY));
+        if by_get {
+            headers.insert(header::CACHE_CONTROL, self.shared.clone());
+            for (name, value) in [
+                (header::ETAG, answer.etag(coding)),
+                (HeaderName::from_static("surrogate-key"), answer.tags().join(" ")),
+                (HeaderName::from_static("cache-tag"), answer.tags().join(",")),
+            ] {
+                if let Ok(value) = HeaderValue::from_maybe_shared(bytes::Bytes::from(value)) {
+                    headers.insert(name, value);
+                }
+            }
+        } else {
+            // What was posted is not for others to keep, whatever the answer.
+            headers.insert(header::CACHE_CONTROL, HeaderValue::from_static(PRIVATE));
+        }
+        if coding != Coding::Identity && !is_known {
+            headers.insert(header::CONTENT_ENCODING, HeaderValue::from_static(coding.as_str()));
+        }
+        response
     }
 }
 
-/// SHA-256 of everything that a request asks for: document, operation and variables.
-fn fingerprint(request: &async_graphql::Request) -> String {
-    let parts = (&request.query, &request.operation_name, &request.variables);
-    // They came in as JSON, so they can go out as JSON.
-    sha256(&serde_json::to_vec(&parts).unwrap_or_default())
+/// Whether the client says that it has this answer.
+fn names(request: &Request, answer: &Answer) -> bool {
+    let known = request.headers().get_all(header::IF_NONE_MATCH).iter().filter_map(|value| value.to_str().ok());
+    known.flat_map(|value| value.split(',')).map(str::trim).any(|etag| etag == "*" || answer.is_named(etag))
 }
 
+/// SHA-256 of everything that a request asks for: document, operation and variables.
+fn fingerprint(prepared: &Prepared) -> String {
+    sha256(&prepared.known.key(&prepared.variables))
+}
+
+/// The `Cache-Control` of what only the one who asked may see.
+const PRIVATE: &str = "private, no-store";
+/// What decides on an answer beside its address.
+const VARY: &str = "Accept, Accept-Encoding, Authorization, Almanac-Preview";
+
 fn private(response: &mut Response) {
-    response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("private, no-store"));
+    response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static(PRIVATE));
 }
 
 /// The process is alive.

@@ -19,9 +19,15 @@ use crate::{
         graphql::{AccessMutation, AccessQuery},
     },
     content::{
-        page::graphql::{Page, PageQuery},
-        site::graphql::SiteQuery,
-        staff::graphql::{StaffMember, StaffQuery},
+        page::{
+            self,
+            graphql::{Page, PageQuery},
+        },
+        site::{self, graphql::SiteQuery},
+        staff::{
+            self,
+            graphql::{StaffMember, StaffQuery},
+        },
     },
     document::graphql::{
         DocumentMutation, DocumentQuery, LeaseMutation, MetadataMutation, PageMutation, PreviewMutation, SiteMutation,
@@ -30,22 +36,28 @@ use crate::{
     error::{Code, Error, Result},
     figures::{
         aggregate::graphql::AggregateQuery,
-        category::graphql::{Category, CategoryQuery},
-        country::graphql::{Country, CountryQuery},
+        category::{
+            self,
+            graphql::{Category, CategoryQuery},
+        },
+        country::{
+            self,
+            graphql::{Country, CountryQuery},
+        },
         exchange::import::graphql::ImportMutation,
         fact_sheet::graphql::FactSheetQuery,
         status::graphql::StatusQuery,
         vintage::graphql::VintageQuery,
         year_sheet::graphql::{YearSheetMutation, YearSheetQuery},
     },
-    graphql::{ContextExt, Input, parse_global_id},
+    graphql::{ContextExt, Input, Root, parse_global_id},
     state::State,
 };
 
 /// The most ids of one `nodes`.
 const MAX_NODES: usize = 100;
 /// The most that a document may cost: one for each field, times the size of the lists around it.
-const MAX_COMPLEXITY: usize = 20_000;
+pub const MAX_COMPLEXITY: usize = 20_000;
 
 /// All queries.
 #[derive(MergedObject, Default)]
@@ -67,6 +79,39 @@ pub struct Query(
     ApiTokenQuery,
     AuditQuery,
 );
+
+/// The queries that are answered without the engine.
+pub static ROOTS: &[Root] = &[
+    site::graphql::SITE,
+    site::graphql::LOCALES,
+    page::graphql::PAGE,
+    page::graphql::PAGES,
+    staff::graphql::STAFF,
+    country::graphql::COUNTRIES,
+    category::graphql::CATEGORIES,
+];
+
+/// The queries whose answers hold until something that they show changes: they ask for nothing but what is published, and
+/// not for the time.
+pub const LASTING: [&str; 17] = [
+    "__schema",
+    "__type",
+    "__typename",
+    "categories",
+    "countries",
+    "factSheet",
+    "figureHistory",
+    "locales",
+    "node",
+    "nodes",
+    "observationStatuses",
+    "page",
+    "pages",
+    "site",
+    "staff",
+    "vintages",
+    "visitCounts",
+];
 
 /// All mutations.
 #[derive(MergedObject, Default)]
@@ -102,7 +147,8 @@ pub fn sdl() -> String {
     builder().finish().sdl_with_options(options)
 }
 
-fn builder() -> SchemaBuilder<Query, Mutation, EmptySubscription> {
+/// The schema before it is finished.
+pub fn builder() -> SchemaBuilder<Query, Mutation, EmptySubscription> {
     Schema::build(Query::default(), Mutation::default(), EmptySubscription)
         .limit_complexity(MAX_COMPLEXITY)
         // What the engine counts recursively is bounded by `limits` before it gets here.
@@ -171,21 +217,20 @@ fn find(
     locale: Option<Input<Locale>>,
     fallback: Option<Vec<Input<Locale>>>,
 ) -> Result<Vec<Option<Node>>> {
-    let (snapshot, preference) = (ctx.snapshot(), ctx.preference(locale, fallback)?);
+    let (asking, preference) = (ctx.asking(), ctx.preference(locale, fallback)?);
     let one = |id: &ID| {
         let (type_name, document) = parse_global_id(id)?;
-        let (content, figures) = (&snapshot.content, &snapshot.figures);
+        let reading = &asking.reading;
         match type_name.as_str() {
-            "Page" => Page::serve(&snapshot, content.page_by_id(document)?, &preference).map(Node::Page),
-            "StaffMember" => {
-                let index = content.staff.iter().position(|member| member.id == document)?;
-                StaffMember::serve(&snapshot, index, &preference).map(Node::StaffMember)
-            }
+            "Page" => Page::serve(reading, reading.page(document)?, &preference).map(Node::Page),
+            "StaffMember" => StaffMember::serve(reading.staff_member(document)?, &preference).map(Node::StaffMember),
             "Country" => {
+                let figures = reading.figures();
                 let index = figures.countries.iter().position(|country| country.id == document)?;
                 Some(Node::Country(Country::serve(figures, index, &preference)))
             }
             "Category" => {
+                let figures = reading.figures();
                 let index = figures.categories.iter().position(|category| category.id == document)?;
                 Some(Node::Category(Category::serve(figures, index, &preference)))
             }

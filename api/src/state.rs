@@ -17,14 +17,17 @@ use uuid::Uuid;
 use crate::{
     access::{issuer::Issuers, key::KeyRing, throttle::Throttle},
     config::Config,
+    content::body::Bodies,
     database::Database,
-    delivery::snapshot::Snapshot,
+    delivery::{answer::Answers, reading::Reading, snapshot::Snapshot},
     document::preview::Previews,
     error::{Error, Result},
 };
 
 /// How many passwords are hashed at once: each takes 19 MiB and a core.
 const CONCURRENT_HASHES: usize = 2;
+/// How many texts of pages are in memory before the first request is answered; the others follow.
+const READY_BODIES: u64 = 200;
 
 /// The state of one process.
 #[derive(Clone)]
@@ -37,6 +40,8 @@ struct Inner {
     random: Random,
     keys: ArcSwap<KeyRing>,
     snapshot: ArcSwap<Snapshot>,
+    bodies: Arc<Bodies>,
+    answers: Answers,
     // Held while the snapshot is rebuilt, so that many writers at once cost few rebuilds.
     rebuild: tokio::sync::Mutex<()>,
     throttle: Throttle,
@@ -53,6 +58,9 @@ impl State {
     pub async fn open(config: Config, database: Database, clock: Clock, random: Random) -> Result<Self> {
         let keys = KeyRing::load(&database).await?;
         let snapshot = Snapshot::load(&database, clock.now()).await?;
+        let bodies = Bodies::new(config.page_body_bytes);
+        let answers = Answers::new(config.response_cache_bytes);
+        bodies.fill(database.reader(), READY_BODIES).await?;
         let throttle = Throttle::new(clock.clone());
         let issuers = Issuers::read(config.trusted_issuers.as_deref()).map_err(Error::internal)?;
         Ok(Self(Arc::new(Inner {
@@ -62,6 +70,8 @@ impl State {
             random,
             keys: ArcSwap::from_pointee(keys),
             snapshot: ArcSwap::from_pointee(snapshot),
+            bodies: Arc::new(bodies),
+            answers,
             rebuild: tokio::sync::Mutex::default(),
             throttle,
             issuers,
@@ -131,6 +141,30 @@ impl State {
         self.0.snapshot.load_full()
     }
 
+    /// What a request reads: the newest state.
+    #[must_use]
+    pub fn reading(&self) -> Reading {
+        self.reading_of(self.snapshot())
+    }
+
+    /// What a request reads of this state.
+    #[must_use]
+    pub fn reading_of(&self, snapshot: Arc<Snapshot>) -> Reading {
+        Reading::new(snapshot, Arc::clone(&self.0.bodies))
+    }
+
+    /// What was answered lately.
+    #[must_use]
+    pub fn answers(&self) -> &Answers {
+        &self.0.answers
+    }
+
+    /// The texts of pages that are in memory.
+    #[must_use]
+    pub fn bodies(&self) -> &Bodies {
+        &self.0.bodies
+    }
+
     /// Brings keys and snapshot up to change `seq` at least. Returns at once when they are there already.
     ///
     /// # Errors
@@ -139,7 +173,8 @@ impl State {
         let _rebuilding = self.0.rebuild.lock().await;
         if self.snapshot().seq < seq {
             self.0.keys.store(Arc::new(KeyRing::load(self.database()).await?));
-            self.0.snapshot.store(Arc::new(Snapshot::load(self.database(), self.now()).await?));
+            let next = self.snapshot().advance(self.database(), self.bodies(), self.now()).await?;
+            self.0.snapshot.store(Arc::new(next));
         }
         Ok(())
     }

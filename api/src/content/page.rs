@@ -15,6 +15,7 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::{
+    change::tag,
     content::markdown,
     editorial::{Kind, revision},
     error::{Error, Fault, Result},
@@ -69,8 +70,8 @@ impl Kind for Page {
         Some(&mut self.position)
     }
 
-    fn tags(&self) -> Vec<String> {
-        vec![format!("page:{}", self.slug)]
+    fn tags(&self, document: Uuid) -> Vec<String> {
+        tag::of_page(document)
     }
 
     async fn check(&self, transaction: &DatabaseTransaction, document: Option<Uuid>) -> Result<Vec<Fault>> {
@@ -185,8 +186,8 @@ impl Kind for PageText {
         Some(self.page)
     }
 
-    fn tags(&self) -> Vec<String> {
-        vec![format!("page:{}:{}", self.page, self.locale)]
+    fn tags(&self, _: Uuid) -> Vec<String> {
+        tag::of_page(self.page)
     }
 
     async fn check(&self, transaction: &DatabaseTransaction, _: Option<Uuid>) -> Result<Vec<Fault>> {

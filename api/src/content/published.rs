@@ -1,37 +1,57 @@
-//! What is published of content, in memory.
+//! What is published of content, in memory. A state never changes; the next one shares with it all that stayed.
 
-use std::collections::{BTreeMap, HashMap};
+use std::{
+    collections::{BTreeSet, HashMap},
+    sync::Arc,
+};
 
 use chrono::{DateTime, Utc};
 use entities::{
-    Email, Localized, Position, Slug, page, page_redirect, page_text, site, site_locale, staff, staff_text,
+    Email, Line, Locale, Localized, Position, Prose, Slug, Version, document, page, page_redirect, page_text, site,
+    site_locale, staff, staff_text,
 };
-use sea_orm::{DatabaseTransaction, EntityTrait, QueryOrder};
+use imbl::OrdMap;
+use sea_orm::{
+    ColumnTrait, Condition, DatabaseTransaction, EntityTrait, JoinType, QueryFilter, QueryOrder, QuerySelect,
+    RelationTrait,
+};
 use uuid::Uuid;
 
 use crate::{
-    content::markdown::{self, Rendered},
+    content::{
+        body::BodyKey,
+        list::{Change, Lists},
+    },
     error::{Error, Result},
     locale::{SiteLocale, SiteLocales},
 };
 
 /// The site, its pages and its staff.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Published {
+    /// The site's settings.
+    pub site: Arc<Site>,
+    pages: imbl::HashMap<Uuid, Arc<Page>>,
+    slugs: imbl::HashMap<Slug, Uuid>,
+    /// Which page a former slug leads to.
+    redirects: imbl::HashMap<Slug, Uuid>,
+    /// The pages below each page, and those at the top, in their order.
+    children: imbl::HashMap<Option<Uuid>, OrdMap<(Position, Slug), Uuid>>,
+    staff: OrdMap<(Position, Slug), Arc<StaffMember>>,
+    staff_by_id: imbl::HashMap<Uuid, (Position, Slug)>,
+    /// The pages in the orders that were asked for lately.
+    pub(super) lists: Lists,
+}
+
+/// The site's settings.
+#[derive(Debug)]
+pub struct Site {
+    /// The document.
+    pub id: Uuid,
     /// The site's name.
-    pub site_name: Localized<String>,
+    pub name: Localized<String>,
     /// The locales offered.
     pub locales: SiteLocales,
-    /// The document of the site's settings.
-    pub site_id: Uuid,
-    /// All pages, parents before their children, siblings in their order.
-    pub pages: Vec<Page>,
-    /// All staff records in their order.
-    pub staff: Vec<StaffMember>,
-    pages_by_slug: HashMap<Slug, usize>,
-    /// Which page a former slug leads to.
-    redirects: HashMap<Slug, usize>,
-    pages_by_id: HashMap<Uuid, usize>,
 }
 
 /// A page and its texts.
@@ -41,19 +61,28 @@ pub struct Page {
     pub id: Uuid,
     /// Its name in addresses.
     pub slug: Slug,
-    /// The index of the page above it.
-    pub parent: Option<usize>,
-    /// The indexes of the pages below it, in their order.
-    pub children: Vec<usize>,
+    /// The document of the page above it.
+    pub parent: Option<Uuid>,
     /// Its place among its siblings.
     pub position: Position,
     /// Its texts.
-    pub texts: Localized<PageText>,
+    pub texts: Localized<Arc<PageText>>,
+    /// The slugs that it had before.
+    former_slugs: Vec<Slug>,
+}
+
+impl Page {
+    /// Whether another state of the page stands at the same place of the tree.
+    pub(super) fn stands_where(&self, other: &Self) -> bool {
+        (&self.slug, self.parent, self.position) == (&other.slug, other.parent, other.position)
+    }
 }
 
 /// A page in one locale.
 #[derive(Debug)]
 pub struct PageText {
+    /// The locale.
+    pub locale: Locale,
     /// The heading.
     pub title: String,
     /// What stands in lists.
@@ -62,8 +91,8 @@ pub struct PageText {
     pub description: Option<String>,
     /// Who signs.
     pub signature: Option<String>,
-    /// The text.
-    pub body: Rendered,
+    /// Where the text is.
+    pub body: BodyKey,
     /// When it became public.
     pub published_at: DateTime<Utc>,
 }
@@ -82,12 +111,14 @@ pub struct StaffMember {
     /// Where a call reaches the person.
     pub telephone: Option<String>,
     /// Its texts.
-    pub texts: Localized<StaffText>,
+    pub texts: Localized<Arc<StaffText>>,
 }
 
 /// A staff record in one locale.
 #[derive(Debug)]
 pub struct StaffText {
+    /// The locale.
+    pub locale: Locale,
     /// The person's name.
     pub name: String,
     /// What the person is in the section.
@@ -104,6 +135,132 @@ impl Published {
     /// # Errors
     /// When the database cannot be read.
     pub async fn load(transaction: &DatabaseTransaction) -> Result<Self> {
+        let mut published = Self {
+            site: Arc::new(Site::load(transaction).await?),
+            pages: imbl::HashMap::new(),
+            slugs: imbl::HashMap::new(),
+            redirects: imbl::HashMap::new(),
+            children: imbl::HashMap::new(),
+            staff: OrdMap::new(),
+            staff_by_id: imbl::HashMap::new(),
+            lists: Lists::default(),
+        };
+        for page in load_pages(transaction, None).await? {
+            published.put_page(page);
+        }
+        for member in load_staff(transaction, None).await? {
+            published.put_staff_member(member);
+        }
+        Ok(published)
+    }
+
+    /// The state in which these pages and staff records are as the live tables have them now, and everything else is as it
+    /// is here.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub async fn advance(
+        &self,
+        transaction: &DatabaseTransaction,
+        pages: &BTreeSet<Uuid>,
+        staff: &BTreeSet<Uuid>,
+    ) -> Result<Self> {
+        let mut next = self.clone();
+        if !pages.is_empty() {
+            // All leave before any comes: slugs may go from one to another.
+            let before: HashMap<Uuid, Arc<Page>> =
+                pages.iter().filter_map(|id| Some((*id, next.take_page(*id)?))).collect();
+            for page in load_pages(transaction, Some(pages)).await? {
+                next.put_page(page);
+            }
+            let changes: Vec<Change> = pages
+                .iter()
+                .map(|id| Change { before: before.get(id).cloned(), after: next.pages.get(id).cloned() })
+                .collect();
+            next.lists = self.lists.advance(self, &next, &changes);
+        }
+        if !staff.is_empty() {
+            for id in staff {
+                if let Some(place) = next.staff_by_id.remove(id) {
+                    next.staff.remove(&place);
+                }
+            }
+            for member in load_staff(transaction, Some(staff)).await? {
+                next.put_staff_member(member);
+            }
+        }
+        Ok(next)
+    }
+
+    fn put_page(&mut self, page: Page) {
+        self.slugs.insert(page.slug.clone(), page.id);
+        for slug in &page.former_slugs {
+            self.redirects.insert(slug.clone(), page.id);
+        }
+        self.children.entry(page.parent).or_default().insert((page.position, page.slug.clone()), page.id);
+        self.pages.insert(page.id, Arc::new(page));
+    }
+
+    fn take_page(&mut self, id: Uuid) -> Option<Arc<Page>> {
+        let page = self.pages.remove(&id)?;
+        self.slugs.remove(&page.slug);
+        for slug in &page.former_slugs {
+            self.redirects.remove(slug);
+        }
+        if let Some(siblings) = self.children.get_mut(&page.parent) {
+            siblings.remove(&(page.position, page.slug.clone()));
+        }
+        Some(page)
+    }
+
+    fn put_staff_member(&mut self, member: StaffMember) {
+        let place = (member.position, member.slug.clone());
+        self.staff_by_id.insert(member.id, place.clone());
+        self.staff.insert(place, Arc::new(member));
+    }
+
+    /// The page with this slug.
+    #[must_use]
+    pub fn page_by_slug(&self, slug: &Slug) -> Option<&Arc<Page>> {
+        self.pages.get(self.slugs.get(slug)?)
+    }
+
+    /// The page that had this slug before.
+    #[must_use]
+    pub fn page_by_former_slug(&self, slug: &Slug) -> Option<&Arc<Page>> {
+        self.pages.get(self.redirects.get(slug)?)
+    }
+
+    /// The page with this document.
+    #[must_use]
+    pub fn page(&self, id: Uuid) -> Option<&Arc<Page>> {
+        self.pages.get(&id)
+    }
+
+    /// All pages, in no order.
+    pub fn pages(&self) -> impl Iterator<Item = &Arc<Page>> {
+        self.pages.values()
+    }
+
+    /// The pages below this one, in their order; those at the top for none.
+    pub fn children(&self, parent: Option<Uuid>) -> impl Iterator<Item = &Arc<Page>> {
+        self.children.get(&parent).into_iter().flat_map(OrdMap::values).filter_map(|id| self.pages.get(id))
+    }
+
+    /// All staff records in their order.
+    pub fn staff(&self) -> impl Iterator<Item = &Arc<StaffMember>> {
+        self.staff.values()
+    }
+
+    /// The staff record with this document.
+    #[must_use]
+    pub fn staff_member(&self, id: Uuid) -> Option<&Arc<StaffMember>> {
+        self.staff.get(self.staff_by_id.get(&id)?)
+    }
+}
+
+impl Site {
+    async fn load(transaction: &DatabaseTransaction) -> Result<Self> {
         let site = match site::Entity::find().one(transaction).await? {
             Some(site) => site,
             // Before the first dataset there is nothing to serve, in no language ("undetermined", RFC 5646).
@@ -125,116 +282,103 @@ impl Published {
                 fallback: serde_json::from_value(row.fallback)?,
             })
         });
-        let pages = load_pages(transaction).await?;
         Ok(Self {
-            site_name: serde_json::from_value(site.name)?,
+            id: site.document_id,
+            name: serde_json::from_value(site.name)?,
             locales: SiteLocales { default: site.default_locale, all: all.collect::<Result<_>>()? },
-            site_id: site.document_id,
-            redirects: load_redirects(transaction, &pages).await?,
-            pages_by_slug: pages.iter().enumerate().map(|(index, page)| (page.slug.clone(), index)).collect(),
-            pages_by_id: pages.iter().enumerate().map(|(index, page)| (page.id, index)).collect(),
-            pages,
-            staff: load_staff(transaction).await?,
         })
     }
-
-    /// The index of the page with this slug.
-    #[must_use]
-    pub fn page_by_slug(&self, slug: &Slug) -> Option<usize> {
-        self.pages_by_slug.get(slug).copied()
-    }
-
-    /// The index of the page that had this slug before.
-    #[must_use]
-    pub fn page_by_former_slug(&self, slug: &Slug) -> Option<usize> {
-        self.redirects.get(slug).copied()
-    }
-
-    /// The index of the page with this document.
-    #[must_use]
-    pub fn page_by_id(&self, id: Uuid) -> Option<usize> {
-        self.pages_by_id.get(&id).copied()
-    }
 }
 
-async fn load_redirects(transaction: &DatabaseTransaction, pages: &[Page]) -> Result<HashMap<Slug, usize>> {
-    let indexes: HashMap<Uuid, usize> = pages.iter().enumerate().map(|(index, page)| (page.id, index)).collect();
-    let redirects = page_redirect::Entity::find().all(transaction).await?;
-    // A page that was withdrawn keeps its former slugs, in case it comes back.
-    Ok(redirects.into_iter().filter_map(|row| Some((row.slug, *indexes.get(&row.page_id)?))).collect())
-}
+/// What is read of a text of a page: all but the text.
+type TextRow = (Uuid, Uuid, Locale, Line, Option<Prose>, Option<Line>, Option<Prose>, DateTime<Utc>, Option<Version>);
 
-async fn load_pages(transaction: &DatabaseTransaction) -> Result<Vec<Page>> {
-    let mut texts: HashMap<Uuid, Localized<PageText>> = HashMap::new();
-    for row in page_text::Entity::find().all(transaction).await? {
+/// These pages, or all. Their bodies stay where they are.
+async fn load_pages(transaction: &DatabaseTransaction, ids: Option<&BTreeSet<Uuid>>) -> Result<Vec<Page>> {
+    let among = |column: page_text::Column| match ids {
+        Some(ids) => Condition::all().add(column.is_in(ids.iter().copied())),
+        None => Condition::all(),
+    };
+    let rows: Vec<TextRow> = page_text::Entity::find()
+        .select_only()
+        .columns([
+            page_text::Column::DocumentId,
+            page_text::Column::PageId,
+            page_text::Column::Locale,
+            page_text::Column::Title,
+            page_text::Column::Summary,
+            page_text::Column::Description,
+            page_text::Column::Signature,
+            page_text::Column::PublishedAt,
+        ])
+        .column(document::Column::PublishedNumber)
+        .join(JoinType::InnerJoin, page_text::Relation::Document.def())
+        .filter(among(page_text::Column::PageId))
+        .into_tuple()
+        .all(transaction)
+        .await?;
+    let mut texts: HashMap<Uuid, Localized<Arc<PageText>>> = HashMap::new();
+    for (document, page, locale, title, summary, description, signature, published_at, version) in rows {
+        // What is public is a revision of its document.
+        let Some(version) = version else { continue };
         let text = PageText {
-            title: row.title.into(),
-            summary: row.summary.map(Into::into),
-            description: row.description.map(Into::into),
-            signature: row.signature.map(Into::into),
-            body: markdown::render(&row.body),
-            published_at: row.published_at,
+            locale: locale.clone(),
+            title: title.into(),
+            summary: summary.map(Into::into),
+            description: description.map(Into::into),
+            signature: signature.map(Into::into),
+            body: BodyKey { document, version },
+            published_at,
         };
-        texts.entry(row.page_id).or_default().insert(row.locale, text);
+        texts.entry(page).or_default().insert(locale, Arc::new(text));
     }
-    let mut below: BTreeMap<Option<Uuid>, Vec<page::Model>> = BTreeMap::new();
-    for row in page::Entity::find().all(transaction).await? {
-        below.entry(row.parent_id).or_default().push(row);
+    let mut redirects = page_redirect::Entity::find();
+    let mut pages = page::Entity::find();
+    if let Some(ids) = ids {
+        redirects = redirects.filter(page_redirect::COLUMN.page_id.is_in(ids.iter().copied()));
+        pages = pages.filter(page::COLUMN.document_id.is_in(ids.iter().copied()));
     }
-    for siblings in below.values_mut() {
-        // Popped from the end below, so in descending order.
-        siblings.sort_by(|a, b| (b.position, &b.slug).cmp(&(a.position, &a.slug)));
+    // A page that was withdrawn keeps its former slugs, in case it comes back.
+    let mut former_slugs: HashMap<Uuid, Vec<Slug>> = HashMap::new();
+    for row in redirects.all(transaction).await? {
+        former_slugs.entry(row.page_id).or_default().push(row.slug);
     }
-
-    // Depth first, without recursion: a branch may be as deep as there are pages.
-    let mut pages: Vec<Page> = Vec::new();
-    let mut path: Vec<(Option<usize>, Vec<page::Model>)> = vec![(None, below.remove(&None).unwrap_or_default())];
-    while let Some((parent, siblings)) = path.last_mut() {
-        let parent = *parent;
-        let Some(row) = siblings.pop() else {
-            path.pop();
-            continue;
-        };
-        let index = pages.len();
-        if let Some(parent) = parent {
-            pages[parent].children.push(index);
-        }
-        path.push((Some(index), below.remove(&Some(row.document_id)).unwrap_or_default()));
-        pages.push(Page {
-            texts: texts.remove(&row.document_id).unwrap_or_default(),
-            id: row.document_id,
-            slug: row.slug,
-            parent,
-            children: Vec::new(),
-            position: row.position,
-        });
-    }
-    Ok(pages)
+    let page = |row: page::Model| Page {
+        texts: texts.remove(&row.document_id).unwrap_or_default(),
+        former_slugs: former_slugs.remove(&row.document_id).unwrap_or_default(),
+        id: row.document_id,
+        slug: row.slug,
+        parent: row.parent_id,
+        position: row.position,
+    };
+    Ok(pages.all(transaction).await?.into_iter().map(page).collect())
 }
 
-async fn load_staff(transaction: &DatabaseTransaction) -> Result<Vec<StaffMember>> {
-    let mut texts: HashMap<Uuid, Localized<StaffText>> = HashMap::new();
-    for row in staff_text::Entity::find().all(transaction).await? {
+/// These staff records, or all.
+async fn load_staff(transaction: &DatabaseTransaction, ids: Option<&BTreeSet<Uuid>>) -> Result<Vec<StaffMember>> {
+    let (mut records, mut texts_of) = (staff::Entity::find(), staff_text::Entity::find());
+    if let Some(ids) = ids {
+        records = records.filter(staff::COLUMN.document_id.is_in(ids.iter().copied()));
+        texts_of = texts_of.filter(staff_text::COLUMN.staff_id.is_in(ids.iter().copied()));
+    }
+    let mut texts: HashMap<Uuid, Localized<Arc<StaffText>>> = HashMap::new();
+    for row in texts_of.all(transaction).await? {
         let text = StaffText {
+            locale: row.locale.clone(),
             name: row.name.into(),
             role: row.role.into(),
             degree: row.degree.map(Into::into),
             field: row.field.map(Into::into),
         };
-        texts.entry(row.staff_id).or_default().insert(row.locale, text);
+        texts.entry(row.staff_id).or_default().insert(row.locale, Arc::new(text));
     }
-    let rows = staff::Entity::find().all(transaction).await?;
-    let mut staff: Vec<StaffMember> = rows
-        .into_iter()
-        .map(|row| StaffMember {
-            texts: texts.remove(&row.document_id).unwrap_or_default(),
-            id: row.document_id,
-            slug: row.slug,
-            position: row.position,
-            email: row.email,
-            telephone: row.telephone.map(Into::into),
-        })
-        .collect();
-    staff.sort_by(|a, b| (a.position, &a.slug).cmp(&(b.position, &b.slug)));
-    Ok(staff)
+    let member = |row: staff::Model| StaffMember {
+        texts: texts.remove(&row.document_id).unwrap_or_default(),
+        id: row.document_id,
+        slug: row.slug,
+        position: row.position,
+        email: row.email,
+        telephone: row.telephone.map(Into::into),
+    };
+    Ok(records.all(transaction).await?.into_iter().map(member).collect())
 }

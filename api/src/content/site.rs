@@ -16,6 +16,7 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::{
+    change::tag,
     editorial::Kind,
     error::{Error, Fault, Result},
 };
@@ -62,8 +63,8 @@ impl Kind for Site {
         self.name.keys().cloned().collect()
     }
 
-    fn tags(&self) -> Vec<String> {
-        vec!["site".to_owned()]
+    fn tags(&self, _: Uuid) -> Vec<String> {
+        vec![tag::SITE.to_owned()]
     }
 
     async fn check(&self, transaction: &DatabaseTransaction, _: Option<Uuid>) -> Result<Vec<Fault>> {

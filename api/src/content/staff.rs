@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::{
+    change::tag,
     editorial::{Kind, revision},
     error::{Fault, Result},
     locale,
@@ -60,8 +61,8 @@ impl Kind for StaffMember {
         Some(&mut self.position)
     }
 
-    fn tags(&self) -> Vec<String> {
-        vec![format!("staff:{}", self.slug)]
+    fn tags(&self, document: Uuid) -> Vec<String> {
+        tag::of_staff_member(document)
     }
 
     async fn check(&self, transaction: &DatabaseTransaction, document: Option<Uuid>) -> Result<Vec<Fault>> {
@@ -116,8 +117,8 @@ impl Kind for StaffText {
         Some(self.staff)
     }
 
-    fn tags(&self) -> Vec<String> {
-        vec![format!("staff:{}:{}", self.staff, self.locale)]
+    fn tags(&self, _: Uuid) -> Vec<String> {
+        tag::of_staff_member(self.staff)
     }
 
     async fn check(&self, transaction: &DatabaseTransaction, _: Option<Uuid>) -> Result<Vec<Fault>> {

@@ -1,13 +1,24 @@
 //! Everything that the public may read, in memory, as of one change. A public resolver reads this and nothing else.
 
-use std::sync::Arc;
+use std::{collections::BTreeSet, sync::Arc};
 
 use chrono::{DateTime, Utc};
-use sea_orm::DatabaseTransaction;
+use entities::{DocumentKind, document, publication};
+use sea_orm::{DatabaseTransaction, EntityTrait, QueryFilter};
+use uuid::Uuid;
 
-use crate::{change, content, database::Database, error::Result, figures};
+use crate::{
+    change,
+    content::{self, body::Bodies},
+    database::Database,
+    error::Result,
+    figures,
+};
 
-/// One state of the published content. Never changed; replaced as a whole.
+/// The most publications that are brought in one by one; with more, everything is read again.
+const MAX_STEPS: usize = 500;
+
+/// One state of the published content. Never changed; the next one shares with it all that stayed.
 #[derive(Debug)]
 pub struct Snapshot {
     /// The newest change that it contains.
@@ -16,6 +27,10 @@ pub struct Snapshot {
     pub content: content::Published,
     /// Countries, categories and figures.
     pub figures: Arc<figures::Published>,
+    /// When each tag last changed, as far as this process has seen it change.
+    changed: imbl::HashMap<Arc<str>, i64>,
+    /// The change from which on `changed` says everything.
+    since: i64,
 }
 
 impl Snapshot {
@@ -38,6 +53,72 @@ impl Snapshot {
         let seq = change::latest(transaction).await?;
         let content = content::Published::load(transaction).await?;
         let figures = Arc::new(figures::Published::load(transaction, now).await?);
-        Ok(Self { seq, content, figures })
+        Ok(Self { seq, content, figures, changed: imbl::HashMap::new(), since: seq })
+    }
+
+    /// The newest state. Only what was published since this one is read.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub async fn advance(&self, database: &Database, bodies: &Bodies, now: DateTime<Utc>) -> Result<Self> {
+        let transaction = database.begin_read().await?;
+        let next = self.read_on(&transaction, bodies, now).await?;
+        transaction.commit().await?;
+        Ok(next)
+    }
+
+    async fn read_on(&self, transaction: &DatabaseTransaction, bodies: &Bodies, now: DateTime<Utc>) -> Result<Self> {
+        let changes = change::since(transaction, self.seq).await?;
+        let Some(newest) = changes.last() else { return Self::read(transaction, now).await };
+        let seq = newest.seq;
+        let publications = publication::Entity::find()
+            .find_also_related(document::Entity)
+            .filter(publication::COLUMN.change_seq.gt(self.seq))
+            .filter(publication::COLUMN.change_seq.lte(seq))
+            .all(transaction)
+            .await?;
+        let mut last_changed = self.changed.clone();
+        for change in &changes {
+            for tag in &change.tags {
+                last_changed.insert(tag.as_str().into(), change.seq);
+            }
+        }
+
+        let (mut pages, mut staff): (BTreeSet<Uuid>, BTreeSet<Uuid>) = Default::default();
+        let (mut of_figures, mut of_site) = (false, publications.len() > MAX_STEPS);
+        for document in publications.iter().filter_map(|(_, document)| document.as_ref()) {
+            match document.kind {
+                DocumentKind::Page => drop(pages.insert(document.id)),
+                DocumentKind::PageText => pages.extend(document.owner_id),
+                DocumentKind::StaffMember => drop(staff.insert(document.id)),
+                DocumentKind::StaffText => staff.extend(document.owner_id),
+                DocumentKind::Site => of_site = true,
+                DocumentKind::Country
+                | DocumentKind::Category
+                | DocumentKind::YearSheet
+                | DocumentKind::FactSheetMetadata => of_figures = true,
+            }
+        }
+        if of_site {
+            // Which locales there are and what small counts must become holds for everything.
+            let whole = Self::read(transaction, now).await?;
+            return Ok(Self { changed: last_changed, since: self.since, ..whole });
+        }
+        let content = self.content.advance(transaction, &pages, &staff).await?;
+        // At hand before the first reader comes.
+        let texts = pages.iter().filter_map(|id| content.page(*id)).flat_map(|page| page.texts.values());
+        bodies.load(transaction, texts.map(|text| text.body)).await?;
+        let figures = if of_figures {
+            Arc::new(figures::Published::load(transaction, now).await?)
+        } else {
+            Arc::clone(&self.figures)
+        };
+        Ok(Self { seq, content, figures, changed: last_changed, since: self.since })
+    }
+
+    /// Whether an answer that was made of change `seq`, and that depends on nothing but these tags, would be the same now.
+    #[must_use]
+    pub fn still_holds<'a>(&self, seq: i64, tags: impl IntoIterator<Item = &'a str>) -> bool {
+        seq >= self.since && tags.into_iter().all(|tag| self.changed.get(tag).is_none_or(|changed| *changed <= seq))
     }
 }

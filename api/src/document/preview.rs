@@ -162,7 +162,11 @@ async fn project(
         show(transaction, owner.id, Content::read(owner.kind, newest.content)?, now).await?;
     }
     let seen = revision::get(transaction, row.id, preview.version).await?;
-    show(transaction, row.id, Content::read(row.kind, seen.content)?, now).await
+    show(transaction, row.id, Content::read(row.kind, seen.content)?, now).await?;
+    // As publishing does: whoever reads what is published finds this revision.
+    let published_number = Set(Some(preview.version));
+    document::ActiveModel { id: Set(row.id), published_number, ..Default::default() }.update(transaction).await?;
+    Ok(())
 }
 
 async fn show(transaction: &DatabaseTransaction, id: Uuid, mut content: Content, now: DateTime<Utc>) -> Result<()> {

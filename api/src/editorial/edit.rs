@@ -242,7 +242,7 @@ impl<'a> Edit<'a> {
         };
         change.update(self.connection()).await?;
         schedule::settle(self.connection(), document, &[ScheduleAction::Publish], now).await?;
-        self.note(document, Some(document.version), release, content.tags());
+        self.note(document, Some(document.version), release, content.tags(document.id));
         Ok(())
     }
 
@@ -262,7 +262,7 @@ impl<'a> Edit<'a> {
             .update(self.connection())
             .await?;
         schedule::settle(self.connection(), document, &[ScheduleAction::Unpublish], self.transaction.now()).await?;
-        self.note(document, None, Release { kind: None, reason }, published.tags());
+        self.note(document, None, Release { kind: None, reason }, published.tags(document.id));
         Ok(())
     }
 

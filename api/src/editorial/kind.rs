@@ -49,8 +49,9 @@ pub trait Kind: Clone + PartialEq + Serialize + DeserializeOwned + Send + Sync {
         None
     }
 
-    /// What a reader holds that must be refreshed when this changes, such as `page:about-us`.
-    fn tags(&self) -> Vec<String>;
+    /// The tags of answers that must be made again when this changes: what [`crate::delivery::reading`] notes of a reading.
+    /// `document` is the one that it belongs to.
+    fn tags(&self, document: Uuid) -> Vec<String>;
 
     /// The rules that need other documents: names that must exist, sums that must fit. Checked before every save and
     /// again before it is published. `document` is the one that it belongs to, once there is one.

@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::{
+    change::tag,
     editorial::Kind,
     error::{Error, Fault, Result},
     locale,
@@ -53,8 +54,8 @@ impl Kind for Category {
         Some(&mut self.position)
     }
 
-    fn tags(&self) -> Vec<String> {
-        vec![format!("category:{}", self.code)]
+    fn tags(&self, _: Uuid) -> Vec<String> {
+        vec![tag::FIGURES.to_owned()]
     }
 
     async fn check(&self, transaction: &DatabaseTransaction, _: Option<Uuid>) -> Result<Vec<Fault>> {

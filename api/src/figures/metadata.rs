@@ -15,6 +15,7 @@ use sea_orm::{ActiveValue::Set, DatabaseTransaction, EntityTrait, QuerySelect, s
 use uuid::Uuid;
 
 use crate::{
+    change::tag,
     editorial::Kind,
     error::{Fault, Result},
     locale,
@@ -102,8 +103,8 @@ impl Kind for FactSheetMetadata {
         texts(self).into_iter().flat_map(|(_, locales)| locales).collect::<BTreeSet<_>>().into_iter().collect()
     }
 
-    fn tags(&self) -> Vec<String> {
-        vec!["figures".to_owned()]
+    fn tags(&self, _: Uuid) -> Vec<String> {
+        vec![tag::FIGURES.to_owned()]
     }
 
     async fn check(&self, transaction: &DatabaseTransaction, _: Option<Uuid>) -> Result<Vec<Fault>> {

@@ -20,6 +20,7 @@ use uuid::Uuid;
 
 use crate::{
     access::{Editor, permission::Action},
+    change::tag,
     editorial::{Kind, Release, revision},
     error::{Error, Fault, Result},
     figures::sum,
@@ -195,8 +196,8 @@ impl Kind for YearSheet {
         key(&self.category, self.year)
     }
 
-    fn tags(&self) -> Vec<String> {
-        vec![format!("figures:{}:{}", self.category, self.year)]
+    fn tags(&self, _: Uuid) -> Vec<String> {
+        vec![tag::FIGURES.to_owned()]
     }
 
     async fn check(&self, transaction: &DatabaseTransaction, _: Option<Uuid>) -> Result<Vec<Fault>> {

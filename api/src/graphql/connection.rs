@@ -1,14 +1,21 @@
 //! Connections after the Relay specification, forward, over sorted items in memory. A cursor names the place after an
 //! item by the item's sort key, so that items that come and go elsewhere neither repeat nor hide one.
 
+use std::{ops::Bound, sync::Arc};
+
 use async_graphql::{
     OutputType, SimpleObject,
-    connection::{Connection, Edge},
+    connection::{Connection, CursorType, Edge, EmptyFields, PageInfo},
 };
 use entities::Rule;
+use imbl::OrdMap;
 use serde::{Serialize, de::DeserializeOwned};
 
-use super::Faults;
+use super::{
+    Faults,
+    direct::{Member, Output, Shape, Writer},
+    plan::Plan,
+};
 use crate::{access::key::KeyRing, delivery::cursor, error::Result};
 
 /// How many items a page has when `first` is left out.
@@ -24,7 +31,88 @@ pub struct Total {
 }
 
 /// A page of a list.
-pub type PageOf<T> = Connection<String, T, Total>;
+pub type PageOf<T> = Connection<Cursor, T, Total>;
+
+/// The place after an item, which is authenticated only when it is asked for.
+pub struct Cursor(Box<dyn Fn() -> String + Send + Sync>);
+
+impl Cursor {
+    fn new<K: Serialize + Send + Sync + 'static>(keys: Arc<KeyRing>, list: Arc<str>, key: K) -> Self {
+        Self(Box::new(move || cursor::encode(&keys, &list, &key)))
+    }
+}
+
+impl CursorType for Cursor {
+    type Error = std::convert::Infallible;
+
+    fn decode_cursor(text: &str) -> Result<Self, Self::Error> {
+        let text = text.to_owned();
+        Ok(Self(Box::new(move || text.clone())))
+    }
+
+    fn encode_cursor(&self) -> String {
+        (self.0)()
+    }
+}
+
+/// What a list that is written without the engine is made of.
+pub trait Listed: Output + OutputType {
+    /// The name of the type of its connections.
+    const CONNECTION: &'static str;
+    /// The name of the type of its edges.
+    const EDGE: &'static str;
+}
+
+impl<T: Listed> Output for PageOf<T> {
+    const SHAPE: Option<Shape> = Some(Shape {
+        name: T::CONNECTION,
+        member: |name| {
+            let edge = Shape {
+                name: T::EDGE,
+                member: |name| match name {
+                    "node" => Some(Member { number: 0, shape: T::SHAPE }),
+                    "cursor" => Some(Member { number: 1, shape: None }),
+                    _ => None,
+                },
+            };
+            let (number, shape) = match name {
+                "pageInfo" => (0, PageInfo::SHAPE),
+                "edges" => (1, Some(edge)),
+                "nodes" => (2, T::SHAPE),
+                "totalCount" => (3, None),
+                _ => return None,
+            };
+            Some(Member { number, shape })
+        },
+    });
+
+    fn write(&self, plan: &Plan, out: &mut Writer) {
+        out.object(T::CONNECTION, plan, |number, plan, out| match number {
+            0 => PageInfo {
+                has_previous_page: self.has_previous_page,
+                has_next_page: self.has_next_page,
+                start_cursor: self.edges.first().map(|edge| edge.cursor.encode_cursor()),
+                end_cursor: self.edges.last().map(|edge| edge.cursor.encode_cursor()),
+            }
+            .write(plan, out),
+            1 => out.list(self.edges.iter().map(WrittenEdge), plan),
+            2 => out.list(self.edges.iter().map(|edge| &edge.node), plan),
+            _ => self.additional_fields.total_count.write(plan, out),
+        });
+    }
+}
+
+/// An edge on its way out.
+struct WrittenEdge<'a, T: OutputType>(&'a Edge<Cursor, T, EmptyFields>);
+
+impl<T: Listed> Output for WrittenEdge<'_, T> {
+    fn write(&self, plan: &Plan, out: &mut Writer) {
+        out.object(T::EDGE, plan, |number, plan, out| match number {
+            0 => self.0.node.write(plan, out),
+            _ => self.0.cursor.encode_cursor().write(plan, out),
+        });
+    }
+}
 
 /// The arguments of a connection.
 pub struct Paging {
@@ -57,32 +145,46 @@ impl Paging {
     }
 }
 
-/// Cuts a page out of a sorted list. `list` names the list with its order, filter and locale; `key` is an item's place
-/// in it, and no two are the same.
+/// Cuts a page out of an index. `list` names the list with its order, filter and locale; an item that there is no `node`
+/// for is left out.
 ///
 /// # Errors
 /// `Error::Invalid` when `first` is out of range, or `after` is not a cursor of this list.
-pub fn paginate<I, K, T>(
-    keys: &KeyRing,
-    list: &str,
+pub fn paginate<K, V, T>(
+    keys: Arc<KeyRing>,
+    list: String,
     paging: Paging,
-    items: &[I],
-    key: impl Fn(&I) -> K,
-    node: impl Fn(&I) -> T,
+    index: &OrdMap<K, V>,
+    descending: bool,
+    node: impl Fn(&V) -> Option<T>,
 ) -> Result<PageOf<T>>
 where
-    K: Ord + Serialize + DeserializeOwned,
+    K: Ord + Clone + Serialize + DeserializeOwned + Send + Sync + 'static,
+    V: Clone,
     T: OutputType,
 {
     let mut faults = Faults::default();
-    let (first, after) = paging.read::<K>(&mut faults, keys, list);
+    let (first, after) = paging.read::<K>(&mut faults, &keys, &list);
     faults.into_result()?;
-    let start = after.map_or(0, |after| items.partition_point(|item| key(item) <= after));
-    let end = items.len().min(start + first);
+    let (from, to) = match (&after, descending) {
+        (None, _) => (Bound::Unbounded, Bound::Unbounded),
+        (Some(after), false) => (Bound::Excluded(after), Bound::Unbounded),
+        (Some(after), true) => (Bound::Unbounded, Bound::Excluded(after)),
+    };
+    let rest = index.range::<_, K>((from, to));
+    let mut rest: Box<dyn Iterator<Item = (&K, &V)>> = if descending { Box::new(rest.rev()) } else { Box::new(rest) };
+    let items: Vec<(&K, &V)> = rest.by_ref().take(first).collect();
+    let is_before = |edge: Option<(&K, &V)>, after: &K| {
+        edge.is_some_and(|(edge, _)| if descending { edge >= after } else { edge <= after })
+    };
+    let start = if descending { index.get_max() } else { index.get_min() };
+    let has_previous = after.is_some_and(|after| is_before(start.map(|(key, value)| (key, value)), &after));
     let mut connection =
-        Connection::with_additional_fields(start > 0, end < items.len(), Total { total_count: items.len() });
-    connection
-        .edges
-        .extend(items[start..end].iter().map(|item| Edge::new(cursor::encode(keys, list, &key(item)), node(item))));
+        Connection::with_additional_fields(has_previous, rest.next().is_some(), Total { total_count: index.len() });
+    let list: Arc<str> = list.into();
+    connection.edges.extend(items.into_iter().filter_map(|(key, value)| {
+        let cursor = Cursor::new(Arc::clone(&keys), Arc::clone(&list), key.clone());
+        Some(Edge::new(cursor, node(value)?))
+    }));
     Ok(connection)
 }

@@ -1,6 +1,6 @@
 //! The typed values of `entities` as GraphQL scalars: [`Scalar`] on the way out, [`Input`] on the way in.
 
-use std::borrow::Cow;
+use std::{borrow::Cow, marker::PhantomData, sync::Arc};
 
 use async_graphql::{
     ContextSelectionSet, InputType, InputValueError, InputValueResult, OutputType, Positioned, ServerResult, Value,
@@ -11,6 +11,12 @@ use entities::{
     CategoryCode, Count, CountryCode, Email, Line, Locale, Markdown, Position, Prose, Rule, Slug, Threshold, Url,
     Version, Year,
 };
+
+use super::{
+    direct::{Output, Writer},
+    plan::Plan,
+};
+use crate::content::body::Body;
 
 /// A value that has a GraphQL scalar.
 pub trait ScalarValue: Clone + Send + Sync + Sized + 'static {
@@ -26,6 +32,9 @@ pub trait ScalarValue: Clone + Send + Sync + Sized + 'static {
 
     /// Writes it.
     fn write(&self) -> Value;
+
+    /// Writes it as JSON.
+    fn write_json(&self, out: &mut Writer);
 }
 
 macro_rules! text_scalar {
@@ -44,6 +53,10 @@ macro_rules! text_scalar {
 
             fn write(&self) -> Value {
                 Value::String(self.as_str().to_owned())
+            }
+
+            fn write_json(&self, out: &mut Writer) {
+                out.string(self.as_str());
             }
         }
     };
@@ -68,6 +81,10 @@ macro_rules! number_scalar {
 
             fn write(&self) -> Value {
                 Value::Number(i64::from(*self).into())
+            }
+
+            fn write_json(&self, out: &mut Writer) {
+                out.integer(i64::from(*self));
             }
         }
     };
@@ -133,6 +150,36 @@ impl<T: ScalarValue> OutputType for Scalar<T> {
     }
 }
 
+impl<T: ScalarValue> Output for Scalar<T> {
+    fn write(&self, _: &Plan, out: &mut Writer) {
+        self.0.write_json(out);
+    }
+}
+
+/// A value that stays where it is, on its way out.
+#[derive(Clone, Copy, Debug)]
+pub struct ScalarRef<'a, T>(pub &'a T);
+
+impl<T: ScalarValue> OutputType for ScalarRef<'_, T> {
+    fn type_name() -> Cow<'static, str> {
+        Cow::Borrowed(T::NAME)
+    }
+
+    fn create_type_info(registry: &mut Registry) -> String {
+        <Scalar<T> as OutputType>::create_type_info(registry)
+    }
+
+    async fn resolve(&self, _: &ContextSelectionSet<'_>, _: &Positioned<Field>) -> ServerResult<Value> {
+        Ok(self.0.write())
+    }
+}
+
+impl<T: ScalarValue> Output for ScalarRef<'_, T> {
+    fn write(&self, _: &Plan, out: &mut Writer) {
+        self.0.write_json(out);
+    }
+}
+
 /// A value on its way in: of the right kind, and valid or with the rule that it breaks. A resolver takes it out with
 /// [`super::Faults`], which names the field.
 #[derive(Clone, Debug)]
@@ -168,13 +215,52 @@ fn meta_type<T: ScalarValue>() -> MetaType {
     MetaType::Scalar {
         name: T::NAME.to_owned(),
         description: Some(T::DESCRIPTION.to_owned()),
-        is_valid: Some(std::sync::Arc::new(|value| T::read(value).is_some())),
+        is_valid: Some(Arc::new(|value| T::read(value).is_some())),
         visible: None,
         inaccessible: false,
         tags: Vec::new(),
         specified_by_url: T::SPECIFIED_BY.map(str::to_owned),
         directive_invocations: Vec::new(),
         requires_scopes: Vec::new(),
+    }
+}
+
+/// A string of the scalar `T` that is kept as JSON, with quotes and escapes, so that it is copied into answers as it is.
+pub struct Literal<T> {
+    json: Option<Arc<Body>>,
+    part: fn(&Body) -> &str,
+    scalar: PhantomData<fn() -> T>,
+}
+
+impl<T> Literal<T> {
+    /// A part of a text. An empty string without one.
+    #[must_use]
+    pub fn new(body: Option<Arc<Body>>, part: fn(&Body) -> &str) -> Self {
+        Self { json: body, part, scalar: PhantomData }
+    }
+
+    fn json(&self) -> &str {
+        self.json.as_ref().map_or("\"\"", |body| (self.part)(body))
+    }
+}
+
+impl<T: OutputType> OutputType for Literal<T> {
+    fn type_name() -> Cow<'static, str> {
+        T::type_name()
+    }
+
+    fn create_type_info(registry: &mut Registry) -> String {
+        T::create_type_info(registry)
+    }
+
+    async fn resolve(&self, _: &ContextSelectionSet<'_>, _: &Positioned<Field>) -> ServerResult<Value> {
+        Ok(Value::String(serde_json::from_str(self.json()).unwrap_or_default()))
+    }
+}
+
+impl<T> Output for Literal<T> {
+    fn write(&self, _: &Plan, out: &mut Writer) {
+        out.raw(self.json().as_bytes());
     }
 }
 

@@ -293,7 +293,8 @@ fn within<T: TryFrom<i64>>(value: &str, min: i64, max: i64) -> Result<T, Rule> {
 }
 
 fn make(format: Format, snapshot: &Snapshot, parameters: Parameters, address: String, query: &str) -> Result<Vec<u8>> {
-    let preference = snapshot.content.locales.preference(parameters.locale.clone(), parameters.fallback.clone())?;
+    let preference =
+        snapshot.content.site.locales.preference(parameters.locale.clone(), parameters.fallback.clone())?;
     let earlier: Published;
     let published = match parameters.as_of {
         Some(moment) => {

@@ -3,6 +3,8 @@
 use mime::Mime;
 use poem::http::{HeaderMap, HeaderValue, header};
 
+use crate::delivery::answer::Coding;
+
 /// What a response is encoded as.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum MediaType {
@@ -74,6 +76,37 @@ fn rate(ranges: &[(Mime, u16)], essence: &str) -> Option<Rating> {
         }
     };
     (quality > 0).then_some(Rating { quality, named })
+}
+
+/// The encodings that a client takes, what it rates highest first (RFC 9110, section 12.5.3). `identity` is always among
+/// them: who refuses it gets it all the same when there is nothing else.
+pub fn codings(headers: &HeaderMap) -> impl Iterator<Item = Coding> {
+    let mut rated = [(0, Coding::Identity); 4];
+    let mut count = 0;
+    let values = headers.get_all(header::ACCEPT_ENCODING).iter().filter_map(|value| value.to_str().ok());
+    for part in values.flat_map(|value| value.split(',')) {
+        let (name, quality) = part.split_once(';').map_or((part, None), |(name, quality)| (name, Some(quality)));
+        let name = name.trim();
+        let Some(coding) = Coding::ALL.into_iter().find(|coding| coding.as_str().eq_ignore_ascii_case(name)) else {
+            continue;
+        };
+        let quality = match quality {
+            None => Some(1_000),
+            Some(quality) => quality.trim().strip_prefix("q=").and_then(thousandths),
+        };
+        if let Some(quality @ 1..) = quality
+            && count < rated.len()
+        {
+            rated[count] = (quality, coding);
+            count += 1;
+        }
+    }
+    let rated = &mut rated[..count];
+    let preference = |coding: Coding| Coding::ALL.iter().position(|known| *known == coding);
+    rated.sort_by_key(|(quality, coding)| (std::cmp::Reverse(*quality), preference(*coding)));
+    let mut codings = [Coding::Identity; 4];
+    codings.iter_mut().zip(rated).for_each(|(coding, (_, rated))| *coding = *rated);
+    codings.into_iter()
 }
 
 /// The media ranges of the `Accept` header with their quality in thousandths. What cannot be read is left out, and so

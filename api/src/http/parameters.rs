@@ -1,17 +1,17 @@
 //! The parameters of a GraphQL request, from a query string or a JSON body. Strict: nothing is guessed.
 
-use std::{borrow::Cow, time::Duration};
+use std::{borrow::Cow, sync::Arc, time::Duration};
 
 use http_body_util::BodyExt;
 use mime::Mime;
 use percent_encoding::percent_decode_str;
 use poem::{
     Request,
-    http::{HeaderMap, Method, header},
+    http::{HeaderMap, Method, Uri, header},
 };
 use serde_json::{Map, Value};
 
-use crate::{error::Code, http::graphql::Refusal};
+use crate::{delivery::answer::Sent, error::Code, http::graphql::Refusal};
 
 /// How much of a body that is too long is read to its end, so that the client gets to see why it is refused.
 const DRAINED_BYTES: usize = 32 * 1024 * 1024;
@@ -29,7 +29,7 @@ pub struct BodySettings {
 #[derive(Debug)]
 pub struct Parameters {
     /// Source text of the document; never empty.
-    pub query: String,
+    pub query: Arc<str>,
     /// Which operation of the document to run.
     pub operation_name: Option<String>,
     /// Values of the operation's variables.
@@ -40,19 +40,46 @@ pub struct Parameters {
     pub(super) method: Method,
 }
 
-impl Parameters {
-    /// Reads them from the query string of a GET request or the body of a POST request.
-    pub async fn receive(request: &mut Request, settings: &BodySettings) -> Result<Self, Refusal> {
+/// A request as it was sent.
+#[derive(Debug)]
+pub enum Received {
+    /// The query string of a GET request.
+    Get(Uri),
+    /// The body of a POST request.
+    Post(Vec<u8>),
+}
+
+impl Received {
+    /// Reads the query string of a GET request or the body of a POST request.
+    pub async fn read(request: &mut Request, settings: &BodySettings) -> Result<Self, Refusal> {
         match *request.method() {
-            Method::GET => Self::from_query_string(request.uri().query().unwrap_or_default()),
+            Method::GET => Ok(Self::Get(request.uri().clone())),
             Method::POST => {
                 check_content_type(request.headers())?;
-                Self::from_json(&read_body(request, settings).await?)
+                Ok(Self::Post(read_body(request, settings).await?))
             }
             _ => Err(Refusal::method("GET, POST", "GraphQL is served over GET and POST.")),
         }
     }
 
+    /// What was sent, byte for byte.
+    pub fn sent(&self) -> Sent<'_> {
+        match self {
+            Self::Get(uri) => Sent { by_get: true, sent: uri.query().unwrap_or_default().as_bytes() },
+            Self::Post(body) => Sent { by_get: false, sent: body },
+        }
+    }
+
+    /// What it says.
+    pub fn parse(&self) -> Result<Parameters, Refusal> {
+        match self {
+            Self::Get(uri) => Parameters::from_query_string(uri.query().unwrap_or_default()),
+            Self::Post(body) => Parameters::from_json(body),
+        }
+    }
+}
+
+impl Parameters {
     fn from_query_string(query_string: &str) -> Result<Self, Refusal> {
         let mut members = Map::new();
         for (name, value) in query_parameters(query_string) {
@@ -84,7 +111,7 @@ impl Parameters {
     fn from_members(mut members: Map<String, Value>, method: Method) -> Result<Self, Refusal> {
         let mut take = |name: &str| members.remove(name).filter(|value| !value.is_null());
         let query = match take("query") {
-            Some(Value::String(query)) if !query.trim().is_empty() => query,
+            Some(Value::String(query)) if !query.trim().is_empty() => query.into(),
             None | Some(Value::String(_)) => return Err(bad_request("The parameter \"query\" is missing or empty.")),
             Some(_) => return Err(bad_request("The parameter \"query\" is not a string.")),
         };
@@ -214,7 +241,7 @@ mod tests {
         let read = |query_string| Parameters::from_query_string(query_string).map_err(|refusal| refusal.code());
         let parameters =
             read("query=%7Ba+b%7D&operationName=&variables=%7B%22x%22:1%7D&other=%FF").expect("well-formed");
-        assert_eq!(parameters.query, "{a b}");
+        assert_eq!(&*parameters.query, "{a b}");
         assert_eq!(parameters.operation_name, None);
         assert_eq!(parameters.variables["x"], 1);
         for malformed in [
@@ -235,7 +262,7 @@ mod tests {
     fn bodies_are_read_strictly() {
         let read = |body: &[u8]| Parameters::from_json(body).map_err(|refusal| refusal.code());
         let parameters = read(br#"{"query":"{a}","operationName":null,"variables":null,"extensions":null,"other":1}"#);
-        assert_eq!(parameters.expect("well-formed").query, "{a}");
+        assert_eq!(&*parameters.expect("well-formed").query, "{a}");
         for malformed in [
             &b""[..],
             b"\xff",

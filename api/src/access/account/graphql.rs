@@ -3,6 +3,7 @@
 use async_graphql::{Context, Enum, ID, InputObject, MaybeUndefined, Object, SimpleObject};
 use chrono::{DateTime, Utc};
 use entities::{Email, Locale, Rule, account::Model};
+use imbl::OrdMap;
 
 use crate::{
     access::{
@@ -187,9 +188,10 @@ impl AccountQuery {
     ) -> Result<PageOf<Account>> {
         let administrator = ctx.editor().await?.administrator()?;
         let accounts = account::all(ctx.state().database().reader(), &administrator).await?;
-        let email = |account: &Model| account.email.clone();
-        let node = |account: &Model| Account(account.clone());
-        paginate(&ctx.state().keys(), "accounts", Paging { first, after }, &accounts, email, node)
+        let accounts: OrdMap<Email, Model> =
+            accounts.into_iter().map(|account| (account.email.clone(), account)).collect();
+        let node = |account: &Model| Some(Account(account.clone()));
+        paginate(ctx.state().keys(), "accounts".to_owned(), Paging { first, after }, &accounts, false, node)
     }
 }
 

@@ -1,173 +1,162 @@
 //! Pages as front ends read them.
 
-use std::{borrow::Cow, cmp::Reverse, sync::Arc};
+use std::sync::Arc;
 
-use async_graphql::{
-    Context, ContextSelectionSet, Enum, ID, InputObject, MaybeUndefined, Object, OutputType, Positioned, ServerResult,
-    Value, parser::types::Field, registry::Registry,
-};
+use async_graphql::{Context, Enum, ID, InputObject, MaybeUndefined, Object};
 use chrono::{DateTime, Utc};
 use entities::{Locale, Markdown, Position, Slug};
-use serde::{Deserialize, Serialize};
+use uuid::Uuid;
 
 use crate::{
-    content::{markdown::Rendered, published},
-    delivery::snapshot::Snapshot,
-    error::{Error, Result},
+    content::{Order, Scope, body::Body, markdown::Rendered, published},
+    delivery::reading::Reading,
+    error::Result,
     graphql::{
-        ContextExt, DEFAULT_FIRST, Faults, Html, Input, PageOf, Paging, Scalar, TextLocale, global_id, paginate,
+        Arguments, Asking, ContextExt, DEFAULT_FIRST, Faults, Html, Input, Listed, Literal, Output, PageOf, Paging,
+        Root, Scalar, ScalarRef, TextLocale, global_id, object, paginate,
     },
     locale::Preference,
 };
 
 /// A published page in one locale.
 pub struct Page {
-    snapshot: Arc<Snapshot>,
-    index: usize,
-    locale: Locale,
+    reading: Arc<Reading>,
+    shared: Arc<published::Page>,
+    text: Arc<published::PageText>,
     preference: Preference,
     /// Whether it was asked for by a slug that it no longer has.
     moved: bool,
 }
 
 impl Page {
-    /// The page at `index`, if it has a text that may be served.
-    pub fn serve(snapshot: &Arc<Snapshot>, index: usize, preference: &Preference) -> Option<Self> {
-        let page = snapshot.content.pages.get(index)?;
-        let (locale, _) = preference.pick(&page.texts)?;
+    /// The page, if it has a text that may be served.
+    pub fn serve(reading: &Arc<Reading>, page: &Arc<published::Page>, preference: &Preference) -> Option<Self> {
+        let (_, text) = preference.pick(&page.texts)?;
         Some(Self {
-            snapshot: Arc::clone(snapshot),
-            index,
-            locale: locale.clone(),
+            reading: Arc::clone(reading),
+            shared: Arc::clone(page),
+            text: Arc::clone(text),
             preference: preference.clone(),
             moved: false,
         })
     }
-
-    fn page(&self) -> &published::Page {
-        &self.snapshot.content.pages[self.index]
-    }
-
-    fn text(&self) -> &published::PageText {
-        &self.page().texts[&self.locale]
-    }
 }
 
+object! {
+[
 /// A published page in one locale.
 #[Object]
+]
 impl Page {
     /// Its global id, the same in every locale.
-    pub async fn id(&self) -> ID {
-        global_id("Page", self.page().id)
+    pub fn id(&self) -> ID {
+        global_id("Page", self.shared.id)
     }
 
     /// Its name in addresses, the same in every locale.
-    async fn slug(&self) -> Scalar<Slug> {
-        Scalar(self.page().slug.clone())
+    fn slug(&self) -> ScalarRef<'_, Slug> {
+        ScalarRef(&self.shared.slug)
     }
 
     /// The slug to redirect to, when the page was asked for by one that it had before; null otherwise.
-    async fn moved_to(&self) -> Option<Scalar<Slug>> {
-        self.moved.then(|| Scalar(self.page().slug.clone()))
+    fn moved_to(&self) -> Option<ScalarRef<'_, Slug>> {
+        self.moved.then(|| ScalarRef(&self.shared.slug))
     }
 
     /// Its place among its siblings, lowest first.
-    async fn position(&self) -> i32 {
-        self.page().position.get()
+    fn position(&self) -> Scalar<Position> {
+        Scalar(self.shared.position)
     }
 
     /// The heading.
-    async fn title(&self) -> &str {
-        &self.text().title
+    fn title(&self) -> &str {
+        &self.text.title
     }
 
     /// What stands in lists.
-    async fn summary(&self) -> Option<&str> {
-        self.text().summary.as_deref()
+    fn summary(&self) -> Option<&str> {
+        self.text.summary.as_deref()
     }
 
     /// What stands in search results (the `description` of an HTML page).
-    async fn description(&self) -> Option<&str> {
-        self.text().description.as_deref()
+    fn description(&self) -> Option<&str> {
+        self.text.description.as_deref()
     }
 
     /// Who signs, for a greeting.
-    async fn signature(&self) -> Option<&str> {
-        self.text().signature.as_deref()
+    fn signature(&self) -> Option<&str> {
+        self.text.signature.as_deref()
     }
 
     /// The text, in three forms.
-    async fn body(&self) -> RichText<'_> {
-        RichText(&self.text().body)
+    fn body(&self) -> RichText {
+        RichText(self.reading.body(self.text.body))
     }
 
     /// When this text became public.
-    async fn published_at(&self) -> DateTime<Utc> {
-        self.text().published_at
-    }
-
-    #[graphql(flatten)]
-    async fn locale(&self) -> TextLocale {
-        TextLocale::new(&self.preference, &self.locale)
+    fn published_at(&self) -> DateTime<Utc> {
+        self.text.published_at
     }
 
     /// The locales in which this page is published.
-    async fn available_locales(&self) -> Vec<Scalar<Locale>> {
-        let published = |locale: &&crate::locale::SiteLocale| self.page().texts.contains_key(&locale.code);
-        let offered = self.snapshot.content.locales.all.iter().filter(published);
-        offered.map(|locale| Scalar(locale.code.clone())).collect()
+    fn available_locales(&self) -> Vec<ScalarRef<'_, Locale>> {
+        let published = |locale: &&crate::locale::SiteLocale| self.shared.texts.contains_key(&locale.code);
+        let offered = self.reading.site().locales.all.iter().filter(published);
+        offered.map(|locale| ScalarRef(&locale.code)).collect()
     }
 
     /// The page above it, if it can be served in the same way.
-    async fn parent(&self) -> Option<Page> {
-        Self::serve(&self.snapshot, self.page().parent?, &self.preference)
+    fn parent(&self) -> Option<Page> {
+        Page::serve(&self.reading, self.reading.page(self.shared.parent?)?, &self.preference)
     }
 
     /// The pages below it that can be served in the same way, in their order.
     #[graphql(complexity = "10 * child_complexity + 1")]
-    async fn children(&self) -> Vec<Page> {
-        let children = self.page().children.iter();
-        children.filter_map(|child| Self::serve(&self.snapshot, *child, &self.preference)).collect()
+    fn children(&self) -> Vec<Page> {
+        let children = self.reading.children(self.shared.id);
+        children.filter_map(|child| Page::serve(&self.reading, child, &self.preference)).collect()
+    }
+}
+flatten fn locale(&self) -> TextLocale {
+    TextLocale::new(&self.preference, &self.text.locale)
+}
+}
+
+impl Listed for Page {
+    const CONNECTION: &'static str = "PageConnection";
+    const EDGE: &'static str = "PageEdge";
+}
+
+/// A text in three forms. Without one where it is still to be fetched; then the answer is made again.
+pub struct RichText(Option<Arc<Body>>);
+
+impl From<Rendered> for RichText {
+    fn from(rendered: Rendered) -> Self {
+        Self(Some(Arc::new(rendered.into())))
     }
 }
 
-/// A text in three forms.
-pub struct RichText<'a>(&'a Rendered);
-
+object! {
+[
 /// A text in three forms.
 #[Object]
-impl RichText<'_> {
+]
+impl RichText {
     /// As it was written.
-    async fn markdown(&self) -> Result<Scalar<Markdown>> {
-        self.0.markdown.parse().map(Scalar).map_err(Error::internal)
+    fn markdown(&self) -> Literal<Scalar<Markdown>> {
+        Literal::new(self.0.clone(), |body| &body.markdown)
     }
 
     /// Sanitised HTML.
-    async fn html(&self) -> Html {
-        Html(self.0.html.clone())
+    fn html(&self) -> Literal<Html> {
+        Literal::new(self.0.clone(), |body| &body.html)
     }
 
     /// Without any markup, a line for each block.
-    async fn text(&self) -> &str {
-        &self.0.text
+    fn text(&self) -> Literal<String> {
+        Literal::new(self.0.clone(), |body| &body.text)
     }
 }
-
-/// The same for a text that is not served yet.
-pub struct OwnRichText(pub Rendered);
-
-impl OutputType for OwnRichText {
-    fn type_name() -> Cow<'static, str> {
-        RichText::type_name()
-    }
-
-    fn create_type_info(registry: &mut Registry) -> String {
-        RichText::create_type_info(registry)
-    }
-
-    async fn resolve(&self, ctx: &ContextSelectionSet<'_>, field: &Positioned<Field>) -> ServerResult<Value> {
-        OutputType::resolve(&RichText(&self.0), ctx, field).await
-    }
 }
 
 /// Which pages to list. Conditions are combined with "and".
@@ -212,12 +201,110 @@ pub struct PageOrder {
     direction: OrderDirection,
 }
 
-/// A page's place in a sorted list. The slug makes it unique.
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-enum SortKey {
-    Path(Vec<(Position, Slug)>),
-    Text(String, Slug),
-    Time(i64, Slug),
+impl From<PageOrderField> for Order {
+    fn from(field: PageOrderField) -> Self {
+        match field {
+            PageOrderField::Position => Self::Position,
+            PageOrderField::Slug => Self::Slug,
+            PageOrderField::Title => Self::Title,
+            PageOrderField::PublishedAt => Self::PublishedAt,
+        }
+    }
+}
+
+/// `page`, without the engine.
+pub const PAGE: Root = Root {
+    name: "page",
+    shape: Page::SHAPE,
+    write: |asking, arguments, plan, out| {
+        let page = find(asking, arguments.get("slug")?, arguments.get("locale")?, arguments.get("fallback")?)?;
+        page.write(plan, out);
+        Ok(())
+    },
+};
+
+/// `pages`, without the engine.
+pub const PAGES: Root = Root {
+    name: "pages",
+    shape: PageOf::<Page>::SHAPE,
+    write: |asking, arguments, plan, out| {
+        list(asking, PageList::read(arguments)?)?.write(plan, out);
+        Ok(())
+    },
+};
+
+fn find(
+    asking: &Asking,
+    slug: Input<Slug>,
+    locale: Option<Input<Locale>>,
+    fallback: Option<Vec<Input<Locale>>>,
+) -> Result<Option<Page>> {
+    let mut faults = Faults::default();
+    let slug = faults.take(&["slug"], slug);
+    faults.into_result()?;
+    let preference = asking.preference(locale, fallback)?;
+    let Some(slug) = slug else { return Ok(None) };
+    let serve = |page| Page::serve(&asking.reading, page, &preference);
+    if let Some(page) = asking.reading.page_by_slug(&slug) {
+        return Ok(serve(page));
+    }
+    let former = asking.reading.page_by_former_slug(&slug).and_then(serve);
+    Ok(former.map(|page| Page { moved: true, ..page }))
+}
+
+/// The arguments of `pages`.
+struct PageList {
+    filter: Option<PageFilter>,
+    order: Option<PageOrder>,
+    paging: Paging,
+    locale: Option<Input<Locale>>,
+    fallback: Option<Vec<Input<Locale>>>,
+}
+
+impl PageList {
+    fn read(arguments: &Arguments) -> Result<Self, crate::graphql::Unfit> {
+        Ok(Self {
+            filter: arguments.get("filter")?,
+            order: arguments.get("order")?,
+            paging: Paging { first: arguments.get("first")?, after: arguments.get("after")? },
+            locale: arguments.get("locale")?,
+            fallback: arguments.get("fallback")?,
+        })
+    }
+}
+
+fn list(asking: &Asking, arguments: PageList) -> Result<PageOf<Page>> {
+    let PageList { filter, order, paging, locale, fallback } = arguments;
+    let preference = asking.preference(locale, fallback)?;
+    let mut faults = Faults::default();
+    let filter = filter.unwrap_or_default();
+    let parent = match filter.parent {
+        MaybeUndefined::Undefined => None,
+        MaybeUndefined::Null => Some(None),
+        MaybeUndefined::Value(slug) => faults.take(&["filter", "parent"], slug).map(Some),
+    };
+    let slugs = filter.slugs.map(|slugs| faults.take_list(&["filter", "slugs"], slugs));
+    faults.into_result()?;
+    let order = order.unwrap_or(PageOrder { field: PageOrderField::Position, direction: OrderDirection::Asc });
+
+    // A cursor of another parent, order or locale is a cursor of another list.
+    let name =
+        format!("pages {parent:?} {slugs:?} {:?} {:?} {}", order.field, order.direction, preference.fingerprint());
+    let reading = &asking.reading;
+    let scope = match &parent {
+        None => Scope::All,
+        Some(None) => Scope::Below(None),
+        // Below a page that is not there is nothing.
+        Some(Some(slug)) => Scope::Below(Some(reading.page_by_slug(slug).map_or(Uuid::nil(), |page| page.id))),
+    };
+    let descending = order.direction == OrderDirection::Desc;
+    let keys = asking.state.keys();
+    let node = |id: &Uuid| Page::serve(reading, reading.listed(*id)?, &preference);
+    let pages = match slugs {
+        None => reading.pages(order.field.into(), scope, &preference),
+        Some(slugs) => reading.pages_among(&slugs, order.field.into(), scope, &preference),
+    };
+    paginate(keys, name, paging, &pages, descending, node)
 }
 
 /// Queries about pages.
@@ -238,20 +325,7 @@ impl PageQuery {
         )]
         fallback: Option<Vec<Input<Locale>>>,
     ) -> Option<Result<Page>> {
-        let found = || {
-            let mut faults = Faults::default();
-            let slug = faults.take(&["slug"], slug);
-            faults.into_result()?;
-            let (snapshot, preference) = (ctx.snapshot(), ctx.preference(locale, fallback)?);
-            let Some(slug) = slug else { return Ok(None) };
-            let serve = |index| Page::serve(&snapshot, index, &preference);
-            if let Some(index) = snapshot.content.page_by_slug(&slug) {
-                return Ok(serve(index));
-            }
-            let former = snapshot.content.page_by_former_slug(&slug).and_then(serve);
-            Ok(former.map(|page| Page { moved: true, ..page }))
-        };
-        found().transpose()
+        find(ctx.asking(), slug, locale, fallback).transpose()
     }
 
     /// The pages that may be served in these locales.
@@ -269,82 +343,6 @@ impl PageQuery {
         )]
         fallback: Option<Vec<Input<Locale>>>,
     ) -> Result<PageOf<Page>> {
-        let (snapshot, preference) = (ctx.snapshot(), ctx.preference(locale, fallback)?);
-        let mut faults = Faults::default();
-        let filter = filter.unwrap_or_default();
-        let parent = match filter.parent {
-            MaybeUndefined::Undefined => None,
-            MaybeUndefined::Null => Some(None),
-            MaybeUndefined::Value(slug) => faults.take(&["filter", "parent"], slug).map(Some),
-        };
-        let slugs = filter.slugs.map(|slugs| faults.take_list(&["filter", "slugs"], slugs));
-        faults.into_result()?;
-        let order = order.unwrap_or(PageOrder { field: PageOrderField::Position, direction: OrderDirection::Asc });
-
-        // A cursor of another parent, order or locale is a cursor of another list.
-        let list =
-            format!("pages {parent:?} {slugs:?} {:?} {:?} {}", order.field, order.direction, preference.fingerprint());
-        let above = match &parent {
-            Some(Some(slug)) => match snapshot.content.page_by_slug(slug) {
-                Some(index) => Some(Some(index)),
-                // No such page, so nothing below it.
-                None => Some(Some(usize::MAX)),
-            },
-            Some(None) => Some(None),
-            None => None,
-        };
-        let mut pages: Vec<Listed<'_>> = Vec::new();
-        for (index, page) in snapshot.content.pages.iter().enumerate() {
-            let chosen = above.is_none_or(|above| page.parent == above)
-                && slugs.as_ref().is_none_or(|slugs| slugs.contains(&page.slug));
-            if let Some((locale, text)) = preference.pick(&page.texts).filter(|_| chosen) {
-                let key = match order.field {
-                    PageOrderField::Position => SortKey::Path(path(&snapshot, index)),
-                    PageOrderField::Slug => SortKey::Text(String::new(), page.slug.clone()),
-                    PageOrderField::Title => SortKey::Text(text.title.clone(), page.slug.clone()),
-                    PageOrderField::PublishedAt => {
-                        SortKey::Time(text.published_at.timestamp_millis(), page.slug.clone())
-                    }
-                };
-                pages.push(Listed { key, index, locale });
-            }
-        }
-        let node = |listed: &Listed<'_>| Page {
-            snapshot: Arc::clone(&snapshot),
-            index: listed.index,
-            locale: listed.locale.clone(),
-            preference: preference.clone(),
-            moved: false,
-        };
-        let (keys, paging) = (ctx.state().keys(), Paging { first, after });
-        match order.direction {
-            OrderDirection::Asc => {
-                pages.sort_unstable_by(|a, b| a.key.cmp(&b.key));
-                paginate(&keys, &list, paging, &pages, |listed| listed.key.clone(), node)
-            }
-            OrderDirection::Desc => {
-                pages.sort_unstable_by(|a, b| b.key.cmp(&a.key));
-                paginate(&keys, &list, paging, &pages, |listed| Reverse(listed.key.clone()), node)
-            }
-        }
+        list(ctx.asking(), PageList { filter, order, paging: Paging { first, after }, locale, fallback })
     }
-}
-
-/// A page in a list, before it is known whether it falls on the page of the list that is asked for.
-struct Listed<'a> {
-    key: SortKey,
-    index: usize,
-    locale: &'a Locale,
-}
-
-/// A page's place among all pages: its own position and slug after those of the pages above it.
-fn path(snapshot: &Snapshot, index: usize) -> Vec<(Position, Slug)> {
-    let mut path = Vec::new();
-    let mut at = Some(index);
-    while let Some(page) = at.and_then(|index| snapshot.content.pages.get(index)) {
-        path.push((page.position, page.slug.clone()));
-        at = page.parent;
-    }
-    path.reverse();
-    path
 }

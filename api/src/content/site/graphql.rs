@@ -6,9 +6,11 @@ use async_graphql::{Context, Enum, ID, Object, SimpleObject};
 use entities::Locale;
 
 use crate::{
-    delivery::snapshot::Snapshot,
+    content::published,
     error::Result,
-    graphql::{ContextExt, Input, NameLocale, Scalar, global_id},
+    graphql::{
+        Asking, ContextExt, Input, NameLocale, Output, Root, Scalar, ScalarRef, enums, global_id, object, record,
+    },
     locale::Preference,
 };
 
@@ -22,8 +24,13 @@ pub enum TextDirection {
     RightToLeft,
 }
 
+enums!(TextDirection);
+
+record! {
+[
 /// A locale that the site offers.
 #[derive(SimpleObject)]
+]
 pub struct SiteLocale {
     /// Its language tag.
     code: Scalar<Locale>,
@@ -36,54 +43,81 @@ pub struct SiteLocale {
     /// The locales that are served when a text is missing, first choice first.
     fallback: Vec<Scalar<Locale>>,
 }
+}
 
 impl SiteLocale {
-    fn all(snapshot: &Snapshot) -> Vec<Self> {
-        let locales = &snapshot.content.locales;
+    fn all(site: &published::Site) -> Vec<Self> {
         let one = |locale: &crate::locale::SiteLocale| Self {
             code: Scalar(locale.code.clone()),
             name: locale.name.clone(),
             direction: locale.direction.into(),
-            is_default: locale.code == locales.default,
+            is_default: locale.code == site.locales.default,
             fallback: locale.fallback.iter().cloned().map(Scalar).collect(),
         };
-        locales.all.iter().map(one).collect()
+        site.locales.all.iter().map(one).collect()
     }
 }
 
 /// The site.
 pub struct Site {
-    snapshot: Arc<Snapshot>,
+    site: Arc<published::Site>,
     preference: Preference,
 }
 
+object! {
+[
 /// The site.
 #[Object]
+]
 impl Site {
     /// Its global id.
-    async fn id(&self) -> ID {
-        global_id("Site", self.snapshot.content.site_id)
+    fn id(&self) -> ID {
+        global_id("Site", self.site.id)
     }
 
     /// Its name; null when it has none in the locale asked for or its fallbacks.
-    async fn name(&self) -> Option<&str> {
-        self.preference.pick(&self.snapshot.content.site_name).map(|(_, name)| name.as_str())
-    }
-
-    #[graphql(flatten)]
-    async fn locale(&self) -> NameLocale {
-        NameLocale::new(&self.preference, &self.snapshot.content.site_name)
+    fn name(&self) -> Option<&str> {
+        self.preference.pick(&self.site.name).map(|(_, name)| name.as_str())
     }
 
     /// The locale that is served when none is asked for.
-    async fn default_locale(&self) -> Scalar<Locale> {
-        Scalar(self.snapshot.content.locales.default.clone())
+    fn default_locale(&self) -> ScalarRef<'_, Locale> {
+        ScalarRef(&self.site.locales.default)
     }
 
     /// The locales offered, in the order of the language menu.
-    async fn locales(&self) -> Vec<SiteLocale> {
-        SiteLocale::all(&self.snapshot)
+    fn locales(&self) -> Vec<SiteLocale> {
+        SiteLocale::all(&self.site)
     }
+}
+flatten fn locale(&self) -> NameLocale {
+    NameLocale::new(&self.preference, &self.site.name)
+}
+}
+
+/// `site`, without the engine.
+pub const SITE: Root = Root {
+    name: "site",
+    shape: Site::SHAPE,
+    write: |asking, arguments, plan, out| {
+        site(asking, arguments.get("locale")?, arguments.get("fallback")?)?.write(plan, out);
+        Ok(())
+    },
+};
+
+/// `locales`, without the engine.
+pub const LOCALES: Root = Root {
+    name: "locales",
+    shape: SiteLocale::SHAPE,
+    write: |asking, _, plan, out| {
+        SiteLocale::all(asking.reading.site()).write(plan, out);
+        Ok(())
+    },
+};
+
+fn site(asking: &Asking, locale: Option<Input<Locale>>, fallback: Option<Vec<Input<Locale>>>) -> Result<Site> {
+    let preference = asking.preference(locale, fallback)?;
+    Ok(Site { site: Arc::clone(asking.reading.site()), preference })
 }
 
 /// Queries about the site.
@@ -102,11 +136,11 @@ impl SiteQuery {
         )]
         fallback: Option<Vec<Input<Locale>>>,
     ) -> Result<Site> {
-        Ok(Site { snapshot: ctx.snapshot(), preference: ctx.preference(locale, fallback)? })
+        site(ctx.asking(), locale, fallback)
     }
 
     /// The locales offered, in the order of the language menu.
     async fn locales(&self, ctx: &Context<'_>) -> Vec<SiteLocale> {
-        SiteLocale::all(&ctx.snapshot())
+        SiteLocale::all(ctx.asking().reading.site())
     }
 }

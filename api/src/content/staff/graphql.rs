@@ -3,93 +3,103 @@
 use std::sync::Arc;
 
 use async_graphql::{Context, ID, Object};
-use entities::{Email, Locale, Slug};
+use entities::{Email, Locale, Position, Slug};
 
 use crate::{
     content::published,
-    delivery::snapshot::Snapshot,
     error::Result,
-    graphql::{ContextExt, Input, Scalar, TextLocale, global_id},
+    graphql::{Asking, ContextExt, Input, Output, Root, Scalar, ScalarRef, TextLocale, global_id, object},
     locale::Preference,
 };
 
 /// A member of the staff in one locale.
 pub struct StaffMember {
-    snapshot: Arc<Snapshot>,
-    index: usize,
-    locale: Locale,
+    member: Arc<published::StaffMember>,
+    text: Arc<published::StaffText>,
     preference: Preference,
 }
 
 impl StaffMember {
-    /// The record at `index`, if it has a text that may be served.
-    pub fn serve(snapshot: &Arc<Snapshot>, index: usize, preference: &Preference) -> Option<Self> {
-        let member = snapshot.content.staff.get(index)?;
-        let (locale, _) = preference.pick(&member.texts)?;
-        Some(Self { snapshot: Arc::clone(snapshot), index, locale: locale.clone(), preference: preference.clone() })
-    }
-
-    fn member(&self) -> &published::StaffMember {
-        &self.snapshot.content.staff[self.index]
-    }
-
-    fn text(&self) -> &published::StaffText {
-        &self.member().texts[&self.locale]
+    /// The record, if it has a text that may be served.
+    pub fn serve(member: &Arc<published::StaffMember>, preference: &Preference) -> Option<Self> {
+        let (_, text) = preference.pick(&member.texts)?;
+        Some(Self { member: Arc::clone(member), text: Arc::clone(text), preference: preference.clone() })
     }
 }
 
+object! {
+[
 /// A member of the staff in one locale.
 #[Object]
+]
 impl StaffMember {
     /// Its global id, the same in every locale.
-    pub async fn id(&self) -> ID {
-        global_id("StaffMember", self.member().id)
+    pub fn id(&self) -> ID {
+        global_id("StaffMember", self.member.id)
     }
 
     /// Its name in addresses, the same in every locale.
-    async fn slug(&self) -> Scalar<Slug> {
-        Scalar(self.member().slug.clone())
+    fn slug(&self) -> ScalarRef<'_, Slug> {
+        ScalarRef(&self.member.slug)
     }
 
     /// Its place in the list, lowest first.
-    async fn position(&self) -> i32 {
-        self.member().position.get()
+    fn position(&self) -> Scalar<Position> {
+        Scalar(self.member.position)
     }
 
     /// Where mail reaches the person.
-    async fn email(&self) -> Option<Scalar<Email>> {
-        self.member().email.clone().map(Scalar)
+    fn email(&self) -> Option<ScalarRef<'_, Email>> {
+        self.member.email.as_ref().map(ScalarRef)
     }
 
     /// Where a call reaches the person.
-    async fn telephone(&self) -> Option<&str> {
-        self.member().telephone.as_deref()
+    fn telephone(&self) -> Option<&str> {
+        self.member.telephone.as_deref()
     }
 
     /// The person's name.
-    async fn name(&self) -> &str {
-        &self.text().name
+    fn name(&self) -> &str {
+        &self.text.name
     }
 
     /// What the person is in the section.
-    async fn role(&self) -> &str {
-        &self.text().role
+    fn role(&self) -> &str {
+        &self.text.role
     }
 
     /// Academic degree.
-    async fn degree(&self) -> Option<&str> {
-        self.text().degree.as_deref()
+    fn degree(&self) -> Option<&str> {
+        self.text.degree.as_deref()
     }
 
     /// Field of work.
-    async fn field(&self) -> Option<&str> {
-        self.text().field.as_deref()
+    fn field(&self) -> Option<&str> {
+        self.text.field.as_deref()
     }
+}
+flatten fn locale(&self) -> TextLocale {
+    TextLocale::new(&self.preference, &self.text.locale)
+}
+}
 
-    #[graphql(flatten)]
-    async fn locale(&self) -> TextLocale {
-        TextLocale::new(&self.preference, &self.locale)
-    }
+/// `staff`, without the engine.
+pub const STAFF: Root = Root {
+    name: "staff",
+    shape: StaffMember::SHAPE,
+    write: |asking, arguments, plan, out| {
+        out.list(list(asking, arguments.get("locale")?, arguments.get("fallback")?)?, plan);
+        Ok(())
+    },
+};
+
+fn list(
+    asking: &Asking,
+    locale: Option<Input<Locale>>,
+    fallback: Option<Vec<Input<Locale>>>,
+) -> Result<Vec<StaffMember>> {
+    let preference = asking.preference(locale, fallback)?;
+    Ok(asking.reading.staff().filter_map(|member| StaffMember::serve(member, &preference)).collect())
 }
 
 /// Queries about the staff.
@@ -109,8 +119,6 @@ impl StaffQuery {
         )]
         fallback: Option<Vec<Input<Locale>>>,
     ) -> Result<Vec<StaffMember>> {
-        let (snapshot, preference) = (ctx.snapshot(), ctx.preference(locale, fallback)?);
-        let all = 0..snapshot.content.staff.len();
-        Ok(all.filter_map(|index| StaffMember::serve(&snapshot, index, &preference)).collect())
+        list(ctx.asking(), locale, fallback)
     }
 }

@@ -7,7 +7,7 @@ use super::metadata::FactSheetMetadataContent;
 use crate::{
     content::{
         markdown,
-        page::{Page, PageText, graphql::OwnRichText},
+        page::{Page, PageText, graphql::RichText},
         site::{Site, graphql::TextDirection},
         staff::{StaffMember, StaffText},
     },
@@ -138,7 +138,7 @@ pub struct PageTextContent {
     /// Who signs, for a greeting.
     signature: Option<Scalar<Prose>>,
     /// The text, in three forms.
-    body: OwnRichText,
+    body: RichText,
 }
 
 impl From<PageText> for PageTextContent {
@@ -150,7 +150,7 @@ impl From<PageText> for PageTextContent {
             summary: text.summary.map(Scalar),
             description: text.description.map(Scalar),
             signature: text.signature.map(Scalar),
-            body: OwnRichText(markdown::render(&text.body)),
+            body: markdown::render(&text.body).into(),
         }
     }
 }

@@ -8,7 +8,7 @@ use entities::{CategoryCode, Locale};
 use crate::{
     error::Result,
     figures::{Published, published},
-    graphql::{ContextExt, Input, NameLocale, Scalar, global_id},
+    graphql::{Asking, ContextExt, Input, NameLocale, Output, Root, ScalarRef, global_id, object},
     locale::Preference,
 };
 
@@ -34,33 +34,51 @@ impl Category {
     }
 }
 
+object! {
+[
 /// A category of visits.
 #[Object]
+]
 impl Category {
     /// Its global id.
-    pub async fn id(&self) -> ID {
+    pub fn id(&self) -> ID {
         global_id("Category", self.category().id)
     }
 
     /// Its code.
-    async fn code(&self) -> Scalar<CategoryCode> {
-        Scalar(self.category().code.clone())
+    fn code(&self) -> ScalarRef<'_, CategoryCode> {
+        ScalarRef(&self.category().code)
     }
 
     /// What it is called; null when it has no name in the locale asked for or its fallbacks.
-    async fn name(&self) -> Option<&str> {
+    fn name(&self) -> Option<&str> {
         self.label().map(|label| label.name.as_str())
     }
 
     /// What it covers.
-    async fn description(&self) -> Option<&str> {
+    fn description(&self) -> Option<&str> {
         self.label().and_then(|label| label.description.as_deref())
     }
+}
+flatten fn locale(&self) -> NameLocale {
+    NameLocale::new(&self.preference, &self.category().labels)
+}
+}
 
-    #[graphql(flatten)]
-    async fn locale(&self) -> NameLocale {
-        NameLocale::new(&self.preference, &self.category().labels)
-    }
+/// `categories`, without the engine.
+pub const CATEGORIES: Root = Root {
+    name: "categories",
+    shape: Category::SHAPE,
+    write: |asking, arguments, plan, out| {
+        out.list(list(asking, arguments.get("locale")?, arguments.get("fallback")?)?, plan);
+        Ok(())
+    },
+};
+
+fn list(asking: &Asking, locale: Option<Input<Locale>>, fallback: Option<Vec<Input<Locale>>>) -> Result<Vec<Category>> {
+    let (published, preference) = (asking.figures(), asking.preference(locale, fallback)?);
+    let all = 0..published.categories.len();
+    Ok(all.map(|index| Category::serve(&published, index, &preference)).collect())
 }
 
 /// Queries about categories.
@@ -80,8 +98,6 @@ impl CategoryQuery {
         )]
         fallback: Option<Vec<Input<Locale>>>,
     ) -> Result<Vec<Category>> {
-        let (published, preference) = (ctx.figures(), ctx.preference(locale, fallback)?);
-        let all = 0..published.categories.len();
-        Ok(all.map(|index| Category::serve(&published, index, &preference)).collect())
+        list(ctx.asking(), locale, fallback)
     }
 }

@@ -11,7 +11,7 @@ use crate::{
         Published, published,
         region::{Place, graphql::Region},
     },
-    graphql::{ContextExt, Input, NameLocale, Scalar, global_id},
+    graphql::{Asking, ContextExt, Input, NameLocale, Output, Root, ScalarRef, global_id, object},
     locale::Preference,
 };
 
@@ -33,38 +33,56 @@ impl Country {
     }
 }
 
+object! {
+[
 /// A country or area.
 #[Object]
+]
 impl Country {
     /// Its global id.
-    pub async fn id(&self) -> ID {
+    pub fn id(&self) -> ID {
         global_id("Country", self.country().id)
     }
 
     /// Its code.
-    async fn code(&self) -> Scalar<CountryCode> {
-        Scalar(self.country().code.clone())
+    fn code(&self) -> ScalarRef<'_, CountryCode> {
+        ScalarRef(&self.country().code)
     }
 
     /// What the publisher calls it; null when it has no name in the locale asked for or its fallbacks.
-    async fn name(&self) -> Option<&str> {
+    fn name(&self) -> Option<&str> {
         self.preference.pick(&self.country().names).map(|(_, name)| name.as_str())
     }
 
     /// The region of the world that it lies in; null for Antarctica and for `ZZ`, which lie in none.
-    async fn region(&self) -> Option<Region> {
+    fn region(&self) -> Option<Region> {
         Place::of(&self.country().code).map(|place| Region::new(place.region, &self.preference))
     }
 
     /// The sub-region that it lies in; null where there is no region.
-    async fn sub_region(&self) -> Option<Region> {
+    fn sub_region(&self) -> Option<Region> {
         Place::of(&self.country().code).map(|place| Region::new(place.sub_region, &self.preference))
     }
+}
+flatten fn locale(&self) -> NameLocale {
+    NameLocale::new(&self.preference, &self.country().names)
+}
+}
 
-    #[graphql(flatten)]
-    async fn locale(&self) -> NameLocale {
-        NameLocale::new(&self.preference, &self.country().names)
-    }
+/// `countries`, without the engine.
+pub const COUNTRIES: Root = Root {
+    name: "countries",
+    shape: Country::SHAPE,
+    write: |asking, arguments, plan, out| {
+        out.list(list(asking, arguments.get("locale")?, arguments.get("fallback")?)?, plan);
+        Ok(())
+    },
+};
+
+fn list(asking: &Asking, locale: Option<Input<Locale>>, fallback: Option<Vec<Input<Locale>>>) -> Result<Vec<Country>> {
+    let (published, preference) = (asking.figures(), asking.preference(locale, fallback)?);
+    let all = 0..published.countries.len();
+    Ok(all.map(|index| Country::serve(&published, index, &preference)).collect())
 }
 
 /// Queries about countries.
@@ -84,8 +102,6 @@ impl CountryQuery {
         )]
         fallback: Option<Vec<Input<Locale>>>,
     ) -> Result<Vec<Country>> {
-        let (published, preference) = (ctx.figures(), ctx.preference(locale, fallback)?);
-        let all = 0..published.countries.len();
-        Ok(all.map(|index| Country::serve(&published, index, &preference)).collect())
+        list(ctx.asking(), locale, fallback)
     }
 }

@@ -1,0 +1,188 @@
+//! What one request reads: one state of everything public, so that no answer mixes two; the texts of pages that had to be
+//! fetched for it; and a note of what was looked at, by the tags of changes, so that it is known when the answer no longer
+//! holds. There is no way to the state but through here.
+
+use std::{
+    collections::{BTreeSet, HashMap},
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use entities::Slug;
+use uuid::Uuid;
+
+use crate::{
+    change::tag,
+    content::{
+        List, Order, PageKey, Scope,
+        body::{Bodies, Body, BodyKey},
+        published::{Page, Site, StaffMember},
+    },
+    database::Database,
+    delivery::snapshot::Snapshot,
+    error::Result,
+    figures,
+    locale::Preference,
+};
+
+/// What one request reads.
+#[derive(Debug)]
+pub struct Reading {
+    snapshot: Arc<Snapshot>,
+    bodies: Arc<Bodies>,
+    fetched: HashMap<BodyKey, Arc<Body>>,
+    notes: Mutex<Notes>,
+}
+
+#[derive(Debug, Default)]
+struct Notes {
+    tags: BTreeSet<Tag>,
+    missing: BTreeSet<BodyKey>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Tag {
+    All(&'static str),
+    Page(Uuid),
+    StaffMember(Uuid),
+}
+
+impl Reading {
+    /// Reads this state.
+    #[must_use]
+    pub fn new(snapshot: Arc<Snapshot>, bodies: Arc<Bodies>) -> Self {
+        Self { snapshot, bodies, fetched: HashMap::new(), notes: Mutex::default() }
+    }
+
+    fn note(&self, tag: Tag) {
+        self.notes.lock().unwrap_or_else(PoisonError::into_inner).tags.insert(tag);
+    }
+
+    /// The newest change that the state contains.
+    #[must_use]
+    pub fn seq(&self) -> i64 {
+        self.snapshot.seq
+    }
+
+    /// What was looked at so far.
+    #[must_use]
+    pub fn tags(&self) -> Vec<String> {
+        let notes = self.notes.lock().unwrap_or_else(PoisonError::into_inner);
+        let tags = notes.tags.iter().map(|tag| match tag {
+            Tag::All(tag) => (*tag).to_owned(),
+            Tag::Page(id) => tag::page(*id),
+            Tag::StaffMember(id) => tag::staff_member(*id),
+        });
+        std::iter::once(tag::SITE.to_owned()).chain(tags).collect()
+    }
+
+    /// The site's settings.
+    #[must_use]
+    pub fn site(&self) -> &Arc<Site> {
+        &self.snapshot.content.site
+    }
+
+    /// The page with this slug.
+    #[must_use]
+    pub fn page_by_slug(&self, slug: &Slug) -> Option<&Arc<Page>> {
+        let page = self.snapshot.content.page_by_slug(slug);
+        // Of a page that is not there it is not known which one it would be.
+        self.note(page.map_or(Tag::All(tag::PAGES), |page| Tag::Page(page.id)));
+        page
+    }
+
+    /// The page that had this slug before.
+    #[must_use]
+    pub fn page_by_former_slug(&self, slug: &Slug) -> Option<&Arc<Page>> {
+        self.note(Tag::All(tag::PAGES));
+        self.snapshot.content.page_by_former_slug(slug)
+    }
+
+    /// The page with this document.
+    #[must_use]
+    pub fn page(&self, id: Uuid) -> Option<&Arc<Page>> {
+        self.note(Tag::Page(id));
+        self.snapshot.content.page(id)
+    }
+
+    /// The pages below this one, in their order.
+    pub fn children(&self, parent: Uuid) -> impl Iterator<Item = &Arc<Page>> {
+        self.note(Tag::All(tag::PAGES));
+        self.snapshot.content.children(Some(parent))
+    }
+
+    /// The pages that have a text to serve, in an order; only those of this scope.
+    #[must_use]
+    pub fn pages(&self, order: Order, scope: Scope, preference: &Preference) -> List {
+        self.note(Tag::All(tag::PAGES));
+        self.snapshot.content.list(order, scope, preference)
+    }
+
+    /// Those of the pages with these slugs that have a text to serve, in an order; only those of this scope.
+    #[must_use]
+    pub fn pages_among(&self, slugs: &[Slug], order: Order, scope: Scope, preference: &Preference) -> List {
+        self.note(Tag::All(tag::PAGES));
+        let content = &self.snapshot.content;
+        let pages = slugs.iter().filter_map(|slug| content.page_by_slug(slug));
+        let pages = pages.filter(|page| scope.has(page));
+        pages.filter_map(|page| Some((PageKey::of(content, page, order, preference)?, page.id))).collect()
+    }
+
+    /// A page that stands in a list. The list was noted.
+    #[must_use]
+    pub fn listed(&self, id: Uuid) -> Option<&Arc<Page>> {
+        self.snapshot.content.page(id)
+    }
+
+    /// All staff records in their order.
+    pub fn staff(&self) -> impl Iterator<Item = &Arc<StaffMember>> {
+        self.note(Tag::All(tag::STAFF));
+        self.snapshot.content.staff()
+    }
+
+    /// The staff record with this document.
+    #[must_use]
+    pub fn staff_member(&self, id: Uuid) -> Option<&Arc<StaffMember>> {
+        self.note(Tag::StaffMember(id));
+        self.snapshot.content.staff_member(id)
+    }
+
+    /// Countries, categories and figures.
+    #[must_use]
+    pub fn figures(&self) -> &Arc<figures::Published> {
+        self.note(Tag::All(tag::FIGURES));
+        &self.snapshot.figures
+    }
+
+    /// The text of a page. When it is not in memory there is none, and the whole answer has to be made again after
+    /// [`Reading::fetch`].
+    #[must_use]
+    pub fn body(&self, key: BodyKey) -> Option<Arc<Body>> {
+        let body = self.fetched.get(&key).cloned().or_else(|| self.bodies.get(key));
+        if body.is_none() {
+            self.notes.lock().unwrap_or_else(PoisonError::into_inner).missing.insert(key);
+        }
+        body
+    }
+
+    /// Whether something was asked for that is not in memory.
+    #[must_use]
+    pub fn is_incomplete(&self) -> bool {
+        !self.notes.lock().unwrap_or_else(PoisonError::into_inner).missing.is_empty()
+    }
+
+    /// The same reading with the texts that were missing, and without notes.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub async fn fetch(&self, database: &Database) -> Result<Self> {
+        let missing = std::mem::take(&mut self.notes.lock().unwrap_or_else(PoisonError::into_inner).missing);
+        let mut fetched = self.fetched.clone();
+        fetched.extend(self.bodies.load(database.reader(), missing).await?);
+        Ok(Self {
+            snapshot: Arc::clone(&self.snapshot),
+            bodies: Arc::clone(&self.bodies),
+            fetched,
+            notes: Mutex::default(),
+        })
+    }
+}

@@ -1,0 +1,310 @@
+//! What a document selects, worked out once: for each object the fields to write, in order, with fragments written out,
+//! equal response keys merged and what `@skip` and `@include` leave out left out.
+//!
+//! A plan is made of a document that has passed validation; whatever it cannot express (another type's fragment, an
+//! interface, introspection) makes no plan, and the engine answers.
+
+use std::collections::HashMap;
+
+use async_graphql::{
+    Positioned, Variables,
+    parser::types::{Directive, ExecutableDocument, Field, OperationDefinition, Selection, SelectionSet},
+};
+use async_graphql_value::{ConstValue, Name, Value};
+
+use super::{
+    Asking,
+    direct::{Member, Shape, Writer},
+};
+
+/// The fields to write of one object.
+#[derive(Debug, Default)]
+pub struct Plan(Box<[Step]>);
+
+/// One field to write.
+#[derive(Debug)]
+pub struct Step {
+    /// The response key as it is written, with quotes and colon.
+    key: Box<[u8]>,
+    member: u16,
+    plan: Plan,
+}
+
+impl Plan {
+    /// The number of `__typename`.
+    pub const TYPENAME: u16 = u16::MAX;
+
+    /// The fields in order.
+    pub fn steps(&self) -> &[Step] {
+        &self.0
+    }
+}
+
+impl Step {
+    /// The response key as it is written, with quotes and colon.
+    pub fn key(&self) -> &[u8] {
+        &self.key
+    }
+
+    /// The number of the field within its type.
+    pub const fn member(&self) -> u16 {
+        self.member
+    }
+
+    /// What to write of the object that the field leads to.
+    pub const fn plan(&self) -> &Plan {
+        &self.plan
+    }
+}
+
+/// A field of the query root that can be answered without the engine.
+pub struct Root {
+    /// Its name.
+    pub name: &'static str,
+    /// The object type that it leads to.
+    pub shape: Option<Shape>,
+    /// Writes its answer. An error means that the engine has to answer; what was written until then is of no use.
+    pub write: fn(&Asking, &Arguments, &Plan, &mut Writer) -> Result<(), Unfit>,
+}
+
+/// Why there is no direct answer: it would not be free of errors, or it cannot be expressed. The engine answers, in full.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Unfit;
+
+impl From<crate::error::Error> for Unfit {
+    fn from(_: crate::error::Error) -> Self {
+        Self
+    }
+}
+
+/// The arguments of a field of the query root, with their values.
+#[derive(Debug, Default)]
+pub struct Arguments(Vec<(Name, ConstValue)>);
+
+impl Arguments {
+    /// An argument, as the engine would read it: null and absent are what the type makes of them.
+    ///
+    /// # Errors
+    /// [`Unfit`] when the value is not of the type.
+    pub fn get<T: async_graphql::InputType>(&self, name: &str) -> Result<T, Unfit> {
+        let value = self.0.iter().find(|(found, _)| found == name).map(|(_, value)| value.clone());
+        T::parse(value).map_err(|_| Unfit)
+    }
+}
+
+/// What an operation selects of the query root.
+pub struct OperationPlan(Vec<RootStep>);
+
+struct RootStep {
+    key: Box<[u8]>,
+    /// None for `__typename`.
+    root: Option<&'static Root>,
+    arguments: Vec<(Name, Value)>,
+    plan: Plan,
+}
+
+impl OperationPlan {
+    /// Works out what a query selects; none when only the engine can tell. `switches` are the values of the variables that
+    /// `@skip` and `@include` ask for.
+    #[must_use]
+    pub fn new(
+        document: &ExecutableDocument,
+        operation: &OperationDefinition,
+        roots: &'static [Root],
+        switches: &HashMap<Name, bool>,
+    ) -> Option<Self> {
+        let planner = Planner { document, switches };
+        if !operation.directives.is_empty() {
+            return None;
+        }
+        let mut steps = Vec::new();
+        for merged in planner.collect(&[&operation.selection_set.node], "Query")? {
+            let field = merged.first;
+            let (root, plan) = if field.name.node == "__typename" {
+                (None, Plan::default())
+            } else {
+                let root = roots.iter().find(|root| field.name.node == root.name)?;
+                (Some(root), planner.plan_of(&merged, root.shape)?)
+            };
+            let arguments = field.arguments.iter();
+            let arguments = arguments.map(|(name, value)| (name.node.clone(), value.node.clone())).collect();
+            steps.push(RootStep { key: key(merged.key), root, arguments, plan });
+        }
+        Some(Self(steps))
+    }
+
+    /// Writes the answer: the value of `data`. `variables` are complete: with defaults, and null for what may be null.
+    ///
+    /// # Errors
+    /// [`Unfit`] when the engine has to answer.
+    pub fn write(&self, asking: &Asking, variables: &Variables, out: &mut Writer) -> Result<(), Unfit> {
+        let mut first = true;
+        for step in &self.0 {
+            out.raw(if first { b"{" } else { b"," });
+            first = false;
+            out.raw(&step.key);
+            match step.root {
+                None => out.string("Query"),
+                Some(root) => (root.write)(asking, &step.arguments(variables)?, &step.plan, out)?,
+            }
+        }
+        out.raw(if first { b"{}" } else { b"}" });
+        Ok(())
+    }
+}
+
+impl RootStep {
+    fn arguments(&self, variables: &Variables) -> Result<Arguments, Unfit> {
+        let mut arguments = Vec::with_capacity(self.arguments.len());
+        for (name, value) in &self.arguments {
+            let value = match value {
+                // An argument that is a variable that was left out is left out, too.
+                Value::Variable(variable) => match variables.get(variable) {
+                    Some(value) => value.clone(),
+                    None => continue,
+                },
+                value => value.clone().into_const_with(|name| variables.get(&name).cloned().ok_or(Unfit))?,
+            };
+            arguments.push((name.clone(), value));
+        }
+        Ok(Arguments(arguments))
+    }
+}
+
+/// The names of the variables that `@skip` and `@include` ask for.
+pub fn switches(document: &ExecutableDocument, operation: &OperationDefinition) -> Vec<Name> {
+    let mut names: Vec<Name> = Vec::new();
+    let fragments = document.fragments.values().map(|fragment| &fragment.node.selection_set.node);
+    let mut open: Vec<&SelectionSet> = std::iter::once(&operation.selection_set.node).chain(fragments).collect();
+    while let Some(set) = open.pop() {
+        for selection in &set.items {
+            let directives = match &selection.node {
+                Selection::Field(field) => {
+                    open.push(&field.node.selection_set.node);
+                    &field.node.directives
+                }
+                Selection::InlineFragment(fragment) => {
+                    open.push(&fragment.node.selection_set.node);
+                    &fragment.node.directives
+                }
+                Selection::FragmentSpread(spread) => &spread.node.directives,
+            };
+            for (_, value) in directives.iter().flat_map(|directive| &directive.node.arguments) {
+                if let Value::Variable(name) = &value.node
+                    && !names.contains(name)
+                {
+                    names.push(name.clone());
+                }
+            }
+        }
+    }
+    names
+}
+
+/// The fields of one response key.
+struct Merged<'a> {
+    key: &'a str,
+    first: &'a Field,
+    /// The selections of all of them.
+    sets: Vec<&'a SelectionSet>,
+}
+
+struct Planner<'a> {
+    document: &'a ExecutableDocument,
+    switches: &'a HashMap<Name, bool>,
+}
+
+impl<'a> Planner<'a> {
+    fn plan_of(&self, merged: &Merged<'a>, shape: Option<Shape>) -> Option<Plan> {
+        let Some(shape) = shape else { return Some(Plan::default()) };
+        let fields = self.collect(&merged.sets, shape.name)?;
+        let step = |merged: Merged<'a>| {
+            let field = merged.first;
+            let (member, plan) = if field.name.node == "__typename" {
+                (Plan::TYPENAME, Plan::default())
+            } else {
+                let Member { number, shape } = (shape.member)(&field.name.node)?;
+                if !field.arguments.is_empty() {
+                    return None;
+                }
+                (number, self.plan_of(&merged, shape)?)
+            };
+            Some(Step { key: key(merged.key), member, plan })
+        };
+        Some(Plan(fields.into_iter().map(step).collect::<Option<_>>()?))
+    }
+
+    /// The fields that these selections come to, in the order in which their keys first appear (`CollectFields` of the
+    /// specification).
+    fn collect(&self, sets: &[&'a SelectionSet], type_name: &str) -> Option<Vec<Merged<'a>>> {
+        let mut fields: Vec<Merged<'a>> = Vec::new();
+        let mut places: HashMap<&'a str, usize> = HashMap::new();
+        // The last is the next: what a fragment selects comes where the fragment stands.
+        let mut open: Vec<std::slice::Iter<'a, Positioned<Selection>>> =
+            sets.iter().rev().map(|set| set.items.iter()).collect();
+        while let Some(selections) = open.last_mut() {
+            let Some(selection) = selections.next() else {
+                open.pop();
+                continue;
+            };
+            match &selection.node {
+                Selection::Field(field) => {
+                    let field = &field.node;
+                    if !self.is_included(&field.directives)? {
+                        continue;
+                    }
+                    let key = field.response_key().node.as_str();
+                    let place = *places.entry(key).or_insert(fields.len());
+                    if place == fields.len() {
+                        fields.push(Merged { key, first: field, sets: Vec::new() });
+                    }
+                    fields[place].sets.push(&field.selection_set.node);
+                }
+                Selection::InlineFragment(fragment) => {
+                    let fragment = &fragment.node;
+                    let of_type = fragment.type_condition.as_ref().is_none_or(|on| on.node.on.node == type_name);
+                    if !of_type {
+                        return None;
+                    }
+                    if self.is_included(&fragment.directives)? {
+                        open.push(fragment.selection_set.node.items.iter());
+                    }
+                }
+                Selection::FragmentSpread(spread) => {
+                    let fragment = &self.document.fragments.get(&spread.node.fragment_name.node)?.node;
+                    if fragment.type_condition.node.on.node != type_name || !fragment.directives.is_empty() {
+                        return None;
+                    }
+                    if self.is_included(&spread.node.directives)? {
+                        open.push(fragment.selection_set.node.items.iter());
+                    }
+                }
+            }
+        }
+        Some(fields)
+    }
+
+    /// What `@skip` and `@include` say; none for any other directive.
+    fn is_included(&self, directives: &[Positioned<Directive>]) -> Option<bool> {
+        let mut included = true;
+        for directive in directives {
+            let (_, value) = directive.node.arguments.first()?;
+            let condition = match &value.node {
+                Value::Boolean(condition) => *condition,
+                Value::Variable(name) => *self.switches.get(name)?,
+                _ => return None,
+            };
+            match directive.node.name.node.as_str() {
+                "include" => included &= condition,
+                "skip" => included &= !condition,
+                _ => return None,
+            }
+        }
+        Some(included)
+    }
+}
+
+/// A response key as it is written. It is a name, so nothing in it needs an escape.
+fn key(name: &str) -> Box<[u8]> {
+    format!("\"{name}\":").into_bytes().into()
+}
