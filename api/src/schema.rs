@@ -35,7 +35,7 @@ use crate::{
     },
     error::{Code, Error, Result},
     figures::{
-        aggregate::graphql::AggregateQuery,
+        aggregate::{self, graphql::AggregateQuery},
         category::{
             self,
             graphql::{Category, CategoryQuery},
@@ -45,7 +45,7 @@ use crate::{
             graphql::{Country, CountryQuery},
         },
         exchange::import::graphql::ImportMutation,
-        fact_sheet::graphql::FactSheetQuery,
+        fact_sheet::{self, graphql::FactSheetQuery},
         status::graphql::StatusQuery,
         vintage::graphql::VintageQuery,
         year_sheet::graphql::{YearSheetMutation, YearSheetQuery},
@@ -89,6 +89,8 @@ pub static ROOTS: &[Root] = &[
     staff::graphql::STAFF,
     country::graphql::COUNTRIES,
     category::graphql::CATEGORIES,
+    fact_sheet::graphql::FACT_SHEET,
+    aggregate::graphql::VISIT_COUNTS,
 ];
 
 /// The queries whose answers hold until something that they show changes: they ask for nothing but what is published, and

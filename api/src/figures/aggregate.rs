@@ -324,8 +324,8 @@ impl<'a> Scope<'a> {
         let Filter { from, to, .. } = self.query.filter;
         let within = |year: &Year| from.is_none_or(|from| from <= *year) && to.is_none_or(|to| *year <= to);
         for category in &self.categories {
-            let sheets = self.published.figures[*category].sheets.iter();
-            for (year, sheet) in sheets.filter(|(year, _)| within(year)) {
+            let columns = self.published.figures[*category].columns.iter();
+            for (year, sheet) in columns.filter(|(year, _)| within(year)).map(|(year, column)| (year, column.sheet())) {
                 let block = Key {
                     year: self.by(Dimension::Year).then_some(*year),
                     category: self.by(Dimension::Category).then_some(*category),

@@ -3,10 +3,7 @@
 
 pub mod graphql;
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    sync::Arc,
-};
+use std::{collections::BTreeSet, sync::Arc};
 
 use entities::{CategoryCode, Count, Flags, ObservationStatus, Rule, Year};
 
@@ -15,7 +12,7 @@ use crate::{
     figures::{
         Published,
         disclosure::{Figure, Sheet},
-        published::Figures,
+        published::Column,
     },
 };
 
@@ -30,24 +27,67 @@ pub struct Selection {
     pub to: Option<Year>,
 }
 
+/// What a fact sheet extends over. It owns nothing of what is published, and holds for the state it was worked out for.
+#[derive(Clone, Debug)]
+pub struct Extent {
+    /// Every year in which any of the categories has a figure, within the bounds.
+    pub years: Arc<[Year]>,
+    /// The indexes of the categories, in the tenant's order.
+    pub categories: Vec<usize>,
+}
+
+impl Extent {
+    /// The part about each category.
+    pub fn categories<'a>(&self, published: &'a Published) -> impl Iterator<Item = CategoryFigures<'a>> {
+        self.categories.iter().map(|category| {
+            let columns = &published.figures[*category].columns;
+            CategoryFigures {
+                category: *category,
+                years: Arc::clone(&self.years),
+                columns: self.years.iter().map(|year| columns.get(year).map(AsRef::as_ref)).collect(),
+                countries: published.countries.len(),
+            }
+        })
+    }
+}
+
 /// A fact sheet. It refers to the published data that it was put together from.
 #[derive(Debug)]
 pub struct FactSheet<'a> {
     /// Every year in which any of the categories has a figure, within the bounds.
-    pub years: Vec<Year>,
+    pub years: Arc<[Year]>,
     /// The categories in the tenant's order.
     pub categories: Vec<CategoryFigures<'a>>,
 }
 
-/// The part of a fact sheet about one category.
+/// The part of a fact sheet about one category. What it shows is looked up when it is asked for.
 #[derive(Debug)]
 pub struct CategoryFigures<'a> {
     /// The index of the category.
     pub category: usize,
+    years: Arc<[Year]>,
+    /// What there is of each of the years.
+    columns: Box<[Option<&'a Column>]>,
+    /// How many countries there are.
+    countries: usize,
+}
+
+impl<'a> CategoryFigures<'a> {
     /// A total for each year of the fact sheet.
-    pub totals: Vec<YearlyTotal<'a>>,
+    pub fn totals(&self) -> impl Iterator<Item = YearlyTotal<'a>> {
+        let total = |(year, column): (&Year, &Option<&'a Column>)| YearlyTotal {
+            year: *year,
+            sheet: column.map(Column::sheet),
+        };
+        self.years.iter().zip(&self.columns).map(total)
+    }
+
     /// A series for each country that has a figure, value or not, in the tenant's order.
-    pub countries: Vec<CountrySeries<'a>>,
+    pub fn countries(&self) -> impl Iterator<Item = CountrySeries<'_>> {
+        let has_figure = |country: &usize| self.columns.iter().flatten().any(|column| column.figure(*country).is_some());
+        let series = |country| CountrySeries { country, years: &self.years, columns: &self.columns };
+        (0..self.countries).filter(has_figure).map(series)
+    }
 }
 
 /// The total of one year.
@@ -99,12 +139,24 @@ impl<'a> YearlyTotal<'a> {
 }
 
 /// The figures of one country, one for each year of the fact sheet.
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 pub struct CountrySeries<'a> {
     /// The index of the country.
     pub country: usize,
+    years: &'a [Year],
+    columns: &'a [Option<&'a Column>],
+}
+
+impl<'a> CountrySeries<'a> {
     /// Its figures.
-    pub counts: Vec<VisitCount<'a>>,
+    pub fn counts(&self) -> impl Iterator<Item = VisitCount<'a>> {
+        let country = self.country;
+        let count = move |(year, column): (&Year, &Option<&'a Column>)| VisitCount {
+            year: *year,
+            figure: column.and_then(|column| column.figure(country)),
+        };
+        self.years.iter().zip(self.columns).map(count)
+    }
 }
 
 /// One figure.
@@ -133,8 +185,17 @@ impl VisitCount<'_> {
 /// Puts a fact sheet together.
 ///
 /// # Errors
-/// [`Error::Invalid`] for a category that does not exist or stands twice, and for `from` after `to`.
+/// As [`extent`].
 pub fn assemble(published: &Published, selection: Selection) -> Result<FactSheet<'_>> {
+    let extent = extent(published, selection)?;
+    Ok(FactSheet { categories: extent.categories(published).collect(), years: extent.years })
+}
+
+/// Works out what a fact sheet extends over.
+///
+/// # Errors
+/// [`Error::Invalid`] for a category that does not exist or stands twice, and for `from` after `to`.
+pub fn extent(published: &Published, selection: Selection) -> Result<Extent> {
     let mut faults = Vec::new();
     let mut categories: Vec<usize> = (0..published.categories.len()).collect();
     if let Some(codes) = selection.categories {
@@ -162,29 +223,9 @@ pub fn assemble(published: &Published, selection: Selection) -> Result<FactSheet
     let within = |year: &Year| from.is_none_or(|from| from <= *year) && to.is_none_or(|to| *year <= to);
     let years: BTreeSet<Year> = categories
         .iter()
-        .flat_map(|category| published.figures[*category].sheets.keys())
+        .flat_map(|category| published.figures[*category].columns.keys())
         .copied()
         .filter(within)
         .collect();
-    let years: Vec<Year> = years.into_iter().collect();
-    let categories = categories.into_iter().map(|category| of_category(&published.figures[category], category, &years));
-    Ok(FactSheet { categories: categories.collect(), years })
-}
-
-fn of_category<'a>(figures: &'a Figures, category: usize, years: &[Year]) -> CategoryFigures<'a> {
-    let count = |series: &'a BTreeMap<Year, Arc<Figure>>, year: &Year| VisitCount {
-        year: *year,
-        figure: series.get(year).map(AsRef::as_ref),
-    };
-    let countries = figures
-        .counts
-        .iter()
-        .filter(|(_, series)| years.iter().any(|year| series.contains_key(year)))
-        .map(|(country, series)| CountrySeries {
-            country: *country,
-            counts: years.iter().map(|year| count(series, year)).collect(),
-        })
-        .collect();
-    let total = |year: &Year| YearlyTotal { year: *year, sheet: figures.sheets.get(year).map(AsRef::as_ref) };
-    CategoryFigures { category, totals: years.iter().map(total).collect(), countries }
+    Ok(Extent { years: years.into_iter().collect(), categories })
 }

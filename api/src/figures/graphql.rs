@@ -1,11 +1,11 @@
 //! What all figures have in common for front ends and editors.
 
-use async_graphql::{Enum, SimpleObject};
-use entities::{Count, Threshold};
+use async_graphql::{Enum, Object, SimpleObject};
+use entities::{Count, Flags, Observation, Threshold};
 
 use crate::{
     figures::disclosure::{self, Figure},
-    graphql::Scalar,
+    graphql::{Scalar, enums, object},
 };
 
 /// What kind of figure this is, after the SDMX code list `OBS_STATUS`. The first six have a value; the others say why there
@@ -62,30 +62,56 @@ pub enum Confidentiality {
     Merged,
 }
 
-/// A figure as the public sees it, apart from where it belongs: a value exactly when its status has one.
-#[derive(SimpleObject)]
+enums!(ObservationStatus, Confidentiality);
+
+/// A figure as the public sees it, apart from where it belongs.
+#[derive(Clone, Copy)]
 pub struct PublishedFigure {
-    /// The number; null when the status says why there is none. Zero is a value.
-    value: Option<Scalar<Count>>,
-    /// What kind of figure it is, or why there is none: the first of `flags`.
-    status: ObservationStatus,
-    /// Everything that it is, what matters most first.
-    flags: Vec<ObservationStatus>,
-    /// What was done to it before it was shown.
-    confidentiality: Confidentiality,
+    /// None where there is no figure at all: it is missing.
+    observation: Option<Observation>,
+    confidentiality: disclosure::Confidentiality,
 }
 
 impl PublishedFigure {
     /// What to serve of a figure; where there is none, it is missing.
     pub fn new(figure: Option<&Figure>) -> Self {
-        let flags = figure.map_or(entities::ObservationStatus::Missing.into(), |figure| figure.observation().flags());
         Self {
-            value: figure.and_then(Figure::value).map(Scalar),
-            status: flags.principal().into(),
-            flags: flags.iter().map(Into::into).collect(),
-            confidentiality: figure.map(Figure::confidentiality).unwrap_or_default().into(),
+            observation: figure.map(Figure::observation),
+            confidentiality: figure.map(Figure::confidentiality).unwrap_or_default(),
         }
     }
+
+    fn all_flags(&self) -> Flags {
+        self.observation.map_or(entities::ObservationStatus::Missing.into(), Observation::flags)
+    }
+}
+
+object! {
+[
+/// A figure as the public sees it, apart from where it belongs: a value exactly when its status has one.
+#[Object]
+]
+impl PublishedFigure {
+    /// The number; null when the status says why there is none. Zero is a value.
+    fn value(&self) -> Option<Scalar<Count>> {
+        self.observation.and_then(Observation::value).map(Scalar)
+    }
+
+    /// What kind of figure it is, or why there is none: the first of `flags`.
+    fn status(&self) -> ObservationStatus {
+        self.all_flags().principal().into()
+    }
+
+    /// Everything that it is, what matters most first.
+    fn flags(&self) -> Vec<ObservationStatus> {
+        self.all_flags().iter().map(Into::into).collect()
+    }
+
+    /// What was done to it before it was shown.
+    fn confidentiality(&self) -> Confidentiality {
+        self.confidentiality.into()
+    }
+}
 }
 
 /// What is done about counts so small that they could point to a person, before they are shown.

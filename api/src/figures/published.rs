@@ -76,9 +76,42 @@ pub struct CategoryLabel {
 #[derive(Debug, Default)]
 pub struct Figures {
     /// What may be shown of each year.
-    pub sheets: BTreeMap<Year, Arc<Sheet>>,
-    /// The counts of each country, by the index of the country.
-    pub counts: BTreeMap<usize, BTreeMap<Year, Arc<Figure>>>,
+    pub columns: BTreeMap<Year, Arc<Column>>,
+}
+
+impl Figures {
+    /// What may be shown of a year.
+    #[must_use]
+    pub fn sheet(&self, year: Year) -> Option<&Sheet> {
+        self.columns.get(&year).map(|column| column.sheet())
+    }
+}
+
+/// The figures of one category and year.
+#[derive(Debug)]
+pub struct Column {
+    sheet: Arc<Sheet>,
+    /// By the index of the country.
+    figures: Box<[Option<Arc<Figure>>]>,
+}
+
+impl Column {
+    fn new(sheet: Arc<Sheet>, countries: &[Country]) -> Self {
+        let figures = countries.iter().map(|country| sheet.counts().get(&country.code).cloned()).collect();
+        Self { sheet, figures }
+    }
+
+    /// What may be shown.
+    #[must_use]
+    pub fn sheet(&self) -> &Sheet {
+        &self.sheet
+    }
+
+    /// The figure of the country with this index.
+    #[must_use]
+    pub fn figure(&self, country: usize) -> Option<&Figure> {
+        self.figures.get(country)?.as_deref()
+    }
 }
 
 impl Published {
@@ -150,12 +183,7 @@ impl Published {
         let mut figures: Vec<Figures> = categories.iter().map(|_| Figures::default()).collect();
         for ((category, year), sheet) in contents.sheets {
             let Some(category) = categories_by_code.get(&category) else { continue };
-            let figures = &mut figures[*category];
-            for (country, figure) in sheet.counts() {
-                let Some(country) = countries_by_code.get(country) else { continue };
-                figures.counts.entry(*country).or_default().insert(year, Arc::clone(figure));
-            }
-            figures.sheets.insert(year, sheet);
+            figures[*category].columns.insert(year, Arc::new(Column::new(sheet, &countries)));
         }
         Self {
             countries,

@@ -2,7 +2,10 @@
 
 use entities::{Count, Year};
 
-use crate::figures::fact_sheet::{CategoryFigures, FactSheet, YearlyTotal};
+use crate::figures::{
+    Published,
+    fact_sheet::{CategoryFigures, Extent, YearlyTotal},
+};
 
 /// A published total held against the sum of its parts. All of it is as far as it may be told.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -64,20 +67,20 @@ impl Reconciliation {
 /// Every category and year of a fact sheet, each category across the years, each year across the categories, and all.
 /// Years in which a category has no sheet are left out of its margin.
 #[must_use]
-pub fn reconcile(sheet: &FactSheet<'_>) -> Vec<Reconciliation> {
+pub fn reconcile(published: &Published, extent: &Extent) -> Vec<Reconciliation> {
     let of = |figures: &CategoryFigures<'_>| -> Vec<Reconciliation> {
-        let published = figures.totals.iter().filter(|total| total.is_there());
-        published.map(|total| Reconciliation::of(figures.category, total)).collect()
+        let there = figures.totals().filter(YearlyTotal::is_there);
+        there.map(|total| Reconciliation::of(figures.category, &total)).collect()
     };
     let mut all = Vec::new();
     let mut cells = Vec::new();
-    for figures in &sheet.categories {
-        let parts = of(figures);
+    for figures in extent.categories(published) {
+        let parts = of(&figures);
         all.extend_from_slice(&parts);
         all.push(Reconciliation::across(Some(figures.category), None, &parts));
         cells.extend(parts);
     }
-    for year in &sheet.years {
+    for year in extent.years.iter() {
         let parts: Vec<_> = cells.iter().filter(|part| part.year == Some(*year)).copied().collect();
         all.push(Reconciliation::across(None, Some(*year), &parts));
     }

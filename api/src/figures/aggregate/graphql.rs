@@ -17,7 +17,7 @@ use crate::{
         graphql::ObservationStatus,
         region::{self, graphql::Region},
     },
-    graphql::{ContextExt, Faults, Input, Scalar},
+    graphql::{Asking, ContextExt, Faults, Input, Output, Root, Scalar, record},
     locale::Preference,
 };
 
@@ -64,8 +64,11 @@ impl VisitCountsFilter {
     }
 }
 
+record! {
+[
 /// Visits that have something in common, summed up. What they are not grouped by is null.
 #[derive(SimpleObject)]
+]
 pub struct VisitCountGroup {
     /// The year.
     year: Option<Scalar<Year>>,
@@ -103,6 +106,7 @@ pub struct VisitCountGroup {
     /// Whether these are the others: what `top` leaves over, or what was counted together because it was small.
     is_others: bool,
 }
+}
 
 impl VisitCountGroup {
     fn new(published: &Arc<Published>, group: &Group, preference: &Preference) -> Self {
@@ -127,6 +131,53 @@ impl VisitCountGroup {
             is_others: group.is_others,
         }
     }
+}
+
+/// `visitCounts`, without the engine.
+pub const VISIT_COUNTS: Root = Root {
+    name: "visitCounts",
+    shape: VisitCountGroup::SHAPE,
+    write: |asking, arguments, plan, out| {
+        let arguments = VisitCounts {
+            filter: arguments.get("filter")?,
+            group_by: arguments.get("groupBy")?,
+            top: arguments.get("top")?,
+            as_of: arguments.get("asOf")?,
+            locale: arguments.get("locale")?,
+            fallback: arguments.get("fallback")?,
+        };
+        groups(asking, arguments)?.write(plan, out);
+        Ok(())
+    },
+};
+
+/// The arguments of `visitCounts`.
+struct VisitCounts {
+    filter: Option<VisitCountsFilter>,
+    group_by: Option<Vec<VisitCountDimension>>,
+    top: Option<i32>,
+    as_of: Option<DateTime<Utc>>,
+    locale: Option<Input<Locale>>,
+    fallback: Option<Vec<Input<Locale>>>,
+}
+
+fn groups(asking: &Asking, arguments: VisitCounts) -> Result<Vec<VisitCountGroup>> {
+    let VisitCounts { filter, group_by, top, as_of, locale, fallback } = arguments;
+    let mut faults = Faults::default();
+    let query = Query {
+        filter: filter.unwrap_or_default().read(&mut faults),
+        group_by: group_by.unwrap_or_default().into_iter().map(Into::into).collect(),
+        top: top.map(Into::into),
+    };
+    faults.into_result()?;
+    let as_of = as_of.map(|at| moment(&asking.state, at, "asOf")).transpose()?;
+    let preference = asking.preference(locale, fallback)?;
+    let mut published = asking.figures();
+    if let Some(moment) = as_of {
+        published = Arc::new(published.as_of(moment));
+    }
+    let groups = aggregate::aggregate(&published, &query)?;
+    Ok(groups.iter().map(|group| VisitCountGroup::new(&published, group, &preference)).collect())
 }
 
 /// Queries about sums of visits.
@@ -160,20 +211,6 @@ impl AggregateQuery {
         )]
         fallback: Option<Vec<Input<Locale>>>,
     ) -> Result<Vec<VisitCountGroup>> {
-        let mut faults = Faults::default();
-        let query = Query {
-            filter: filter.unwrap_or_default().read(&mut faults),
-            group_by: group_by.unwrap_or_default().into_iter().map(Into::into).collect(),
-            top: top.map(Into::into),
-        };
-        faults.into_result()?;
-        let as_of = as_of.map(|at| moment(ctx, at, "asOf")).transpose()?;
-        let preference = ctx.preference(locale, fallback)?;
-        let mut published = ctx.figures();
-        if let Some(moment) = as_of {
-            published = Arc::new(published.as_of(moment));
-        }
-        let groups = aggregate::aggregate(&published, &query)?;
-        Ok(groups.iter().map(|group| VisitCountGroup::new(&published, group, &preference)).collect())
+        groups(ctx.asking(), VisitCounts { filter, group_by, top, as_of, locale, fallback })
     }
 }

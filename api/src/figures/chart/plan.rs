@@ -10,7 +10,7 @@ use crate::{
     figures::{
         Published,
         disclosure::{Confidentiality, Figure},
-        fact_sheet::{FactSheet, Selection, assemble},
+        fact_sheet::{CategoryFigures, FactSheet, Selection, assemble},
     },
     locale::Preference,
 };
@@ -83,7 +83,7 @@ pub fn plan(published: &Published, request: Request, preference: &Preference) ->
         title: format!("{title}: {what}"),
         description: shown.join(super::words::say(language, ", ", "、")),
         unit: text(&about.unit).unwrap_or_default(),
-        years: sheet.years,
+        years: sheet.years.to_vec(),
         series,
         breaks,
         events,
@@ -136,7 +136,7 @@ fn name_of_category(published: &Published, category: usize, preference: &Prefere
 fn totals(published: &Published, sheet: &FactSheet<'_>, preference: &Preference) -> Vec<Series> {
     let series = sheet.categories.iter().take(MAX_SERIES).map(|figures| Series {
         label: name_of_category(published, figures.category, preference),
-        points: figures.totals.iter().map(|total| sum(total.published().into_iter())).collect(),
+        points: figures.totals().map(|total| sum(total.published().into_iter())).collect(),
     });
     series.collect()
 }
@@ -150,9 +150,9 @@ fn of_countries(
     chosen: Chosen,
 ) -> Vec<Series> {
     let mut figures: BTreeMap<usize, Vec<Vec<&Figure>>> = BTreeMap::new();
-    for series in sheet.categories.iter().flat_map(|figures| &figures.countries) {
+    for series in sheet.categories.iter().flat_map(CategoryFigures::countries) {
         let years = figures.entry(series.country).or_insert_with(|| vec![Vec::new(); sheet.years.len()]);
-        for (year, count) in years.iter_mut().zip(&series.counts) {
+        for (year, count) in years.iter_mut().zip(series.counts()) {
             year.extend(count.figure);
         }
     }

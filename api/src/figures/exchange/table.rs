@@ -34,7 +34,7 @@ pub fn table(
     let shown: BTreeSet<usize> = sheet
         .categories
         .iter()
-        .flat_map(|figures| figures.countries.iter().filter(|series| has_figure(series)).map(|series| series.country))
+        .flat_map(|figures| figures.countries().map(|series| series.country))
         .collect();
     let country = |index: usize| &published.countries[index];
     let mut rows = Vec::new();
@@ -53,13 +53,9 @@ pub fn table(
             .into_iter()
             .map(|index| (country(index).code.clone(), named(&country(index).names, country(index).code.as_str())))
             .collect(),
-        years: sheet.years,
+        years: sheet.years.to_vec(),
         rows,
     })
-}
-
-fn has_figure(series: &crate::figures::fact_sheet::CountrySeries<'_>) -> bool {
-    series.counts.iter().any(|count| count.figure.is_some())
 }
 
 fn rows_of(published: &Published, figures: &CategoryFigures<'_>, preference: &Preference) -> Vec<Row> {
@@ -74,12 +70,12 @@ fn rows_of(published: &Published, figures: &CategoryFigures<'_>, preference: &Pr
         footnotes: metadata::footnotes_at(&published.metadata, category, country, Some(year)),
     };
     let mut rows = Vec::new();
-    for series in &figures.countries {
+    for series in figures.countries() {
         let country = &published.countries[series.country].code;
-        let counts = series.counts.iter().filter_map(|count| Some((count.year, count.figure?)));
+        let counts = series.counts().filter_map(|count| Some((count.year, count.figure?)));
         rows.extend(counts.map(|(year, figure)| row(Some(country), year, figure)));
     }
-    let totals = figures.totals.iter().filter_map(|total| Some((total.year, total.published()?)));
+    let totals = figures.totals().filter_map(|total| Some((total.year, total.published()?)));
     rows.extend(totals.map(|(year, figure)| row(None, year, figure)));
     rows
 }

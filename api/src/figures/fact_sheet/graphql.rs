@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use async_graphql::{Context, Object, SimpleObject};
 use chrono::{DateTime, Utc};
-use entities::{CategoryCode, Count, Language, Locale, Localized, Rule, Year};
+use entities::{CategoryCode, Count, Language, Locale, Rule, Year};
 
 use crate::{
     error::{Error, Result},
@@ -12,90 +12,239 @@ use crate::{
         Published,
         category::graphql::Category,
         country::graphql::Country,
-        disclosure::Figure,
-        fact_sheet::{self, Selection},
+        disclosure::{Figure, Sheet},
+        fact_sheet::{self, Extent, Selection},
         graphql::PublishedFigure,
         metadata::{
-            footnotes_at,
+            self, FactSheetMetadata, footnotes_at,
             graphql::{Break, FactSheetFootnote, Provenance, ReferencePeriod, number},
         },
         reconciliation,
     },
-    graphql::{ContextExt, Faults, Input, Scalar},
+    graphql::{Asking, ContextExt, Faults, Input, Output, Root, Scalar, ScalarRef, Unfit, object, record},
     locale::Preference,
+    state::State,
 };
 
-/// The visits of each category by year and country, with the published totals they are held against, and all that a
-/// reader must know about them.
-#[derive(SimpleObject)]
+/// The visits of each category by year and country.
 pub struct FactSheet {
-    /// Every year in which any of the categories has a figure, in order.
-    years: Vec<Scalar<Year>>,
-    /// The time that each of the years is about, in the same order.
-    #[graphql(complexity = "5 * child_complexity + 1")]
-    periods: Vec<ReferencePeriod>,
-    /// The categories, in the publisher's order.
-    #[graphql(complexity = "2 * child_complexity + 1")]
-    categories: Vec<CategoryFigures>,
-    /// What was published against what it is made of: each category and year, each category across the years, each year
-    /// across the categories, and all.
-    #[graphql(complexity = "20 * child_complexity + 1")]
-    reconciliation: Vec<Reconciliation>,
-    /// Who makes the figures, how, of which period, and how to cite them.
-    provenance: Provenance,
-    /// Where figures cannot be compared, and what happened, of the years and categories shown. A chart does not join what
-    /// a break parts.
-    #[graphql(complexity = "5 * child_complexity + 1")]
-    breaks: Vec<Break>,
-    /// The footnotes, in the publisher's order.
-    #[graphql(complexity = "10 * child_complexity + 1")]
-    footnotes: Vec<FactSheetFootnote>,
-    /// The moment that the fact sheet was asked for; null for now.
+    published: Arc<Published>,
+    preference: Preference,
+    extent: Extent,
     as_of: Option<DateTime<Utc>>,
 }
 
+/// A text, if there is one, and the locale that it is in.
+type Note<'a> = Option<(&'a Locale, &'a String)>;
+
+impl FactSheet {
+    fn metadata(&self) -> &FactSheetMetadata {
+        &self.published.metadata
+    }
+
+    fn footnotes_at(&self, category: usize, country: Option<usize>, year: Option<Year>) -> Vec<i32> {
+        let category = &self.published.categories[category].code;
+        let country = country.map(|country| &self.published.countries[country].code);
+        footnotes_at(self.metadata(), category, country, year).into_iter().map(number).collect()
+    }
+
+    fn note<'a>(&self, figure: Option<&'a Figure>) -> Note<'a> {
+        figure.and_then(|figure| self.preference.pick(figure.note()))
+    }
+
+    fn shows(&self, found: &metadata::Break) -> bool {
+        let category = found.category.as_ref().map(|code| self.published.category(code));
+        self.extent.years.contains(&found.year)
+            && category.is_none_or(|index| self.extent.categories.iter().any(|shown| Some(*shown) == index))
+    }
+
+    fn reconciled(&self, row: &reconciliation::Reconciliation) -> Reconciliation {
+        let sheet = row.category.zip(row.year);
+        let sheet = sheet.and_then(|(category, year)| self.published.figures[category].sheet(year));
+        let note = self.note(sheet.and_then(Sheet::total).map(AsRef::as_ref));
+        Reconciliation {
+            category: row.category.map(|category| Scalar(self.published.categories[category].code.clone())),
+            year: row.year.map(Scalar),
+            published_total: row.published,
+            sum_of_countries: row.sum,
+            unallocated: row.unallocated,
+            difference: row.difference,
+            coverage: row.coverage(),
+            note: note.map(|(_, text)| text.clone()),
+        }
+    }
+}
+
+object! {
+[
+/// The visits of each category by year and country, with the published totals they are held against, and all that a
+/// reader must know about them.
+#[Object]
+]
+impl FactSheet {
+    /// Every year in which any of the categories has a figure, in order.
+    fn years(&self) -> Vec<Scalar<Year>> {
+        self.extent.years.iter().copied().map(Scalar).collect()
+    }
+
+    /// The time that each of the years is about, in the same order.
+    #[graphql(complexity = "5 * child_complexity + 1")]
+    fn periods(&self) -> Vec<ReferencePeriod> {
+        let language = Language::of(self.preference.requested());
+        let period = |year: &Year| ReferencePeriod::new(self.metadata().period, *year, language);
+        self.extent.years.iter().map(period).collect()
+    }
+
+    /// The categories, in the publisher's order.
+    #[graphql(complexity = "2 * child_complexity + 1")]
+    fn categories(&self) -> Vec<CategoryFigures<'_>> {
+        let figures = self.extent.categories(&self.published);
+        figures.map(|figures| CategoryFigures { sheet: self, figures }).collect()
+    }
+
+    /// What was published against what it is made of: each category and year, each category across the years, each year
+    /// across the categories, and all.
+    #[graphql(complexity = "20 * child_complexity + 1")]
+    fn reconciliation(&self) -> Vec<Reconciliation> {
+        let rows = reconciliation::reconcile(&self.published, &self.extent);
+        rows.iter().map(|row| self.reconciled(row)).collect()
+    }
+
+    /// Who makes the figures, how, of which period, and how to cite them.
+    fn provenance(&self) -> Provenance {
+        Provenance::new(self.metadata(), self.published.updated_at, &self.preference)
+    }
+
+    /// Where figures cannot be compared, and what happened, of the years and categories shown. A chart does not join what
+    /// a break parts.
+    #[graphql(complexity = "5 * child_complexity + 1")]
+    fn breaks(&self) -> Vec<Break> {
+        let shown = self.metadata().breaks.iter().filter(|found| self.shows(found));
+        shown.map(|found| Break::new(found, &self.preference)).collect()
+    }
+
+    /// The footnotes, in the publisher's order.
+    #[graphql(complexity = "10 * child_complexity + 1")]
+    fn footnotes(&self) -> Vec<FactSheetFootnote> {
+        let all = self.metadata().footnotes.iter().enumerate();
+        all.map(|(index, footnote)| FactSheetFootnote::new(index, footnote, &self.preference)).collect()
+    }
+
+    /// The moment that the fact sheet was asked for; null for now.
+    fn as_of(&self) -> Option<DateTime<Utc>> {
+        self.as_of
+    }
+}
+}
+
 /// The part of a fact sheet about one category.
-#[derive(SimpleObject)]
-pub struct CategoryFigures {
+pub struct CategoryFigures<'a> {
+    sheet: &'a FactSheet,
+    figures: fact_sheet::CategoryFigures<'a>,
+}
+
+object! {
+[
+/// The part of a fact sheet about one category.
+#[Object]
+]
+impl CategoryFigures<'_> {
     /// The category.
-    category: Category,
+    fn category(&self) -> Category {
+        Category::serve(&self.sheet.published, self.figures.category, &self.sheet.preference)
+    }
+
     /// The numbers of the footnotes on the category.
-    footnotes: Vec<i32>,
+    fn footnotes(&self) -> Vec<i32> {
+        self.sheet.footnotes_at(self.figures.category, None, None)
+    }
+
     /// A total for each year of the fact sheet.
     #[graphql(complexity = "5 * child_complexity + 1")]
-    yearly_totals: Vec<YearlyTotal>,
+    fn yearly_totals(&self) -> Vec<YearlyTotal<'_>> {
+        let (sheet, category) = (self.sheet, self.figures.category);
+        self.figures.totals().map(|total| YearlyTotal { sheet, category, total }).collect()
+    }
+
     /// A series for each country that has a figure, with or without a value, in the publisher's order.
     #[graphql(complexity = "40 * child_complexity + 1")]
-    countries: Vec<CountrySeries>,
+    fn countries(&self) -> Vec<CountrySeries<'_>> {
+        let (sheet, category) = (self.sheet, self.figures.category);
+        self.figures.countries().map(|series| CountrySeries { sheet, category, series }).collect()
+    }
+}
 }
 
+/// The total of one year.
+pub struct YearlyTotal<'a> {
+    sheet: &'a FactSheet,
+    category: usize,
+    total: fact_sheet::YearlyTotal<'a>,
+}
+
+object! {
+[
 /// The total of one year: as published, as summed, and the difference between the two.
-#[derive(SimpleObject)]
-pub struct YearlyTotal {
+#[Object]
+]
+impl YearlyTotal<'_> {
     /// The year.
-    year: Scalar<Year>,
+    fn year(&self) -> Scalar<Year> {
+        Scalar(self.total.year)
+    }
+
     /// The total as published: data, not a sum. Null when none is, or when it is withheld.
-    published_total: Option<Scalar<Count>>,
+    fn published_total(&self) -> Option<Scalar<Count>> {
+        self.total.published().and_then(Figure::value).map(Scalar)
+    }
+
     /// What kind of figure the published total is; null when none is published.
-    published: Option<PublishedFigure>,
+    fn published(&self) -> Option<PublishedFigure> {
+        self.total.published().map(|figure| PublishedFigure::new(Some(figure)))
+    }
+
     /// The sum of the countries that have a value; null when none has, or when it would tell what is withheld.
-    sum_of_countries: Option<i64>,
+    fn sum_of_countries(&self) -> Option<i64> {
+        self.total.sum()
+    }
+
     /// What of the sum belongs to no country in particular; null when nothing does.
-    unallocated: Option<PublishedFigure>,
+    fn unallocated(&self) -> Option<PublishedFigure> {
+        self.total.unallocated().map(|figure| PublishedFigure::new(Some(figure)))
+    }
+
     /// What was counted together because it was too small to be shown apart; null when nothing was.
-    others: Option<PublishedFigure>,
+    fn others(&self) -> Option<PublishedFigure> {
+        self.total.others().map(|figure| PublishedFigure::new(Some(figure)))
+    }
+
     /// The sum of the countries less the published total, null without both; not 0 when the source disagrees with itself.
-    difference: Option<i64>,
+    fn difference(&self) -> Option<i64> {
+        self.total.difference()
+    }
+
     /// What a reader must know about the total, such as why it differs from the sum.
-    note: Option<String>,
+    fn note(&self) -> Option<&str> {
+        self.sheet.note(self.total.published()).map(|(_, text)| text.as_str())
+    }
+
     /// The locale that the note is in.
-    note_locale: Option<Scalar<Locale>>,
+    fn note_locale(&self) -> Option<ScalarRef<'_, Locale>> {
+        self.sheet.note(self.total.published()).map(|(locale, _)| ScalarRef(locale))
+    }
+
     /// The numbers of the footnotes on the year.
-    footnotes: Vec<i32>,
+    fn footnotes(&self) -> Vec<i32> {
+        self.sheet.footnotes_at(self.category, None, Some(self.total.year))
+    }
+}
 }
 
+record! {
+[
 /// A published total held against the sum of its parts, as far as both may be told.
 #[derive(SimpleObject)]
+]
 pub struct Reconciliation {
     /// The code of the category; null across all categories of the fact sheet.
     category: Option<Scalar<CategoryCode>>,
@@ -115,147 +264,134 @@ pub struct Reconciliation {
     /// Why they differ, as told with the total; across a margin, see its parts.
     note: Option<String>,
 }
+}
 
+/// The figures of one country.
+pub struct CountrySeries<'a> {
+    sheet: &'a FactSheet,
+    category: usize,
+    series: fact_sheet::CountrySeries<'a>,
+}
+
+object! {
+[
 /// The figures of one country, one for each year of the fact sheet.
-#[derive(SimpleObject)]
-pub struct CountrySeries {
+#[Object]
+]
+impl CountrySeries<'_> {
     /// The country.
-    country: Country,
+    fn country(&self) -> Country {
+        Country::serve(&self.sheet.published, self.series.country, &self.sheet.preference)
+    }
+
     /// The numbers of the footnotes on the country.
-    footnotes: Vec<i32>,
+    fn footnotes(&self) -> Vec<i32> {
+        self.sheet.footnotes_at(self.category, Some(self.series.country), None)
+    }
+
     /// Its figures, in the order of the years.
     #[graphql(complexity = "5 * child_complexity + 1")]
-    counts: Vec<VisitCount>,
+    fn counts(&self) -> Vec<VisitCount<'_>> {
+        let (sheet, category, country) = (self.sheet, self.category, self.series.country);
+        self.series.counts().map(|count| VisitCount { sheet, category, country, count }).collect()
+    }
+}
 }
 
+/// A figure.
+pub struct VisitCount<'a> {
+    sheet: &'a FactSheet,
+    category: usize,
+    country: usize,
+    count: fact_sheet::VisitCount<'a>,
+}
+
+object! {
+[
 /// A figure: a value exactly when its status has one.
-#[derive(SimpleObject)]
-pub struct VisitCount {
+#[Object]
+]
+impl VisitCount<'_> {
     /// The year.
-    year: Scalar<Year>,
-    #[graphql(flatten)]
-    figure: PublishedFigure,
+    fn year(&self) -> Scalar<Year> {
+        Scalar(self.count.year)
+    }
+
     /// What a reader must know about it.
-    note: Option<String>,
+    fn note(&self) -> Option<&str> {
+        self.sheet.note(self.count.figure).map(|(_, text)| text.as_str())
+    }
+
     /// The locale that the note is in.
-    note_locale: Option<Scalar<Locale>>,
+    fn note_locale(&self) -> Option<ScalarRef<'_, Locale>> {
+        self.sheet.note(self.count.figure).map(|(locale, _)| ScalarRef(locale))
+    }
+
     /// The numbers of the footnotes on it.
-    footnotes: Vec<i32>,
+    fn footnotes(&self) -> Vec<i32> {
+        self.sheet.footnotes_at(self.category, Some(self.country), Some(self.count.year))
+    }
 }
-
-/// Where the parts of a fact sheet take their texts from.
-struct Source {
-    published: Arc<Published>,
-    preference: Preference,
+flatten fn figure(&self) -> PublishedFigure {
+    PublishedFigure::new(self.count.figure)
 }
-
-impl Source {
-    fn serve(&self, sheet: fact_sheet::FactSheet<'_>, as_of: Option<DateTime<Utc>>) -> FactSheet {
-        let metadata = &self.published.metadata;
-        let language = Language::of(self.preference.requested());
-        let reconciliation = reconciliation::reconcile(&sheet);
-        let shown = |found: &&crate::figures::metadata::Break| {
-            let category = found.category.as_ref().map(|code| self.published.category(code));
-            sheet.years.contains(&found.year)
-                && category.is_none_or(|index| sheet.categories.iter().any(|figures| Some(figures.category) == index))
-        };
-        let footnotes = metadata.footnotes.iter().enumerate();
-        FactSheet {
-            years: sheet.years.iter().copied().map(Scalar).collect(),
-            periods: sheet.years.iter().map(|year| ReferencePeriod::new(metadata.period, *year, language)).collect(),
-            reconciliation: reconciliation.iter().map(|row| self.reconciliation(row)).collect(),
-            provenance: Provenance::new(metadata, self.published.updated_at, &self.preference),
-            breaks: metadata.breaks.iter().filter(shown).map(|found| Break::new(found, &self.preference)).collect(),
-            footnotes: footnotes
-                .map(|(index, footnote)| FactSheetFootnote::new(index, footnote, &self.preference))
-                .collect(),
-            as_of,
-            categories: sheet.categories.into_iter().map(|figures| self.category(figures)).collect(),
-        }
-    }
-
-    fn category(&self, figures: fact_sheet::CategoryFigures<'_>) -> CategoryFigures {
-        let category = figures.category;
-        CategoryFigures {
-            category: Category::serve(&self.published, category, &self.preference),
-            footnotes: self.footnotes(category, None, None),
-            yearly_totals: figures.totals.into_iter().map(|total| self.total(category, total)).collect(),
-            countries: figures.countries.into_iter().map(|series| self.series(category, &series)).collect(),
-        }
-    }
-
-    fn total(&self, category: usize, total: fact_sheet::YearlyTotal<'_>) -> YearlyTotal {
-        let published = total.published();
-        let (note, note_locale) = self.note(published.map(Figure::note));
-        YearlyTotal {
-            year: Scalar(total.year),
-            published_total: published.and_then(Figure::value).map(Scalar),
-            published: published.map(|figure| PublishedFigure::new(Some(figure))),
-            sum_of_countries: total.sum(),
-            unallocated: total.unallocated().map(|figure| PublishedFigure::new(Some(figure))),
-            others: total.others().map(|figure| PublishedFigure::new(Some(figure))),
-            difference: total.difference(),
-            note,
-            note_locale,
-            footnotes: self.footnotes(category, None, Some(total.year)),
-        }
-    }
-
-    fn reconciliation(&self, row: &reconciliation::Reconciliation) -> Reconciliation {
-        let sheet = row.category.zip(row.year);
-        let sheet = sheet.and_then(|(category, year)| self.published.figures[category].sheets.get(&year));
-        let (note, _) = self.note(sheet.and_then(|sheet| sheet.total()).map(|total| total.note()));
-        Reconciliation {
-            category: row.category.map(|category| Scalar(self.published.categories[category].code.clone())),
-            year: row.year.map(Scalar),
-            published_total: row.published,
-            sum_of_countries: row.sum,
-            unallocated: row.unallocated,
-            difference: row.difference,
-            coverage: row.coverage(),
-            note,
-        }
-    }
-
-    fn series(&self, category: usize, series: &fact_sheet::CountrySeries<'_>) -> CountrySeries {
-        CountrySeries {
-            country: Country::serve(&self.published, series.country, &self.preference),
-            footnotes: self.footnotes(category, Some(series.country), None),
-            counts: series.counts.iter().map(|count| self.count(category, series.country, count)).collect(),
-        }
-    }
-
-    fn count(&self, category: usize, country: usize, count: &fact_sheet::VisitCount<'_>) -> VisitCount {
-        let (note, note_locale) = self.note(count.figure.map(Figure::note));
-        VisitCount {
-            year: Scalar(count.year),
-            figure: PublishedFigure::new(count.figure),
-            note,
-            note_locale,
-            footnotes: self.footnotes(category, Some(country), Some(count.year)),
-        }
-    }
-
-    fn footnotes(&self, category: usize, country: Option<usize>, year: Option<Year>) -> Vec<i32> {
-        let category = &self.published.categories[category].code;
-        let country = country.map(|country| &self.published.countries[country].code);
-        footnotes_at(&self.published.metadata, category, country, year).into_iter().map(number).collect()
-    }
-
-    fn note(&self, texts: Option<&Localized<String>>) -> (Option<String>, Option<Scalar<Locale>>) {
-        texts
-            .and_then(|texts| self.preference.pick(texts))
-            .map(|(locale, text)| (text.clone(), Scalar(locale.clone())))
-            .unzip()
-    }
 }
 
 /// The moment that figures are asked for, which must have come.
 ///
 /// # Errors
 /// [`Error::Invalid`] for a moment in the future.
-pub fn moment(ctx: &Context<'_>, moment: DateTime<Utc>, field: &str) -> Result<DateTime<Utc>> {
-    if moment > ctx.state().now() { Err(Error::invalid([field], Rule::InTheFuture)) } else { Ok(moment) }
+pub fn moment(state: &State, moment: DateTime<Utc>, field: &str) -> Result<DateTime<Utc>> {
+    if moment > state.now() { Err(Error::invalid([field], Rule::InTheFuture)) } else { Ok(moment) }
+}
+
+/// `factSheet`, without the engine. What was counted is not read like this.
+pub const FACT_SHEET: Root = Root {
+    name: "factSheet",
+    shape: FactSheet::SHAPE,
+    write: |asking, arguments, plan, out| {
+        if arguments.get::<Option<bool>>("confidential")? == Some(true) {
+            return Err(Unfit);
+        }
+        let arguments = Arguments {
+            categories: arguments.get("categories")?,
+            from: arguments.get("from")?,
+            to: arguments.get("to")?,
+            as_of: arguments.get("asOf")?,
+            locale: arguments.get("locale")?,
+            fallback: arguments.get("fallback")?,
+        };
+        serve(asking, asking.figures(), arguments)?.write(plan, out);
+        Ok(())
+    },
+};
+
+/// The arguments of `factSheet` that say what it shows.
+struct Arguments {
+    categories: Option<Vec<Input<CategoryCode>>>,
+    from: Option<Input<Year>>,
+    to: Option<Input<Year>>,
+    as_of: Option<DateTime<Utc>>,
+    locale: Option<Input<Locale>>,
+    fallback: Option<Vec<Input<Locale>>>,
+}
+
+fn serve(asking: &Asking, mut published: Arc<Published>, arguments: Arguments) -> Result<FactSheet> {
+    let Arguments { categories, from, to, as_of, locale, fallback } = arguments;
+    let mut faults = Faults::default();
+    let selection = Selection {
+        categories: categories.map(|codes| faults.take_list(&["categories"], codes)),
+        from: from.and_then(|year| faults.take(&["from"], year)),
+        to: to.and_then(|year| faults.take(&["to"], year)),
+    };
+    faults.into_result()?;
+    let as_of = as_of.map(|at| moment(&asking.state, at, "asOf")).transpose()?;
+    let preference = asking.preference(locale, fallback)?;
+    if let Some(moment) = as_of {
+        published = Arc::new(published.as_of(moment));
+    }
+    let extent = fact_sheet::extent(&published, selection)?;
+    Ok(FactSheet { published, preference, extent, as_of })
 }
 
 /// Queries about the fact sheet.
@@ -286,21 +422,8 @@ impl FactSheetQuery {
         )]
         confidential: bool,
     ) -> Result<FactSheet> {
-        let mut faults = Faults::default();
-        let selection = Selection {
-            categories: categories.map(|codes| faults.take_list(&["categories"], codes)),
-            from: from.and_then(|year| faults.take(&["from"], year)),
-            to: to.and_then(|year| faults.take(&["to"], year)),
-        };
-        faults.into_result()?;
-        let as_of = as_of.map(|at| moment(ctx, at, "asOf")).transpose()?;
-        let preference = ctx.preference(locale, fallback)?;
-        let mut published = if confidential { Arc::new(true_values(ctx).await?) } else { ctx.figures() };
-        if let Some(moment) = as_of {
-            published = Arc::new(published.as_of(moment));
-        }
-        let source = Source { published: Arc::clone(&published), preference };
-        Ok(source.serve(fact_sheet::assemble(&published, selection)?, as_of))
+        let published = if confidential { Arc::new(true_values(ctx).await?) } else { ctx.figures() };
+        serve(ctx.asking(), published, Arguments { categories, from, to, as_of, locale, fallback })
     }
 }
 

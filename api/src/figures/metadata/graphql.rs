@@ -6,7 +6,7 @@ use entities::{Email, Language, Locale, Localized, Url, Year};
 
 use crate::{
     figures::metadata::{self, FactSheetMetadata, Footnote},
-    graphql::Scalar,
+    graphql::{Scalar, enums, record},
     locale::Preference,
 };
 
@@ -30,8 +30,13 @@ pub enum BreakKind {
     Event,
 }
 
+enums!(PeriodKind, BreakKind);
+
+record! {
+[
 /// A text in the locale that is nearest to the one asked for.
 #[derive(SimpleObject)]
+]
 pub struct ServedText {
     /// The text.
     text: String,
@@ -39,6 +44,7 @@ pub struct ServedText {
     served_locale: Scalar<Locale>,
     /// Whether that is another locale than the one asked for.
     is_fallback: bool,
+}
 }
 
 impl ServedText {
@@ -50,8 +56,11 @@ impl ServedText {
     }
 }
 
+record! {
+[
 /// Who makes the figures, how, of which period, and how to cite them.
 #[derive(SimpleObject)]
+]
 pub struct Provenance {
     /// What the figures are called.
     title: Option<ServedText>,
@@ -80,6 +89,7 @@ pub struct Provenance {
     /// When the next ones are expected.
     next_update: Option<NaiveDate>,
 }
+}
 
 impl Provenance {
     /// What to serve of the metadata.
@@ -102,8 +112,11 @@ impl Provenance {
     }
 }
 
+record! {
+[
 /// The time that the figures of a year are about.
 #[derive(SimpleObject)]
+]
 pub struct ReferencePeriod {
     /// The year.
     year: Scalar<Year>,
@@ -116,6 +129,7 @@ pub struct ReferencePeriod {
     /// What people call it, in Japanese for `ja` and in English otherwise, such as `2024年度` or `FY2024`.
     label: String,
 }
+}
 
 impl ReferencePeriod {
     /// The period of a year.
@@ -125,8 +139,11 @@ impl ReferencePeriod {
     }
 }
 
+record! {
+[
 /// A year from which on figures are not what they were.
 #[derive(SimpleObject)]
+]
 pub struct Break {
     /// The first year that it holds for.
     year: Scalar<Year>,
@@ -136,6 +153,7 @@ pub struct Break {
     kind: BreakKind,
     /// What it is called, in a few words.
     label: Option<ServedText>,
+}
 }
 
 impl Break {
@@ -150,8 +168,11 @@ impl Break {
     }
 }
 
+record! {
+[
 /// A footnote. Figures, rows, years and the table as a whole name their footnotes by number.
 #[derive(SimpleObject)]
+]
 pub struct FactSheetFootnote {
     /// Its number, from 1, in the publisher's order.
     number: i32,
@@ -159,6 +180,7 @@ pub struct FactSheetFootnote {
     text: Option<ServedText>,
     /// Whether it holds for the table as a whole.
     is_general: bool,
+}
 }
 
 impl FactSheetFootnote {

@@ -204,7 +204,7 @@ impl VintageQuery {
         ctx: &Context<'_>,
         #[graphql(desc = "The moment.")] since: DateTime<Utc>,
     ) -> Result<FigureDeltas> {
-        let since = moment(ctx, since, "since")?;
+        let since = moment(ctx.state(), since, "since")?;
         let until = ctx.state().now();
         let figures = ctx.figures();
         let old = Contents::after(figures.events.iter().take_while(|event| event.at <= since));
