@@ -84,7 +84,8 @@ impl<'a> CategoryFigures<'a> {
 
     /// A series for each country that has a figure, value or not, in the tenant's order.
     pub fn countries(&self) -> impl Iterator<Item = CountrySeries<'_>> {
-        let has_figure = |country: &usize| self.columns.iter().flatten().any(|column| column.figure(*country).is_some());
+        let has_figure =
+            |country: &usize| self.columns.iter().flatten().any(|column| column.figure(*country).is_some());
         let series = |country| CountrySeries { country, years: &self.years, columns: &self.columns };
         (0..self.countries).filter(has_figure).map(series)
     }

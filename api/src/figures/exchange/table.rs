@@ -31,11 +31,8 @@ pub fn table(
     let named = |names: &Localized<String>, code: &str| {
         preference.pick(names).map_or_else(|| code.to_owned(), |(_, name)| name.clone())
     };
-    let shown: BTreeSet<usize> = sheet
-        .categories
-        .iter()
-        .flat_map(|figures| figures.countries().map(|series| series.country))
-        .collect();
+    let shown: BTreeSet<usize> =
+        sheet.categories.iter().flat_map(|figures| figures.countries().map(|series| series.country)).collect();
     let country = |index: usize| &published.countries[index];
     let mut rows = Vec::new();
     for figures in &sheet.categories {
