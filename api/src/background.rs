@@ -4,7 +4,50 @@ use std::time::Duration;
 
 use tokio::time::{MissedTickBehavior, interval};
 
-use crate::{error::Result, state::State};
+use crate::{
+    database,
+    error::Result,
+    state::{Random, State},
+};
+
+/// How long a piece of work may take.
+const LONGEST: Duration = Duration::from_mins(5);
+
+/// Waits between attempts that fail: each twice as long as the one before, less up to half of it by chance, so that
+/// processes that lost the same database do not all come back at once.
+#[derive(Debug)]
+pub struct Backoff {
+    first: Duration,
+    longest: Duration,
+    failures: u32,
+}
+
+impl Backoff {
+    /// Waits from `first` to `longest`.
+    #[must_use]
+    pub const fn new(first: Duration, longest: Duration) -> Self {
+        Self { first, longest, failures: 0 }
+    }
+
+    /// Whether nothing has failed yet, or nothing since the last success.
+    #[must_use]
+    pub const fn is_new(&self) -> bool {
+        self.failures == 0
+    }
+
+    /// Counts a failure, and says how long to wait.
+    pub fn next(&mut self, random: &Random) -> Duration {
+        let wait = self.first.saturating_mul(2_u32.saturating_pow(self.failures)).min(self.longest);
+        self.failures = self.failures.saturating_add(1);
+        let [chance] = random.bytes::<1>();
+        wait / 2 + wait / 2 * u32::from(chance) / 255
+    }
+
+    /// Counts a success.
+    pub const fn reset(&mut self) {
+        self.failures = 0;
+    }
+}
 
 /// Does the work every `period`. While it fails, which is while the database is away, it is tried again; `complaint` is
 /// logged once an outage, not each time.
@@ -17,7 +60,7 @@ where
     let mut works = true;
     loop {
         ticks.tick().await;
-        match work(state.clone()).await {
+        match database::in_time(LONGEST, work(state.clone())).await {
             Ok(()) => works = true,
             Err(error) if works => {
                 works = false;
@@ -25,5 +68,26 @@ where
             }
             Err(_) => {}
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn waits_double_up_to_the_longest_and_are_never_cut_by_more_than_half() {
+        let random = Random::from_system().expect("random numbers");
+        let (first, longest) = (Duration::from_millis(100), Duration::from_secs(1));
+        let mut backoff = Backoff::new(first, longest);
+        for whole in [100, 200, 400, 800, 1_000, 1_000] {
+            let (whole, wait) = (Duration::from_millis(whole), backoff.next(&random));
+            assert!(whole / 2 <= wait && wait <= whole, "{wait:?} of {whole:?}");
+        }
+        assert!(!backoff.is_new());
+        backoff.reset();
+        assert!(backoff.is_new() && backoff.next(&random) <= first);
+        backoff.failures = u32::MAX;
+        assert!(backoff.next(&random) <= longest);
     }
 }

@@ -1,11 +1,23 @@
-//! The writing half of the change feed: whoever changes what the processes hold in memory appends one change, in the
-//! transaction that made it. `delivery/feed.rs` is the reading half.
+//! The change feed in the database: whoever changes what the processes hold in memory appends one change, in the
+//! transaction that made it, and whoever follows reads them in order. `delivery/feed.rs` follows.
 
 use chrono::{DateTime, Utc};
 use entities::change;
 use sea_orm::{ActiveValue::Set, ConnectionTrait, DatabaseTransaction, EntityTrait, QueryFilter, QueryOrder};
 
-use crate::error::Result;
+use crate::{
+    database::{self, Database},
+    error::Result,
+};
+
+/// One transaction that changed what the public sees.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Change {
+    /// Its place in the feed, from 1.
+    pub seq: i64,
+    /// What it changed, such as `page:about-us`.
+    pub tags: Vec<String>,
+}
 
 /// The number of the newest change; 0 when there is none.
 ///
@@ -16,26 +28,35 @@ pub async fn latest(connection: &impl ConnectionTrait) -> Result<i64> {
     Ok(newest.map_or(0, |change| change.seq))
 }
 
-/// One transaction that changed what the public sees.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Change {
-    /// Its number.
-    pub seq: i64,
-    /// What it changed.
-    pub tags: Vec<String>,
-}
-
-/// The changes after number `seq`, in order.
+/// The changes after `seq` that are there now, in order. One may still be on its way: [`settled`] waits for it.
 ///
 /// # Errors
 /// When the database cannot be read.
 pub async fn since(connection: &impl ConnectionTrait, seq: i64) -> Result<Vec<Change>> {
-    let rows = change::Entity::find()
-        .filter(change::COLUMN.seq.gt(seq))
-        .order_by_asc(change::COLUMN.seq)
-        .all(connection)
-        .await?;
+    let rows = change::Entity::find().filter(change::COLUMN.seq.gt(seq)).order_by_asc(change::COLUMN.seq);
+    let rows = rows.all(connection).await?;
     rows.into_iter().map(|row| Ok(Change { seq: row.seq, tags: serde_json::from_value(row.tags)? })).collect()
+}
+
+/// The last of `changes` up to which no number after `seq` is missing; `seq` itself when the very next one is.
+#[must_use]
+pub fn reached(seq: i64, changes: &[Change]) -> i64 {
+    let in_a_row = (seq + 1..).zip(changes).take_while(|(expected, change)| *expected == change.seq);
+    in_a_row.last().map_or(seq, |(number, _)| number)
+}
+
+/// The changes after `seq`, in order, once nothing can come between them any more. Where a number is missing, this takes a
+/// turn among the writers: what is missing then will never be there.
+///
+/// # Errors
+/// When the database cannot be read, or other writers take too long.
+pub async fn settled(database: &Database, seq: i64) -> Result<Vec<Change>> {
+    let changes = since(database.reader(), seq).await?;
+    if changes.last().is_none_or(|last| last.seq == reached(seq, &changes)) {
+        return Ok(changes);
+    }
+    let turn = database.begin_alone().await?;
+    since(&*turn, seq).await
 }
 
 /// Appends a change and returns its number. The transaction must come from `Database::begin_write`, which lets one
@@ -53,6 +74,7 @@ pub async fn append(
     change::Entity::insert(change::ActiveModel { seq: Set(seq), tags: Set(tags), at: Set(now) })
         .exec(transaction)
         .await?;
+    database::announce(transaction).await?;
     Ok(seq)
 }
 
@@ -92,5 +114,22 @@ pub mod tag {
     #[must_use]
     pub fn of_staff_member(document: Uuid) -> Vec<String> {
         vec![staff_member(document), STAFF.to_owned()]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_number_counts_as_reached_when_none_before_it_is_missing() {
+        let changes = |numbers: &[i64]| -> Vec<Change> {
+            numbers.iter().map(|seq| Change { seq: *seq, tags: Vec::new() }).collect()
+        };
+        for (seq, numbers, expected) in
+            [(0, &[][..], 0), (4, &[], 4), (4, &[5, 6, 7], 7), (4, &[6, 7], 4), (4, &[5, 7], 5), (0, &[1], 1)]
+        {
+            assert_eq!(reached(seq, &changes(numbers)), expected, "{seq} {numbers:?}");
+        }
     }
 }

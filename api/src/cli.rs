@@ -4,6 +4,7 @@ use std::{
     io::{IsTerminal, Read, Write},
     path::PathBuf,
     process::ExitCode,
+    time::Duration,
 };
 
 use anyhow::{Context as _, bail};
@@ -21,6 +22,8 @@ use crate::{
         audit::{self, Mark},
         key, password,
     },
+    background::repeat,
+    backup,
     config::{Config, LogFormat},
     database::{self, Database},
     dataset, delivery,
@@ -30,6 +33,9 @@ use crate::{
     state::{Clock, Random, State},
     transaction::{Origin, Transaction},
 };
+
+/// How often the write-ahead log of SQLite is folded into the file, beside what SQLite does by itself when the log is full.
+const FOLDING_INTERVAL: Duration = Duration::from_secs(30);
 
 /// A content backend for institutions that publish pages, people and yearly figures.
 ///
@@ -62,6 +68,11 @@ enum Command {
     Export {
         /// The folder: absent, empty, or a dataset to be replaced.
         dir: PathBuf,
+    },
+    /// Copy the SQLite file as it is now, beside a running server. PostgreSQL is backed up with `pg_dump`.
+    Backup {
+        /// The file to write; it must not exist yet.
+        file: PathBuf,
     },
     /// Print the GraphQL schema.
     Schema,
@@ -219,6 +230,12 @@ async fn run(cli: Cli) -> anyhow::Result<()> {
             let dataset = dataset::export(state.database()).await?;
             dataset.render().write(&dir).with_context(|| format!("{} cannot be written", dir.display()))
         }
+        Command::Backup { file } => {
+            // As it is: a backup before an upgrade is one of the old schema.
+            let database = open_database(&config).await?;
+            backup::write(&database, &file).await?;
+            Ok(database.close().await?)
+        }
         Command::User(command) => user(&open(config).await?, command).await,
         Command::Key(Key::Rotate) => {
             let mut transaction = begin(&open(config).await?).await?;
@@ -355,6 +372,10 @@ async fn serve(config: Config) -> anyhow::Result<()> {
     say(&greeting(state.config().bind, first))?;
     let following = tokio::spawn(delivery::feed::follow(state.clone()));
     let scheduling = tokio::spawn(schedule::follow(state.clone()));
+    let complaint = "the write-ahead log cannot be folded into the database";
+    let folding = tokio::spawn(repeat(state.clone(), FOLDING_INTERVAL, complaint, async |state| {
+        state.database().fold_log().await
+    }));
     let settings = server::Settings {
         max_connections: usize::try_from(state.config().max_connections)?,
         ..server::Settings::default()
@@ -362,6 +383,7 @@ async fn serve(config: Config) -> anyhow::Result<()> {
     server::serve(listener, http::app(&state)?, settings, stop).await?;
     following.abort();
     scheduling.abort();
+    folding.abort();
     state.database().clone().close().await?;
     Ok(())
 }

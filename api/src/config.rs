@@ -8,8 +8,8 @@ use entities::Email;
 /// The settings of one process.
 #[derive(Args, Clone, Debug)]
 pub struct Config {
-    /// Where the data lives: `sqlite://path/to/file.db` or `postgres://user:password@host/database`.
-    /// Without it, an SQLite file in the data folder.
+    /// Where the data lives: `sqlite://path/to/file.db` or `postgres://user:password@host/database`, with commas between
+    /// several hosts of which one accepts writes. Without it, an SQLite file in the data folder.
     #[arg(long, env = "ALMANAC_DATABASE_URL", global = true, hide_env_values = true, value_name = "URL")]
     pub database_url: Option<String>,
 

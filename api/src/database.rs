@@ -3,8 +3,15 @@
 //! Writes are serialised on both: SQLite has one writer by nature, PostgreSQL takes one advisory lock per writing
 //! transaction. So the change feed and the audit chain have no gaps and commit in the order of their numbers, and
 //! reading a version before writing the next needs no retry.
+//!
+//! `failover` finds the server of PostgreSQL that accepts writes, `listener` hears of changes, `file` looks after the file
+//! of SQLite.
 
-use std::{fs::OpenOptions, io, ops::Deref, sync::Arc, time::Duration};
+mod failover;
+mod file;
+mod listener;
+
+use std::{fs::OpenOptions, io, ops::Deref, path::Path, sync::Arc, time::Duration};
 
 use migration::{Migrator, MigratorTrait};
 use sea_orm::{
@@ -18,15 +25,19 @@ use sea_orm::{
 
 use tokio::{
     sync::{OwnedSemaphorePermit, Semaphore},
-    time::{Instant, sleep, timeout},
+    time::{Instant, sleep, timeout, timeout_at},
 };
 
+pub use self::listener::Listener;
 use crate::error::{Error, Result};
 
 /// How long a statement waits for a connection or a lock.
 const PATIENCE: Duration = Duration::from_secs(5);
 const SQLITE_READERS: u32 = 4;
-const POSTGRES_CONNECTIONS: u32 = 16;
+/// One of them listens.
+const POSTGRES_CONNECTIONS: u32 = 17;
+/// The pages of a write-ahead log, of 4 KiB each, from which on it is worth waiting for a quiet moment to cut it off.
+const LARGE_LOG: i64 = 4_096;
 
 /// A pool to write with and a pool to read with; on PostgreSQL they are the same.
 #[derive(Clone, Debug)]
@@ -63,7 +74,8 @@ impl Deref for WriteTransaction {
 }
 
 impl Database {
-    /// Opens `sqlite://path` or `postgres://...`, the latter with `password` if there is one.
+    /// Opens `sqlite://path` or `postgres://...`, the latter with `password` if there is one. The URL may name several
+    /// servers of PostgreSQL, separated by commas: the first that accepts writes is used, also after a failover.
     ///
     /// # Errors
     /// When the URL names neither, or the database is not there or cannot be reached.
@@ -74,12 +86,8 @@ impl Database {
             let reader = connect_patiently(sqlite(url, SQLITE_READERS)).await?;
             Ok(Self { writer, reader, writing: Arc::new(Semaphore::new(1)) })
         } else {
-            let mut options = ConnectOptions::new(url);
-            options.max_connections(POSTGRES_CONNECTIONS).acquire_timeout(PATIENCE).sqlx_logging(false);
-            if let Some(password) = password {
-                options.map_sqlx_postgres_opts(move |options| options.password(&password));
-            }
-            let pool = sea_orm::Database::connect(options).await?;
+            let pool = failover::connect(url, password.as_deref(), POSTGRES_CONNECTIONS, PATIENCE).await;
+            let pool = DatabaseConnection::from(pool.map_err(connection_error)?);
             Ok(Self { writer: pool.clone(), reader: pool, writing: Arc::new(Semaphore::new(1)) })
         }
     }
@@ -111,26 +119,106 @@ impl Database {
                 ..TransactionOptions::default()
             },
         };
-        Ok(self.reader.begin_with_options(options).await?)
+        match self.reader.begin_with_options(options).await {
+            Err(error) if is_lost(&error) => Ok(self.reader.begin_with_options(options).await?),
+            result => Ok(result?),
+        }
     }
 
     /// The transaction that may write: one at a time, in all processes. Rolled back when dropped.
     ///
     /// # Errors
-    /// When the database cannot be reached, or other writers take too long.
+    /// When the database cannot be reached, or other writers take too long: within five seconds on PostgreSQL, twice
+    /// that on SQLite.
     pub async fn begin_write(&self) -> Result<WriteTransaction> {
-        let turn = timeout(PATIENCE, Arc::clone(&self.writing).acquire_owned()).await;
-        let turn = turn.map_err(|_| DbErr::ConnectionAcquire(ConnAcquireErr::Timeout))?.map_err(Error::internal)?;
-        let options = TransactionOptions {
-            sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
-            ..TransactionOptions::default()
+        let deadline = Instant::now() + PATIENCE;
+        let too_late = |_| DbErr::ConnectionAcquire(ConnAcquireErr::Timeout);
+        let turn = timeout_at(deadline, Arc::clone(&self.writing).acquire_owned()).await.map_err(too_late)?;
+        let turn = turn.map_err(Error::internal)?;
+        let inner = if self.writer.get_database_backend() == DbBackend::Postgres {
+            timeout_at(deadline, self.begin_locked()).await.map_err(too_late)??
+        } else {
+            let options = TransactionOptions {
+                sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
+                ..TransactionOptions::default()
+            };
+            self.writer.begin_with_options(options).await?
         };
-        let transaction = self.writer.begin_with_options(options).await?;
-        if self.writer.get_database_backend() == DbBackend::Postgres {
-            let lock = "SELECT pg_advisory_xact_lock(hashtextextended('almanac.' || current_schema(), 0))";
-            transaction.execute_unprepared(lock).await?;
+        Ok(WriteTransaction { inner, _turn: turn })
+    }
+
+    async fn begin_locked(&self) -> Result<DatabaseTransaction, DbErr> {
+        let attempt = async || {
+            let transaction = self.writer.begin().await?;
+            transaction.execute_unprepared(&waiting_for(WRITE_LOCK)).await?;
+            Ok(transaction)
+        };
+        match attempt().await {
+            // It was lost between its test and its use; nothing is written yet, so another one is as good.
+            Err(error) if is_lost(&error) => attempt().await,
+            result => result,
         }
-        Ok(WriteTransaction { inner: transaction, _turn: turn })
+    }
+
+    /// A turn to write in which no change is on its way: whoever began to append one has committed it, or never will.
+    /// This holds even of a writer that did not wait for its turn.
+    ///
+    /// # Errors
+    /// When the database cannot be reached, or other writers take too long.
+    pub async fn begin_alone(&self) -> Result<WriteTransaction> {
+        let transaction = self.begin_write().await?;
+        if self.writer.get_database_backend() == DbBackend::Postgres {
+            transaction.execute_unprepared(&waiting_for("LOCK TABLE changes IN SHARE MODE")).await?;
+        }
+        Ok(transaction)
+    }
+
+    /// Starts to hear of changes that are committed from now on, in whatever process; nothing where the database cannot
+    /// tell. Holds one connection.
+    ///
+    /// # Errors
+    /// When the database cannot be reached, or something between here and there does not pass `LISTEN` on.
+    pub async fn listen(&self) -> Result<Option<Listener>> {
+        if self.reader.get_database_backend() != DbBackend::Postgres {
+            return Ok(None);
+        }
+        let pool = self.reader.get_postgres_connection_pool();
+        Ok(Some(Listener::open(pool).await.map_err(connection_error)?))
+    }
+
+    /// Folds the write-ahead log of SQLite into the file, as far as no reader is in the way, and cuts it off when it has
+    /// grown large and nobody writes. Does nothing for any other database.
+    ///
+    /// # Errors
+    /// When the file cannot be written.
+    pub async fn fold_log(&self) -> Result<()> {
+        if !self.is_file() {
+            return Ok(());
+        }
+        let (reader, writer) = (self.reader.get_sqlite_connection_pool(), self.writer.get_sqlite_connection_pool());
+        let log = file::checkpoint(reader, file::Checkpoint::Passive).await.map_err(query_error)?;
+        if log.pages >= LARGE_LOG
+            && log.pages == log.folded
+            && let Ok(_turn) = self.writing.try_acquire()
+        {
+            file::checkpoint(writer, file::Checkpoint::Truncate).await.map_err(query_error)?;
+        }
+        Ok(())
+    }
+
+    /// Whether the database is a file of this machine.
+    #[must_use]
+    pub fn is_file(&self) -> bool {
+        self.reader.get_database_backend() == DbBackend::Sqlite
+    }
+
+    /// Copies the database, as it is at one moment, into an empty file, beside whoever reads and writes it. Only for a
+    /// database that is a file.
+    ///
+    /// # Errors
+    /// When either file cannot be read or written.
+    pub async fn copy_into(&self, path: &Path) -> Result<()> {
+        Ok(file::copy(self.reader.get_sqlite_connection_pool(), path).await.map_err(query_error)?)
     }
 
     /// Carries out the migrations that are still to come, all or none.
@@ -179,6 +267,42 @@ pub async fn roll_back_to_savepoint(transaction: &DatabaseTransaction) -> Result
     Ok(())
 }
 
+/// Gives work up that takes longer than `limit`. A host that falls silent without closing its connections would hold up
+/// whoever waits for it for a quarter of an hour, and with it all who wait for their turn to write.
+///
+/// # Errors
+/// Those of the work; or that the database cannot be reached.
+pub async fn in_time<T>(limit: Duration, work: impl Future<Output = Result<T>>) -> Result<T> {
+    timeout(limit, work).await.unwrap_or_else(|_| Err(DbErr::ConnectionAcquire(ConnAcquireErr::Timeout).into()))
+}
+
+/// Tells whoever listens, when the transaction commits, that there is a change.
+///
+/// # Errors
+/// When the database cannot be written.
+pub async fn announce(transaction: &DatabaseTransaction) -> Result<()> {
+    if transaction.get_database_backend() == DbBackend::Postgres {
+        transaction.execute_unprepared(&format!("SELECT pg_notify({}, '')", listener::CHANNEL)).await?;
+    }
+    Ok(())
+}
+
+const WRITE_LOCK: &str = "SELECT pg_advisory_xact_lock(hashtextextended('almanac.' || current_schema(), 0))";
+
+/// A statement that waits for a lock, within [`PATIENCE`]: PostgreSQL itself would wait for ever.
+fn waiting_for(lock: &str) -> String {
+    let patience = PATIENCE.as_millis();
+    format!("SET LOCAL lock_timeout = {patience}; {lock}; SET LOCAL lock_timeout TO DEFAULT")
+}
+
+fn connection_error(error: sqlx::Error) -> DbErr {
+    DbErr::Conn(RuntimeErr::SqlxError(Arc::new(error)))
+}
+
+fn query_error(error: sqlx::Error) -> DbErr {
+    DbErr::Query(RuntimeErr::SqlxError(Arc::new(error)))
+}
+
 /// Connects, and tries again while another process is switching the same new file to write-ahead logging: that is the one
 /// lock that SQLite does not wait for by itself.
 async fn connect_patiently(options: ConnectOptions) -> Result<DatabaseConnection> {
@@ -189,6 +313,11 @@ async fn connect_patiently(options: ConnectOptions) -> Result<DatabaseConnection
             result => return Ok(result?),
         }
     }
+}
+
+/// Whether a connection broke, which says nothing about the next one.
+fn is_lost(error: &DbErr) -> bool {
+    is_outage(error) && !matches!(error, DbErr::ConnectionAcquire(_))
 }
 
 /// Whether the database is out of reach or overloaded, as opposed to a statement being wrong: then trying again helps.
@@ -204,9 +333,10 @@ pub fn is_outage(error: &DbErr) -> bool {
         | sqlx::Error::PoolTimedOut
         | sqlx::Error::PoolClosed
         | sqlx::Error::WorkerCrashed => true,
-        // PostgreSQL: class 08 (connection), 53 (resources), 57P (shutting down). SQLite: 5 (busy) and its variants.
+        // PostgreSQL: class 08 (connection), 53 (resources), 57P (shutting down), 55P03 (a lock took too long), 25006 (the
+        // server has become a standby). SQLite: 5 (busy) and its variants.
         sqlx::Error::Database(error) => error.code().is_some_and(|code| {
-            ["08", "53", "57P"].iter().any(|class| code.len() == 5 && code.starts_with(class))
+            ["08", "53", "57P", "55P03", "25006"].iter().any(|class| code.len() == 5 && code.starts_with(class))
                 || code.parse::<u32>().is_ok_and(|code| code & 0xff == 5)
         }),
         _ => false,
@@ -242,6 +372,8 @@ fn sqlite(url: &str, connections: u32) -> ConnectOptions {
                 .journal_mode(SqliteJournalMode::Wal)
                 // An acknowledged write survives a power cut, not only a crash of the process.
                 .synchronous(SqliteSynchronous::Full)
+                // A log that grew beside a long reader is cut off when it begins anew.
+                .pragma("journal_size_limit", (LARGE_LOG * 4_096).to_string())
         });
     options
 }

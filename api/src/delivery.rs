@@ -4,6 +4,7 @@
 //! holds. Search, live updates and webhooks will stand beside them and follow the same [`feed`].
 
 pub mod answer;
+pub mod change_token;
 pub mod cursor;
 pub mod feed;
 pub mod reading;

@@ -67,6 +67,8 @@ pub enum Code {
     LinkEnded,
     /// Too many attempts; try again later.
     RateLimited,
+    /// The change that the client named is not here yet; try again.
+    ChangeNotSeen,
     /// The database cannot be reached; try again.
     Unavailable,
     /// Something broke here; the log has it under the request id.
@@ -75,7 +77,7 @@ pub enum Code {
 
 impl Code {
     /// Every code, in the order of the README's table.
-    pub const ALL: [Self; 25] = [
+    pub const ALL: [Self; 26] = [
         Self::BadRequest,
         Self::MethodNotAllowed,
         Self::NotAcceptable,
@@ -99,6 +101,7 @@ impl Code {
         Self::SessionEnded,
         Self::LinkEnded,
         Self::RateLimited,
+        Self::ChangeNotSeen,
         Self::Unavailable,
         Self::Internal,
     ];
@@ -130,6 +133,7 @@ impl Code {
             Self::SessionEnded => "SESSION_ENDED",
             Self::LinkEnded => "LINK_ENDED",
             Self::RateLimited => "RATE_LIMITED",
+            Self::ChangeNotSeen => "CHANGE_NOT_SEEN",
             Self::Unavailable => "UNAVAILABLE",
             Self::Internal => "INTERNAL",
         }
@@ -151,9 +155,18 @@ impl Code {
             // draft-ietf-httpapi-idempotency-key-header, section 2.7.
             Self::IdempotencyKeyReused => StatusCode::UNPROCESSABLE_ENTITY,
             Self::RateLimited => StatusCode::TOO_MANY_REQUESTS,
-            Self::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
+            Self::ChangeNotSeen | Self::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
             Self::Internal => StatusCode::INTERNAL_SERVER_ERROR,
             _ => StatusCode::BAD_REQUEST,
+        }
+    }
+
+    /// After how many seconds the same request may succeed, if waiting is all that it takes.
+    #[must_use]
+    pub const fn retry_after(self) -> Option<u64> {
+        match self {
+            Self::ChangeNotSeen | Self::Unavailable => Some(1),
+            _ => None,
         }
     }
 }
@@ -243,6 +256,9 @@ pub enum Error {
     /// Too many attempts.
     #[error("too many attempts; try again in {} seconds", .0.as_secs().max(1))]
     RateLimited(Duration),
+    /// The change that the client named is not here yet, or never was made.
+    #[error("the change that Almanac-Change-Token names is not here yet; try again")]
+    ChangeNotSeen,
     /// The database cannot be reached.
     #[error("the database cannot be reached; try again")]
     Unavailable(#[source] Arc<DbErr>),
@@ -301,6 +317,7 @@ impl Error {
             (_, Self::RateLimited(wait)) => {
                 format!("試行回数が多すぎます。{}秒後にもう一度お試しください", wait.as_secs().max(1))
             }
+            (_, Self::ChangeNotSeen) => "指定された変更がまだ反映されていません。もう一度お試しください".to_owned(),
             (_, Self::Unavailable(_)) => "データベースに接続できません。もう一度お試しください".to_owned(),
             (_, Self::ProviderUnavailable) => "認証サービスに接続できません。もう一度お試しください".to_owned(),
             (_, Self::NoFont) => "図の文字を表示できるフォントがありません。SVG形式をご利用ください".to_owned(),
@@ -324,6 +341,7 @@ impl Error {
             Self::SessionEnded => Code::SessionEnded,
             Self::LinkEnded => Code::LinkEnded,
             Self::RateLimited(_) => Code::RateLimited,
+            Self::ChangeNotSeen => Code::ChangeNotSeen,
             Self::Unavailable(_) | Self::ProviderUnavailable | Self::NoFont => Code::Unavailable,
             Self::Internal(_) => Code::Internal,
         }

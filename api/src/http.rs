@@ -6,6 +6,7 @@
 mod caller;
 mod cors;
 mod figures;
+mod freshness;
 mod graphql;
 mod known;
 mod media_type;
@@ -33,7 +34,6 @@ use self::{
 use crate::{
     access::audit::sha256,
     delivery::answer::{Answer, Coding},
-    document::preview,
     error::{Code, Error, Result},
     graphql::{Asking, RequestContext},
     idempotency::KeyedRequest,
@@ -136,7 +136,7 @@ impl Endpoint for Graphql {
             return Ok(response);
         };
         let present = |error| schema::present(error, &id);
-        Ok(self.answer(&mut request, &id, media_type).await.unwrap_or_else(|refusal| {
+        let mut response = self.answer(&mut request, &id, media_type).await.unwrap_or_else(|refusal| {
             let mut response = refusal.into_response(media_type, present);
             if response.status() == StatusCode::UNAUTHORIZED {
                 let challenge = HeaderValue::from_static("Bearer error=\"invalid_token\"");
@@ -144,7 +144,9 @@ impl Endpoint for Graphql {
             }
             private(&mut response);
             response
-        }))
+        });
+        freshness::mark(&self.state, &mut response);
+        Ok(response)
     }
 }
 
@@ -156,12 +158,8 @@ impl Graphql {
         };
         let caller = caller::identify(&self.state, request, id.to_owned()).await.map_err(refuse)?;
         let key = caller::idempotency_key(request).map_err(|message| Refusal::new(Code::BadRequest, message))?;
-        let preview = request.header(PREVIEW);
-        let is_public = caller.credential.is_none() && preview.is_none();
-        let snapshot = match preview {
-            Some(token) => preview::snapshot(&self.state, token).await.map_err(refuse)?,
-            None => self.state.snapshot(),
-        };
+        let is_public = caller.credential.is_none() && request.header(PREVIEW).is_none();
+        let snapshot = freshness::snapshot(&self.state, request, id).await?;
         let received = Received::read(request, &self.body).await?;
         let answers = self.state.answers();
         if is_public && let Some(answer) = answers.recall(received.sent(), &snapshot) {
@@ -270,15 +268,16 @@ fn healthz() -> Json<serde_json::Value> {
     Json(json!({ "status": "ok" }))
 }
 
-/// The process can do its work: the database answers. Reads go on without it.
+/// The process can do all its work: the database answers. Reads go on without it, and the body says how old they are.
 #[handler]
 async fn readyz(state: Data<&State>) -> Response {
-    match timeout(READY_TIMEOUT, state.database().ping()).await {
-        Ok(Ok(())) => Json(json!({ "status": "ok", "change": state.snapshot().seq })).into_response(),
-        _ => Json(json!({ "status": "database unreachable", "change": state.snapshot().seq }))
-            .with_status(StatusCode::SERVICE_UNAVAILABLE)
-            .into_response(),
-    }
+    let (status, text) = match timeout(READY_TIMEOUT, state.database().ping()).await {
+        Ok(Ok(())) => (StatusCode::OK, "ok"),
+        _ => (StatusCode::SERVICE_UNAVAILABLE, "database unreachable"),
+    };
+    let age = state.feed().age(state.now()).as_secs();
+    let body = json!({ "status": text, "change": state.snapshot().seq, "seenSecondsAgo": age });
+    Json(body).with_status(status).into_response()
 }
 
 /// The public keys of access tokens (RFC 7517).

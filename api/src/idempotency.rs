@@ -58,11 +58,34 @@ impl Slot {
     }
 }
 
+/// What was answered.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Answer {
+    /// The answer as it was sent: JSON on one line.
+    pub json: Vec<u8>,
+    /// The number of the change that it told of, if it told of one.
+    pub change: Option<i64>,
+}
+
+impl Answer {
+    /// The change stands on a line of its own.
+    fn to_bytes(&self) -> Vec<u8> {
+        let change = self.change.map_or_else(String::new, |change| format!("\n{change}"));
+        [self.json.as_slice(), change.as_bytes()].concat()
+    }
+
+    fn from_bytes(bytes: &[u8]) -> Result<Self> {
+        let mut lines = bytes.splitn(2, |byte| *byte == b'\n');
+        let json = lines.next().unwrap_or_default().to_vec();
+        Ok(Self { json, change: lines.next().map(serde_json::from_slice).transpose()? })
+    }
+}
+
 /// The answer that was given before, if one was.
 ///
 /// # Errors
 /// [`Error::IdempotencyKeyReused`] when the key came with another request.
-pub async fn recall(transaction: &Transaction, slot: &Slot) -> Result<Option<Vec<u8>>> {
+pub async fn recall(transaction: &Transaction, slot: &Slot) -> Result<Option<Answer>> {
     let found = idempotency_key::Entity::find_by_id((slot.key_hash.clone(), slot.field.clone()))
         .one(transaction.connection())
         .await?;
@@ -74,7 +97,7 @@ pub async fn recall(transaction: &Transaction, slot: &Slot) -> Result<Option<Vec
     let (nonce, answer) = sealed.split_at_mut_checked(NONCE).ok_or_else(|| Error::internal("a cut answer"))?;
     let nonce = Nonce::try_assume_unique_for_key(nonce).map_err(Error::internal)?;
     let answer = slot.secret.open_in_place(nonce, Aad::empty(), answer).map_err(Error::internal)?;
-    Ok(Some(answer.to_vec()))
+    Answer::from_bytes(answer).map(Some)
 }
 
 const NONCE: usize = 12;
@@ -83,9 +106,9 @@ const NONCE: usize = 12;
 ///
 /// # Errors
 /// When the database cannot be written.
-pub async fn keep(transaction: &Transaction, slot: &Slot, answer: &[u8]) -> Result<()> {
+pub async fn keep(transaction: &Transaction, slot: &Slot, answer: &Answer) -> Result<()> {
     let nonce: [u8; NONCE] = transaction.state().random().bytes();
-    let mut sealed = answer.to_vec();
+    let mut sealed = answer.to_bytes();
     slot.secret
         .seal_in_place_append_tag(Nonce::assume_unique_for_key(nonce), Aad::empty(), &mut sealed)
         .map_err(Error::internal)?;

@@ -6,6 +6,7 @@
 
 pub mod access;
 pub mod background;
+pub mod backup;
 pub mod change;
 pub mod cli;
 pub mod config;

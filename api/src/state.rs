@@ -16,10 +16,11 @@ use uuid::Uuid;
 
 use crate::{
     access::{issuer::Issuers, key::KeyRing, throttle::Throttle},
+    change,
     config::Config,
     content::body::Bodies,
     database::Database,
-    delivery::{answer::Answers, reading::Reading, snapshot::Snapshot},
+    delivery::{answer::Answers, feed::Feed, reading::Reading, snapshot::Snapshot},
     document::preview::Previews,
     error::{Error, Result},
 };
@@ -44,6 +45,7 @@ struct Inner {
     answers: Answers,
     // Held while the snapshot is rebuilt, so that many writers at once cost few rebuilds.
     rebuild: tokio::sync::Mutex<()>,
+    feed: Feed,
     throttle: Throttle,
     issuers: Issuers,
     previews: Previews,
@@ -57,7 +59,9 @@ impl State {
     /// When the database cannot be read.
     pub async fn open(config: Config, database: Database, clock: Clock, random: Random) -> Result<Self> {
         let keys = KeyRing::load(&database).await?;
-        let snapshot = Snapshot::load(&database, clock.now()).await?;
+        let opened = clock.now();
+        let settled = change::latest(&*database.begin_alone().await?).await?;
+        let snapshot = Snapshot::load(&database, opened, settled).await?;
         let bodies = Bodies::new(config.page_body_bytes);
         let answers = Answers::new(config.response_cache_bytes);
         bodies.fill(database.reader(), READY_BODIES).await?;
@@ -73,6 +77,7 @@ impl State {
             bodies: Arc::new(bodies),
             answers,
             rebuild: tokio::sync::Mutex::default(),
+            feed: Feed::new(opened),
             throttle,
             issuers,
             previews: Previews::default(),
@@ -165,7 +170,14 @@ impl State {
         &self.0.bodies
     }
 
-    /// Brings keys and snapshot up to change `seq` at least. Returns at once when they are there already.
+    /// What the process knows of its place in the change feed.
+    #[must_use]
+    pub fn feed(&self) -> &Feed {
+        &self.0.feed
+    }
+
+    /// Brings keys and snapshot up to change `seq` at least, before which no change may be on its way still. Returns at once
+    /// when they are there already.
     ///
     /// # Errors
     /// When the database cannot be read; what was published before is served on.
@@ -173,7 +185,7 @@ impl State {
         let _rebuilding = self.0.rebuild.lock().await;
         if self.snapshot().seq < seq {
             self.0.keys.store(Arc::new(KeyRing::load(self.database()).await?));
-            let next = self.snapshot().advance(self.database(), self.bodies(), self.now()).await?;
+            let next = self.snapshot().advance(self.database(), self.bodies(), self.now(), seq).await?;
             self.0.snapshot.store(Arc::new(next));
         }
         Ok(())

@@ -50,6 +50,12 @@ struct Pending {
     subject: Option<(Uuid, Version)>,
 }
 
+impl Pending {
+    fn is_change(&self) -> bool {
+        !self.publications.is_empty() || !self.tags.is_empty()
+    }
+}
+
 impl Transaction {
     /// Waits for the other writers and begins.
     ///
@@ -131,7 +137,23 @@ impl Transaction {
     /// # Errors
     /// When the database cannot be written; then nothing is.
     pub async fn commit(self, action: &'static str) -> Result<()> {
+        self.end(action, None).await.map(drop)
+    }
+
+    /// As [`Transaction::commit`]; returns the number of the change, if there was anything for other processes to see.
+    ///
+    /// # Errors
+    /// When the database cannot be written; then nothing is.
+    pub async fn commit_change(self, action: &'static str) -> Result<Option<i64>> {
         self.end(action, None).await
+    }
+
+    /// The number that the change will have, if there is anything for other processes to see so far.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub async fn upcoming_change(&self) -> Result<Option<i64>> {
+        if self.pending.is_change() { Ok(Some(change::latest(&*self.inner).await? + 1)) } else { Ok(None) }
     }
 
     /// Records that the action was refused, and commits what stood at the last checkpoint.
@@ -140,13 +162,14 @@ impl Transaction {
     /// When the database cannot be written.
     pub async fn refuse(mut self, action: &'static str, code: Code) -> Result<()> {
         self.roll_back().await?;
-        self.end(action, Some(code)).await
+        self.end(action, Some(code)).await.map(drop)
     }
 
-    async fn end(self, action: &'static str, refused: Option<Code>) -> Result<()> {
+    async fn end(self, action: &'static str, refused: Option<Code>) -> Result<Option<i64>> {
+        let is_change = self.pending.is_change();
         let Pending { tags, publications, subject } = self.pending;
         let mut seq = None;
-        if !publications.is_empty() || !tags.is_empty() {
+        if is_change {
             let number = change::append(&self.inner, self.now, tags).await?;
             for publications in publications.chunks(ROWS_PER_STATEMENT) {
                 let rows = publications
@@ -165,6 +188,6 @@ impl Transaction {
             // The write is done and durable; the feed brings it into memory when the database answers again.
             tracing::warn!(error = %error, seq, "published, but not yet served");
         }
-        Ok(())
+        Ok(seq)
     }
 }

@@ -114,6 +114,9 @@ async fn meet(app: &TestApp, code: Code) -> (u16, String) {
             app.clock().advance(Duration::minutes(3));
             return (reply.status(), reply.user_codes("signIn").concat());
         }
+        Code::ChangeNotSeen => {
+            post().header("almanac-change-token", "1.999999").body_json(&query("{ pages { totalCount } }"))
+        }
         Code::Unavailable => {
             let replica = app.reopen().await;
             replica.state().database().clone().close().await.expect("closes");
@@ -154,6 +157,7 @@ on_both_databases! {
         assert!(read.at("/data/factSheet/years").is_array(), "the rest is served");
         for reply in [write, read] {
             assert_eq!(reply.at("/errors/0/message"), "the database cannot be reached; try again");
+            assert_eq!(reply.header("retry-after"), Some("1"));
             assert!(!reply.text().contains("pool"), "{}", reply.text());
         }
     }

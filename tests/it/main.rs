@@ -12,6 +12,7 @@ mod http;
 mod idempotency;
 mod limits;
 mod preview;
+mod replicas;
 mod schema;
 mod statements;
 mod tidy;

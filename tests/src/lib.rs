@@ -11,13 +11,14 @@
 //! }
 //! ```
 //!
-//! `app` has the clients, `editing` their mutations, `reply` what comes back, `database` and `postgres` the databases,
+//! `app` has the clients, `editing` their mutations, `reply` what comes back, `database` and `postgres` the databases, `cluster` servers that a test may stop,
 //! `tables` what stands in them. Requests go through
 //! everything that is served, without a port. There is no shared state: no test can see another one's rows.
 
 #![expect(clippy::expect_used, clippy::missing_panics_doc, clippy::panic, reason = "a harness stops where it stands")]
 
 mod app;
+pub mod cluster;
 pub mod commands;
 mod database;
 mod editing;

@@ -34,7 +34,7 @@ pub(crate) async fn server() -> Option<&'static Server> {
             match Server::find().await {
                 Ok(server) => Some(server),
                 Err(reason) => {
-                    assert!(variable("ALMANAC_REQUIRE_POSTGRES").is_none(), "PostgreSQL is required: {reason}");
+                    assert!(!is_required(), "PostgreSQL is required: {reason}");
                     // Straight to the stream: the test runner keeps to itself what a passing test prints.
                     writeln!(std::io::stderr(), "PostgreSQL tests are SKIPPED: {reason}").ok();
                     None
@@ -139,6 +139,11 @@ fn runtime() -> tokio::runtime::Runtime {
     tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime")
 }
 
+/// Whether a test run without PostgreSQL is a failure.
+pub(crate) fn is_required() -> bool {
+    variable("ALMANAC_REQUIRE_POSTGRES").is_some()
+}
+
 #[expect(clippy::disallowed_methods, reason = "where PostgreSQL is, is a setting of the test run")]
 fn variable(name: &str) -> Option<String> {
     std::env::var(name).ok().filter(|value| !value.is_empty())
@@ -241,7 +246,7 @@ rm -rf "$2"
 
 /// The folder with the programs of a server: from the search path, else the newest that is installed where the packages
 /// of a distribution put them.
-fn programs() -> Option<PathBuf> {
+pub(crate) fn programs() -> Option<PathBuf> {
     let complete = |folder: &PathBuf| ["initdb", "pg_ctl", "postgres"].iter().all(|name| folder.join(name).is_file());
     let search_path = variable("PATH").unwrap_or_default();
     let from_path = std::env::split_paths(&search_path).find(complete);
@@ -264,7 +269,7 @@ fn major(folder: &Path) -> u32 {
 }
 
 /// Who is to run the server, when that is not whoever runs the tests: PostgreSQL refuses to serve the superuser.
-fn owner() -> Result<Option<(u32, u32)>, String> {
+pub(crate) fn owner() -> Result<Option<(u32, u32)>, String> {
     let superuser = fs::metadata("/proc/self").is_ok_and(|process| process.uid() == 0);
     if !superuser {
         return Ok(None);

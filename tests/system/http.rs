@@ -16,6 +16,8 @@ use crate::process::PATIENCE;
 pub struct Answer {
     /// The HTTP status.
     pub status: u16,
+    /// Status line and headers, in lower case.
+    pub head: String,
     /// The body as it was sent.
     pub text: String,
     /// The body as JSON; null when it is none.
@@ -37,7 +39,8 @@ impl Answer {
             return Err(cut_off());
         }
         let status = head.split(' ').nth(1).and_then(|status| status.parse().ok()).ok_or_else(cut_off)?;
-        Ok(Self { status, json: serde_json::from_str(text).unwrap_or_default(), text: text.to_owned() })
+        let (json, text) = (serde_json::from_str(text).unwrap_or_default(), text.to_owned());
+        Ok(Self { status, head, text, json })
     }
 
     /// What stands at a JSON pointer, such as `/data/page/title`.
@@ -76,6 +79,11 @@ impl Client {
     /// The same with this access token.
     pub fn bearer(&self, token: &str) -> Self {
         Self { token: Some(token.to_owned()), ..self.clone() }
+    }
+
+    /// The access token, if there is one.
+    pub fn token(&self) -> Option<&str> {
+        self.token.as_deref()
     }
 
     /// Asks for an address by GET.

@@ -11,6 +11,7 @@ mod ledger;
 mod process;
 
 mod audit;
+mod backup;
 mod cli;
 mod compose;
 mod constraints;
@@ -18,6 +19,7 @@ mod dataset;
 mod drift;
 mod durability;
 mod mixed;
+mod outage;
 mod people;
 mod replicas;
 mod settings;

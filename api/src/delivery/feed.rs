@@ -1,15 +1,135 @@
-//! The reading half of the change feed: brings into memory what other processes have published.
+//! Follows the change feed: brings into memory what other processes have published, and knows when that was last found to
+//! be all there is.
+//!
+//! PostgreSQL tells when there is a change; SQLite cannot, and what stands between may not pass it on, so the feed is also
+//! looked at from time to time. Nothing is passed over: numbers are followed without gaps (`change.rs`).
 
-use std::time::Duration;
+use std::{
+    sync::atomic::{AtomicI64, Ordering},
+    time::Duration,
+};
 
-use crate::{background::repeat, change, error::Result, state::State};
+use chrono::{DateTime, TimeDelta, Utc};
+use tokio::{
+    sync::Mutex,
+    time::{Instant, sleep, timeout},
+};
 
-/// How often other processes' changes are looked for. A process's own writes are in memory before they are answered.
+use crate::{
+    background::Backoff,
+    change,
+    database::{self, Listener},
+    error::{Error, Result},
+    state::State,
+};
+
+/// How often the feed is looked at by who is not told. A process's own writes are in memory before they are answered.
 const INTERVAL: Duration = Duration::from_millis(250);
+/// How often the feed is looked at by who is told.
+const INTERVAL_WHEN_TOLD: Duration = Duration::from_secs(1);
+/// The longest wait between two looks while the database is away.
+const LONGEST_OUTAGE_INTERVAL: Duration = Duration::from_secs(2);
+/// The longest wait before listening is tried again where it is refused.
+const LONGEST_DEAFNESS: Duration = Duration::from_mins(1);
+/// How long a look may take, with the loading of what has changed.
+const LONGEST_LOOK: Duration = Duration::from_mins(1);
+/// How long a reader waits for a change that it names.
+const REACH_PATIENCE: Duration = Duration::from_secs(5);
+
+/// What a process knows of its place in the feed, beside its snapshot.
+pub struct Feed {
+    /// When the snapshot was last known to hold all that was published: Unix milliseconds.
+    confirmed: AtomicI64,
+    /// When the last look on behalf of readers began. Held while they look.
+    looked: Mutex<Option<Instant>>,
+}
+
+impl Feed {
+    /// A process that has read all that is published, at `now`.
+    #[must_use]
+    pub fn new(now: DateTime<Utc>) -> Self {
+        Self { confirmed: AtomicI64::new(now.timestamp_millis()), looked: Mutex::default() }
+    }
+
+    /// How long ago, at `now`, the snapshot was last known to hold all that was published.
+    #[must_use]
+    pub fn age(&self, now: DateTime<Utc>) -> Duration {
+        let age = now.timestamp_millis() - self.confirmed.load(Ordering::Acquire);
+        TimeDelta::milliseconds(age).to_std().unwrap_or_default()
+    }
+}
 
 /// Follows the feed for as long as the process runs. While the database is away, what is in memory is served on.
 pub async fn follow(state: State) {
-    repeat(state, INTERVAL, "the change feed cannot be read", |state| async move { look(&state).await }).await;
+    let mut outage = Backoff::new(INTERVAL, LONGEST_OUTAGE_INTERVAL);
+    let mut ear = Ear::new();
+    loop {
+        let wait = match database::in_time(LONGEST_LOOK, look(&state)).await {
+            Ok(()) if ear.open(&state).await => continue,
+            Ok(()) => {
+                outage.reset();
+                ear.interval()
+            }
+            Err(error) => {
+                if outage.is_new() {
+                    tracing::warn!(error = &error as &dyn std::error::Error, "the change feed cannot be read");
+                }
+                outage.next(state.random())
+            }
+        };
+        ear.wait(&state, wait).await;
+    }
+}
+
+/// Where changes are heard of, as long as they are.
+struct Ear {
+    listener: Option<Listener>,
+    deafness: Backoff,
+    try_again: Option<Instant>,
+}
+
+impl Ear {
+    fn new() -> Self {
+        Self { listener: None, deafness: Backoff::new(INTERVAL, LONGEST_DEAFNESS), try_again: None }
+    }
+
+    /// Begins to listen, where that is possible and not done yet. True when it has begun just now: what was announced
+    /// before was missed.
+    async fn open(&mut self, state: &State) -> bool {
+        if self.listener.is_some() || self.try_again.is_some_and(|moment| Instant::now() < moment) {
+            return false;
+        }
+        match state.database().listen().await {
+            Ok(listener) => self.listener = listener,
+            Err(error) => self.close(state, &error),
+        }
+        self.listener.is_some()
+    }
+
+    fn close(&mut self, state: &State, error: &Error) {
+        if self.deafness.is_new() {
+            tracing::warn!(
+                error = error as &dyn std::error::Error,
+                "changes are looked for until they are heard of again"
+            );
+        }
+        self.listener = None;
+        self.try_again = Some(Instant::now() + self.deafness.next(state.random()));
+    }
+
+    const fn interval(&self) -> Duration {
+        if self.listener.is_some() { INTERVAL_WHEN_TOLD } else { INTERVAL }
+    }
+
+    /// Waits until something is heard, but no longer than `longest`.
+    async fn wait(&mut self, state: &State, longest: Duration) {
+        let Some(listener) = &mut self.listener else { return sleep(longest).await };
+        match timeout(longest, listener.heard()).await {
+            Ok(Err(error)) => self.close(state, &error),
+            // Heard, or listened for as long as was to be.
+            Ok(Ok(())) | Err(_) => self.deafness.reset(),
+        }
+    }
 }
 
 /// Catches up with the newest change.
@@ -17,6 +137,33 @@ pub async fn follow(state: State) {
 /// # Errors
 /// When the database cannot be read.
 pub async fn look(state: &State) -> Result<()> {
-    let seq = change::latest(state.database().reader()).await?;
-    state.catch_up(seq).await
+    let asked = state.now().timestamp_millis();
+    let changes = change::settled(state.database(), state.snapshot().seq).await?;
+    if let Some(newest) = changes.last() {
+        state.catch_up(newest.seq).await?;
+    }
+    state.feed().confirmed.fetch_max(asked, Ordering::AcqRel);
+    Ok(())
+}
+
+/// Brings change `seq` into memory, which a reader names, if it is not there yet.
+///
+/// # Errors
+/// [`Error::ChangeNotSeen`] when the database has no such change, is away, or takes too long.
+pub async fn reach(state: &State, seq: i64) -> Result<()> {
+    let arrived = Instant::now();
+    let looking = async {
+        // Anybody can name any number, so however many readers wait, they share one look.
+        let mut looked = state.feed().looked.lock().await;
+        if state.snapshot().seq < seq && looked.is_none_or(|looked| looked < arrived) {
+            *looked = Some(Instant::now());
+            look(state).await?;
+        }
+        Ok::<_, Error>(())
+    };
+    if state.snapshot().seq < seq {
+        // Why it failed is in the log of whoever follows the feed.
+        timeout(REACH_PATIENCE, looking).await.ok().and_then(Result::ok);
+    }
+    if state.snapshot().seq < seq { Err(Error::ChangeNotSeen) } else { Ok(()) }
 }

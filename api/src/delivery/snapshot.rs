@@ -21,7 +21,7 @@ const MAX_STEPS: usize = 500;
 /// One state of the published content. Never changed; the next one shares with it all that stayed.
 #[derive(Debug)]
 pub struct Snapshot {
-    /// The newest change that it contains.
+    /// The newest change that it contains, and all before it.
     pub seq: i64,
     /// The site, pages and staff.
     pub content: content::Published,
@@ -34,13 +34,14 @@ pub struct Snapshot {
 }
 
 impl Snapshot {
-    /// Reads the live tables, all as of the same moment.
+    /// Reads the live tables, all as of the same moment. No change up to `settled` may be on its way still.
     ///
     /// # Errors
     /// When the database cannot be read.
-    pub async fn load(database: &Database, now: DateTime<Utc>) -> Result<Self> {
+    pub async fn load(database: &Database, now: DateTime<Utc>, settled: i64) -> Result<Self> {
         let transaction = database.begin_read().await?;
-        let snapshot = Self::read(&transaction, now).await?;
+        let mut snapshot = Self::read(&transaction, now).await?;
+        snapshot.seq = reached(&transaction, settled).await?;
         transaction.commit().await?;
         Ok(snapshot)
     }
@@ -56,25 +57,30 @@ impl Snapshot {
         Ok(Self { seq, content, figures, changed: imbl::HashMap::new(), since: seq })
     }
 
-    /// The newest state. Only what was published since this one is read.
+    /// The newest state. Only what was published since this one is read. No change up to `settled` may be on its way still.
     ///
     /// # Errors
     /// When the database cannot be read.
-    pub async fn advance(&self, database: &Database, bodies: &Bodies, now: DateTime<Utc>) -> Result<Self> {
+    pub async fn advance(
+        &self,
+        database: &Database,
+        bodies: &Bodies,
+        now: DateTime<Utc>,
+        settled: i64,
+    ) -> Result<Self> {
         let transaction = database.begin_read().await?;
-        let next = self.read_on(&transaction, bodies, now).await?;
+        let mut next = self.read_on(&transaction, bodies, now).await?;
+        next.seq = reached(&transaction, settled).await?;
         transaction.commit().await?;
         Ok(next)
     }
 
     async fn read_on(&self, transaction: &DatabaseTransaction, bodies: &Bodies, now: DateTime<Utc>) -> Result<Self> {
         let changes = change::since(transaction, self.seq).await?;
-        let Some(newest) = changes.last() else { return Self::read(transaction, now).await };
-        let seq = newest.seq;
+        let seq = changes.last().map_or(self.seq, |newest| newest.seq);
         let publications = publication::Entity::find()
             .find_also_related(document::Entity)
             .filter(publication::COLUMN.change_seq.gt(self.seq))
-            .filter(publication::COLUMN.change_seq.lte(seq))
             .all(transaction)
             .await?;
         let mut last_changed = self.changed.clone();
@@ -121,4 +127,10 @@ impl Snapshot {
     pub fn still_holds<'a>(&self, seq: i64, tags: impl IntoIterator<Item = &'a str>) -> bool {
         seq >= self.since && tags.into_iter().all(|tag| self.changed.get(tag).is_none_or(|changed| *changed <= seq))
     }
+}
+
+/// The number of a state that this transaction sees. It may hold a change whose predecessor it does not hold. That one is not
+/// counted, so it is looked at again.
+async fn reached(transaction: &DatabaseTransaction, settled: i64) -> Result<i64> {
+    Ok(change::reached(settled, &change::since(transaction, settled).await?))
 }

@@ -5,7 +5,7 @@
 //! request bears an idempotency key, and then everything is committed at once. So there is no effect without its audit
 //! entry, and no answer to a write that is not durable.
 
-use std::borrow::Cow;
+use std::{borrow::Cow, time::Duration};
 
 use async_graphql::{
     Context, ContextSelectionSet, OutputType, Positioned, ServerError, ServerResult, Value, parser::types::Field,
@@ -16,10 +16,15 @@ use tokio::sync::Mutex;
 use super::{ContextExt, Expected, expected};
 use crate::{
     access::{Actor, Editor},
+    database,
+    delivery::change_token,
     error::{Code, Error, Result},
-    idempotency::{self, Slot},
+    idempotency::{self, Answer, Slot},
     transaction::Transaction,
 };
+
+/// How long a mutation may take to write, and again to be committed.
+const LONGEST: Duration = Duration::from_secs(30);
 
 /// The payload of a mutation that is committed when it has been resolved.
 pub struct Mutated<P>(Outcome<P>);
@@ -28,7 +33,7 @@ enum Outcome<P> {
     /// It was carried out or refused just now.
     Fresh { payload: P, ending: Mutex<Option<Box<Ending>>> },
     /// The same request was answered before.
-    Repeated(Value),
+    Repeated { answer: Value, change: Option<i64> },
 }
 
 impl<P> Mutated<P> {
@@ -53,17 +58,20 @@ struct Ending {
 }
 
 impl Ending {
-    async fn carry_out(self, answer: &Value) -> Result<()> {
+    /// Returns the number of the change, if there was one.
+    async fn carry_out(self, answer: &Value) -> Result<Option<i64>> {
         let Self { mut transaction, action, refused, slot } = self;
         if let Some(slot) = slot {
             // Written as it is sent, so that it comes back with its fields in the order of the selection.
-            idempotency::keep(&transaction, &slot, &serde_json::to_vec(answer)?).await?;
+            let change = if refused.is_none() { transaction.upcoming_change().await? } else { None };
+            let answer = Answer { json: serde_json::to_vec(answer)?, change };
+            idempotency::keep(&transaction, &slot, &answer).await?;
             // What was refused has been taken back; the answer that says so stays.
             transaction.checkpoint().await?;
         }
         match refused {
-            None => transaction.commit(action).await,
-            Some(code) => transaction.refuse(action, code).await,
+            None => transaction.commit_change(action).await,
+            Some(code) => transaction.refuse(action, code).await.map(|()| None),
         }
     }
 }
@@ -78,18 +86,34 @@ impl<P: OutputType> OutputType for Mutated<P> {
     }
 
     async fn resolve(&self, ctx: &ContextSelectionSet<'_>, field: &Positioned<Field>) -> ServerResult<Value> {
+        // With it, the client reads what it has written, whichever process answers. Of several mutations in one request the
+        // last one counts.
+        let tell = |change: Option<i64>| {
+            if let Some(seq) = change {
+                ctx.insert_http_header(change_token::HEADER, change_token::encode(seq));
+            }
+        };
         let (payload, ending) = match &self.0 {
-            Outcome::Repeated(answer) => return Ok(answer.clone()),
+            Outcome::Repeated { answer, change } => {
+                tell(*change);
+                return Ok(answer.clone());
+            }
             Outcome::Fresh { payload, ending } => (payload, ending),
         };
-        let answer = payload.resolve(ctx, field).await?;
-        if let Some(ending) = ending.lock().await.take() {
-            let error = |error| -> ServerError {
-                ctx.set_error_path(async_graphql::Error::new_with_source(error).into_server_error(field.pos))
+        let error = |error| -> ServerError {
+            ctx.set_error_path(async_graphql::Error::new_with_source(error).into_server_error(field.pos))
+        };
+        let Some(ending) = ending.lock().await.take() else { return payload.resolve(ctx, field).await };
+        // Boxed, as below.
+        let ended = database::in_time(LONGEST, async {
+            let answer = match Box::pin(payload.resolve(ctx, field)).await {
+                Ok(answer) => answer,
+                Err(failed) => return Ok(Err(failed)),
             };
-            ending.carry_out(&answer).await.map_err(error)?;
-        }
-        Ok(answer)
+            tell(Box::pin(ending.carry_out(&answer)).await?);
+            Ok(Ok(answer))
+        });
+        ended.await.map_err(error)?
     }
 }
 
@@ -144,12 +168,14 @@ async fn run<T, P: From<Expected<T>>>(
         let place = Slot::new(request, transaction.actor(), ctx.item.node.response_key().node.as_str())?;
         match idempotency::recall(&transaction, &place).await {
             Ok(None) => slot = Some(place),
-            Ok(Some(answer)) => return Ok(Mutated(Outcome::Repeated(serde_json::from_slice(&answer)?))),
+            Ok(Some(Answer { json, change })) => {
+                return Ok(Mutated(Outcome::Repeated { answer: serde_json::from_slice(&json)?, change }));
+            }
             Err(error) => return refused(ctx, action, transaction, error, None).await,
         }
     }
     // Boxed: a mutation of many steps is a large future, and the stack of a worker thread is not.
-    match Box::pin(operation(&mut transaction)).await {
+    match database::in_time(LONGEST, Box::pin(operation(&mut transaction))).await {
         Ok(done) => {
             let ending = Box::new(Ending { transaction, action, refused: None, slot });
             Ok(Mutated(Outcome::Fresh { payload: P::from(Ok(done)), ending: Mutex::new(Some(ending)) }))

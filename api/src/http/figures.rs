@@ -14,7 +14,7 @@ use poem::{
 use tokio::sync::Semaphore;
 
 use super::{
-    PREVIEW, RequestId, caller,
+    PREVIEW, RequestId, caller, freshness,
     graphql::Refusal,
     media_type::{MediaType, prefer},
     private,
@@ -22,7 +22,6 @@ use super::{
 use crate::{
     access::audit::sha256,
     delivery::snapshot::Snapshot,
-    document::preview,
     error::{Code, Error, Fault, Result},
     figures::{
         Published,
@@ -104,10 +103,7 @@ impl Figures {
         }
         let caller = caller::identify(&self.state, request, id.to_owned()).await.map_err(refuse)?;
         let is_private = caller.credential.is_some() || request.header(PREVIEW).is_some();
-        let snapshot = match request.header(PREVIEW) {
-            Some(token) => preview::snapshot(&self.state, token).await.map_err(refuse)?,
-            None => self.state.snapshot(),
-        };
+        let snapshot = freshness::snapshot(&self.state, request, id).await?;
         let (what, negotiated) = wanted(request)?;
         let parameters = Parameters::read(request, self.state.now()).map_err(refuse)?;
         let address = format!("{}/figures/fact-sheet", self.state.config().public_url());
@@ -149,13 +145,15 @@ impl Endpoint for Figures {
 
     async fn call(&self, request: Request) -> poem::Result<Response> {
         let id = request.extensions().get::<RequestId>().map_or_else(String::new, |id| id.0.clone());
-        Ok(self.answer(&request, &id).await.unwrap_or_else(|refusal| {
+        let mut response = self.answer(&request, &id).await.unwrap_or_else(|refusal| {
             let status = refusal.code().status();
             let mut response = refusal.into_response(MediaType::Json, |error| error);
             response.set_status(status);
             private(&mut response);
             response
-        }))
+        });
+        freshness::mark(&self.state, &mut response);
+        Ok(response)
     }
 }
 

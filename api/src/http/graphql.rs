@@ -32,7 +32,7 @@ use super::{
     parameters::Parameters,
 };
 use crate::{
-    delivery::{answer::AnswerKey, reading::Reading},
+    delivery::{answer::AnswerKey, change_token, reading::Reading},
     error::{Code, Error},
     graphql::{RequestContext, Writer},
     schema::{
@@ -136,8 +136,9 @@ impl Service {
                 if !context.asking.reading.is_incomplete() {
                     let reading = Arc::clone(&context.asking.reading);
                     let mut body = out.into_bytes();
-                    Self::close(&mut body, prepared, &reading);
-                    return Ok(Executed { body, reading, is_shareable: true, headers: HeaderMap::new() });
+                    let headers = HeaderMap::new();
+                    Self::close(&mut body, prepared, &reading, &headers);
+                    return Ok(Executed { body, reading, is_shareable: true, headers });
                 }
                 context.asking = context.asking.fetch().await.map_err(unavailable)?;
             }
@@ -151,25 +152,33 @@ impl Service {
                 continue;
             }
             let is_shareable = result.errors.is_empty() && result.http_headers.is_empty();
+            let mut headers = result.http_headers;
             let mut body = Vec::with_capacity(4 * 1024);
             body.push(b'{');
             if !result.errors.is_empty() {
                 // Errors come first, as the specification suggests, so that they are hard to overlook.
                 let errors: Vec<ServerError> = result.errors.into_iter().map(&present).collect();
+                if let Some(seconds) = retry_after(&errors) {
+                    headers.insert(header::RETRY_AFTER, seconds.into());
+                }
                 body.extend_from_slice(br#""errors":"#);
                 append(&mut body, &errors)?;
                 body.push(b',');
             }
             body.extend_from_slice(br#""data":"#);
             append(&mut body, &result.data)?;
-            Self::close(&mut body, prepared, &reading);
-            return Ok(Executed { body, reading, is_shareable, headers: result.http_headers });
+            Self::close(&mut body, prepared, &reading, &headers);
+            return Ok(Executed { body, reading, is_shareable, headers });
         }
     }
 
-    /// Ends the body of a response with what it cost, and on request with what it depends on.
-    fn close(body: &mut Vec<u8>, prepared: &Prepared, reading: &Reading) {
+    /// Ends the body of a response with what it cost, on request with what it depends on, and with the token of the change
+    /// that it made, for clients that do not get to see headers.
+    fn close(body: &mut Vec<u8>, prepared: &Prepared, reading: &Reading, headers: &HeaderMap) {
         let mut extensions = json!({ "cost": { "total": prepared.cost, "maximum": MAX_COMPLEXITY } });
+        if let Some(token) = headers.get(change_token::HEADER).and_then(|token| token.to_str().ok()) {
+            extensions["changeToken"] = token.into();
+        }
         if prepared.wants_tags() {
             extensions["cacheTags"] = reading.tags().into();
         }
@@ -276,12 +285,16 @@ impl Refusal {
     /// The response, without a `data` member. For `present` see [`Service::execute`].
     pub fn into_response(self, media_type: MediaType, present: impl Fn(ServerError) -> ServerError) -> Response {
         let errors: Vec<ServerError> = self.errors.into_iter().map(present).collect();
+        let retry_after = retry_after(&errors);
         let mut response = match serde_json::to_vec(&json!({ "errors": errors })) {
             Ok(body) => response(media_type, body).with_status(status(self.code, media_type)).into_response(),
             Err(_) => response(media_type, INTERNAL_SERVER_ERROR)
                 .with_status(StatusCode::INTERNAL_SERVER_ERROR)
                 .into_response(),
         };
+        if let Some(seconds) = retry_after {
+            response.headers_mut().insert(header::RETRY_AFTER, seconds.into());
+        }
         if let Some(allow) = self.allow {
             response.headers_mut().insert(header::ALLOW, HeaderValue::from_static(allow));
         }
@@ -337,6 +350,13 @@ fn is_coercion_error(error: &ServerError) -> bool {
     let reported_by_engine =
         error.message.starts_with("Failed to parse \"") || error.message.starts_with("Expected input type \"");
     !has_code && error.source.is_none() && reported_by_engine
+}
+
+/// After how many seconds it is worth asking again, when something was missing that comes back by itself.
+fn retry_after(errors: &[ServerError]) -> Option<u64> {
+    let codes = errors.iter().filter_map(|error| error.extensions.as_ref()?.get("code"));
+    let known = |code: &async_graphql::Value| Code::ALL.into_iter().find(|known| *code == known.as_str().into());
+    codes.filter_map(known).filter_map(Code::retry_after).max()
 }
 
 /// A response of this type.

@@ -66,7 +66,7 @@ async fn a_preflight_says_what_may_be_sent() {
     assert_eq!(status, 204);
     assert_eq!(headers["access-control-allow-methods"], "GET, POST, OPTIONS");
     let allowed = headers["access-control-allow-headers"].to_str().expect("ASCII");
-    for header in ["accept", "authorization", "content-type"] {
+    for header in ["accept", "almanac-change-token", "authorization", "content-type"] {
         assert!(allowed.split(", ").any(|name| name == header), "{allowed}");
     }
 }
@@ -90,6 +90,10 @@ async fn a_page_may_read_refusals_too() {
         let response = request.send().await.0;
         assert_eq!(response.status().as_u16(), status);
         assert_eq!(response.headers()["access-control-allow-origin"], "https://a.example", "{address}");
+        let exposed = response.headers()["access-control-expose-headers"].to_str().expect("ASCII");
+        for header in ["almanac-change-token", "almanac-snapshot-age", "retry-after", "x-request-id"] {
+            assert!(exposed.split(", ").any(|name| name == header), "{exposed}");
+        }
     }
 }
 

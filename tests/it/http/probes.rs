@@ -1,5 +1,6 @@
 //! The addresses beside `/graphql`, and what every answer has.
 
+use chrono::Duration;
 use poem::http::Method;
 use serde_json::json;
 use tests::{Reply, TestApp, on_both_databases};
@@ -9,10 +10,13 @@ on_both_databases! {
         let ready = app.anonymous().get("/readyz").await;
         assert_eq!((ready.status(), ready.at("/status")), (200, &json!("ok")));
         assert_eq!(ready.at("/change"), &json!(app.state().snapshot().seq));
+        assert_eq!(ready.at("/seenSecondsAgo"), 0);
 
         app.state().database().clone().close().await.expect("closes");
+        app.clock().advance(Duration::seconds(61));
         let not_ready = app.anonymous().get("/readyz").await;
         assert_eq!((not_ready.status(), not_ready.at("/status")), (503, &json!("database unreachable")));
+        assert_eq!(not_ready.at("/seenSecondsAgo"), 61);
         let alive = app.anonymous().get("/healthz").await;
         assert_eq!((alive.status(), alive.json()), (200, &json!({ "status": "ok" })));
         let reply = app.anonymous().run("{ page(slug: \"about-us\") { slug } }", json!({})).await;

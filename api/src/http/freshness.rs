@@ -1,0 +1,59 @@
+//! How fresh an answer is: the change that a client wants to see in it, and how old it may be at worst.
+
+use std::{sync::Arc, time::Duration};
+
+use poem::{Request, Response, http::HeaderValue};
+
+use super::{PREVIEW, graphql::Refusal};
+use crate::{
+    delivery::{change_token, feed, snapshot::Snapshot},
+    document::preview,
+    error::{Code, Error},
+    schema,
+    state::State,
+};
+
+/// The header of an answer that may be older than [`FRESH`]: how many seconds.
+const SNAPSHOT_AGE: &str = "almanac-snapshot-age";
+/// An answer that is at most so old is as fresh as answers are: the change feed is looked at more often.
+const FRESH: Duration = Duration::from_secs(2);
+
+/// What a request is answered from: what is published, or previewed, with the change in it that the request names.
+///
+/// # Errors
+/// When the change is not here, or the preview has ended; or a header is not what it should be.
+pub(super) async fn snapshot(state: &State, request: &Request, request_id: &str) -> Result<Arc<Snapshot>, Refusal> {
+    let refuse = |error: Error| {
+        schema::log(&error, request_id);
+        Refusal::new(error.code(), error.to_string())
+    };
+    if let Some(seq) = named_change(request)? {
+        feed::reach(state, seq).await.map_err(refuse)?;
+    }
+    match request.header(PREVIEW) {
+        Some(token) => preview::snapshot(state, token).await.map_err(refuse),
+        None => Ok(state.snapshot()),
+    }
+}
+
+/// The change that a request names.
+fn named_change(request: &Request) -> Result<Option<i64>, Refusal> {
+    let refuse = |message| Err(Refusal::new(Code::BadRequest, message));
+    let mut tokens = request.headers().get_all(change_token::HEADER).iter();
+    match (tokens.next(), tokens.next()) {
+        (None, _) => Ok(None),
+        (Some(token), None) => match token.to_str().ok().and_then(change_token::decode) {
+            Some(seq) => Ok(Some(seq)),
+            None => refuse("The header Almanac-Change-Token must be what an answer to a mutation had in it."),
+        },
+        (Some(_), Some(_)) => refuse("The header Almanac-Change-Token must stand once."),
+    }
+}
+
+/// Says how old an answer may be, if it may be older than a client expects.
+pub(super) fn mark(state: &State, response: &mut Response) {
+    let age = state.feed().age(state.now());
+    if age > FRESH {
+        response.headers_mut().insert(SNAPSHOT_AGE, HeaderValue::from(age.as_secs()));
+    }
+}
