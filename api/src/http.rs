@@ -10,6 +10,7 @@ mod freshness;
 mod graphql;
 mod known;
 mod media_type;
+mod metrics;
 mod parameters;
 pub mod server;
 
@@ -17,7 +18,7 @@ use std::{sync::Arc, time::Duration};
 
 use poem::{
     Endpoint, EndpointExt, IntoResponse, Request, Response, Route, get, handler,
-    http::{HeaderName, HeaderValue, Method, StatusCode, header},
+    http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header},
     web::{Data, Json},
 };
 use serde_json::json;
@@ -33,7 +34,10 @@ use self::{
 };
 use crate::{
     access::audit::sha256,
-    delivery::answer::{Answer, Coding},
+    delivery::{
+        answer::{Answer, Coding},
+        change_token,
+    },
     error::{Code, Error, Result},
     graphql::{Asking, RequestContext},
     idempotency::KeyedRequest,
@@ -70,6 +74,7 @@ pub fn app(state: &State) -> Result<impl Endpoint<Output = Response> + 'static> 
         .at("/figures/:name", Figures::new(state.clone()))
         .at("/healthz", get(healthz))
         .at("/readyz", get(readyz))
+        .at("/metrics", get(metrics::metrics))
         .at("/.well-known/jwks.json", get(jwks))
         .catch_all_error(async |error| unrouted(&error))
         .with(cors)
@@ -163,7 +168,7 @@ impl Graphql {
         let received = Received::read(request, &self.body).await?;
         let answers = self.state.answers();
         if is_public && let Some(answer) = answers.recall(received.sent(), &snapshot) {
-            return Ok(self.give(request, media_type, &answer));
+            return Ok(self.give(request, media_type, &answer, snapshot.seq));
         }
 
         let prepared = self.service.prepare(received.parse()?).await?;
@@ -186,7 +191,7 @@ impl Graphql {
         let mut response = match answers.get(&key, &snapshot).await {
             Ok(answer) => {
                 answers.note(received.sent(), &key);
-                self.give(request, media_type, &answer)
+                self.give(request, media_type, &answer, snapshot.seq)
             }
             Err(turn) => {
                 let executed = self.service.execute(&prepared, context(snapshot), present).await?;
@@ -197,7 +202,7 @@ impl Graphql {
                         turn.keep(&answer);
                         answers.note(received.sent(), &key);
                     }
-                    self.give(request, media_type, &answer)
+                    self.give(request, media_type, &answer, answer.seq())
                 } else {
                     let mut response = executed.into_response(media_type);
                     private(&mut response);
@@ -209,8 +214,9 @@ impl Graphql {
         Ok(response)
     }
 
-    /// An answer that everybody may see, in the form that this client takes, or word that it has it already.
-    fn give(&self, request: &Request, media_type: MediaType, answer: &Answer) -> Response {
+    /// An answer that everybody may see, in the form that this client takes, or word that it has it already. It holds as of
+    /// change `seq`.
+    fn give(&self, request: &Request, media_type: MediaType, answer: &Answer, seq: i64) -> Response {
         let (coding, bytes) = answer.bytes(codings(request.headers()));
         let by_get = *request.method() == Method::GET;
         let is_known = by_get && names(request, answer);
@@ -220,17 +226,13 @@ impl Graphql {
         }
         let headers = response.headers_mut();
         headers.insert(header::VARY, HeaderValue::from_static(VARY));
+        // Whoever shows it to another process reads nothing older there.
+        if let Ok(token) = HeaderValue::from_str(&change_token::encode(seq.max(answer.seq()))) {
+            headers.insert(change_token::HEADER, token);
+        }
         if by_get {
             headers.insert(header::CACHE_CONTROL, self.shared.clone());
-            for (name, value) in [
-                (header::ETAG, answer.etag(coding)),
-                (HeaderName::from_static("surrogate-key"), answer.tags().join(" ")),
-                (HeaderName::from_static("cache-tag"), answer.tags().join(",")),
-            ] {
-                if let Ok(value) = HeaderValue::from_maybe_shared(bytes::Bytes::from(value)) {
-                    headers.insert(name, value);
-                }
-            }
+            tag_answer(headers, answer, coding);
         } else {
             // What was posted is not for others to keep, whatever the answer.
             headers.insert(header::CACHE_CONTROL, HeaderValue::from_static(PRIVATE));
@@ -239,6 +241,19 @@ impl Graphql {
             headers.insert(header::CONTENT_ENCODING, HeaderValue::from_static(coding.as_str()));
         }
         response
+    }
+}
+
+/// Says which answer it is, and what it depends on: for caches that are told to forget what bears a tag.
+fn tag_answer(headers: &mut HeaderMap, answer: &Answer, coding: Coding) {
+    for (name, value) in [
+        (header::ETAG, answer.etag(coding)),
+        (HeaderName::from_static("surrogate-key"), answer.tags().join(" ")),
+        (HeaderName::from_static("cache-tag"), answer.tags().join(",")),
+    ] {
+        if let Ok(value) = HeaderValue::from_maybe_shared(bytes::Bytes::from(value)) {
+            headers.insert(name, value);
+        }
     }
 }
 

@@ -3,6 +3,7 @@
 #![expect(clippy::expect_used, clippy::panic, reason = "tests stop where they stand, and so do their helpers")]
 
 mod access;
+mod consistency;
 mod content;
 mod docs;
 mod editing;

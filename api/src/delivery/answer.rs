@@ -99,6 +99,12 @@ impl Answer {
         }
     }
 
+    /// The change that it was made of.
+    #[must_use]
+    pub const fn seq(&self) -> i64 {
+        self.seq
+    }
+
     /// What its documents and figures are tagged with.
     #[must_use]
     pub fn tags(&self) -> &[String] {

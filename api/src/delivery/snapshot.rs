@@ -8,7 +8,8 @@ use sea_orm::{DatabaseTransaction, EntityTrait, QueryFilter};
 use uuid::Uuid;
 
 use crate::{
-    change,
+    access::key,
+    change::{self, Change},
     content::{self, body::Bodies},
     database::Database,
     error::Result,
@@ -91,7 +92,13 @@ impl Snapshot {
         }
 
         let (mut pages, mut staff): (BTreeSet<Uuid>, BTreeSet<Uuid>) = Default::default();
-        let (mut of_figures, mut of_site) = (false, publications.len() > MAX_STEPS);
+        // Whatever else was changed is not known one by one.
+        let is_known = |change: &Change| {
+            change.tags.iter().all(|tag| tag == key::TAG)
+                || publications.iter().any(|(publication, _)| publication.change_seq == change.seq)
+        };
+        let mut of_figures = false;
+        let mut of_site = publications.len() > MAX_STEPS || !changes.iter().all(is_known);
         for document in publications.iter().filter_map(|(_, document)| document.as_ref()) {
             match document.kind {
                 DocumentKind::Page => drop(pages.insert(document.id)),

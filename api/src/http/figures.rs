@@ -14,14 +14,17 @@ use poem::{
 use tokio::sync::Semaphore;
 
 use super::{
-    PREVIEW, RequestId, caller, freshness,
+    PREVIEW, RequestId, VARY, caller, freshness,
     graphql::Refusal,
-    media_type::{MediaType, prefer},
-    private,
+    media_type::{MediaType, codings, prefer},
+    names, private, tag_answer,
 };
 use crate::{
-    access::audit::sha256,
-    delivery::snapshot::Snapshot,
+    change::tag,
+    delivery::{
+        answer::{Answer, AnswerKey, Coding},
+        snapshot::Snapshot,
+    },
     error::{Code, Error, Fault, Result},
     figures::{
         Published,
@@ -71,6 +74,11 @@ impl Format {
         }
     }
 
+    /// Whether it is worth compressing.
+    const fn is_text(self) -> bool {
+        !matches!(self, Self::Xlsx | Self::Png)
+    }
+
     const fn content_type(self) -> &'static str {
         match self {
             Self::Csv => "text/csv; charset=utf-8; header=present",
@@ -109,25 +117,46 @@ impl Figures {
         let address = format!("{}/figures/fact-sheet", self.state.config().public_url());
         let query = request.uri().query().unwrap_or_default().to_owned();
 
-        // Making a picture takes a while, and the other requests of this thread would wait.
-        let _making = self.making.acquire().await.map_err(|error| refuse(Error::internal(error)))?;
-        let made = tokio::task::spawn_blocking(move || make(what, &snapshot, parameters, address, &query)).await;
-        let bytes = made.map_err(Error::internal).and_then(|made| made).map_err(refuse)?;
+        let making = async {
+            // Making a picture takes a while, and the other requests of this thread would wait.
+            let _turn = self.making.acquire().await.map_err(Error::internal)?;
+            let (of, asked) = (Arc::clone(&snapshot), query.clone());
+            let made = tokio::task::spawn_blocking(move || make(what, &of, parameters, address, &asked)).await;
+            let tags = [tag::SITE, tag::FIGURES].map(str::to_owned).to_vec();
+            let bytes = made.map_err(Error::internal)??;
+            Ok(Arc::new(Answer::new(snapshot.seq, tags, 1, bytes)))
+        };
+        let answer = if is_private {
+            making.await.map_err(refuse)?
+        } else {
+            let key: AnswerKey = format!("{what:?}\0{query}").into_bytes().into();
+            match self.state.answers().get(&key, &snapshot).await {
+                Ok(answer) => answer,
+                Err(turn) => {
+                    let answer = making.await.map_err(refuse)?;
+                    if let Some(turn) = turn {
+                        turn.keep(&answer);
+                    }
+                    answer
+                }
+            }
+        };
 
-        let etag = format!("\"{}\"", sha256(&bytes));
-        let is_known = request.headers().get_all(header::IF_NONE_MATCH).iter().any(|value| matches(value, &etag));
+        let is_known = names(request, &answer);
+        let (coding, bytes) = answer.bytes(what.is_text().then(|| codings(request.headers())).into_iter().flatten());
         let mut response = match (is_known, request.method() == Method::GET) {
             (true, _) => Response::builder().status(StatusCode::NOT_MODIFIED).finish(),
-            (false, true) => Response::builder().content_type(what.content_type()).body(bytes),
+            (false, true) => Response::builder().content_type(what.content_type()).body(bytes.clone()),
             (false, false) => Response::builder().content_type(what.content_type()).finish(),
         };
         let headers = response.headers_mut();
-        if let Ok(etag) = HeaderValue::from_str(&etag) {
-            headers.insert(header::ETAG, etag);
-        }
+        tag_answer(headers, &answer, coding);
         headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("public, no-cache"));
-        let vary = if negotiated { "Accept, Authorization, Almanac-Preview" } else { "Authorization, Almanac-Preview" };
+        let vary = if negotiated { VARY } else { "Accept-Encoding, Authorization, Almanac-Preview" };
         headers.insert(header::VARY, HeaderValue::from_static(vary));
+        if coding != Coding::Identity && !is_known {
+            headers.insert(header::CONTENT_ENCODING, HeaderValue::from_static(coding.as_str()));
+        }
         if what == Format::Svg || what == Format::Html {
             // Opened by itself it must not run or load anything either.
             let policy = HeaderValue::from_static("default-src 'none'; style-src 'unsafe-inline'");
@@ -155,12 +184,6 @@ impl Endpoint for Figures {
         freshness::mark(&self.state, &mut response);
         Ok(response)
     }
-}
-
-/// Whether a value of `If-None-Match` names this tag. A proxy that compresses makes a strong tag a weak one.
-fn matches(value: &HeaderValue, etag: &str) -> bool {
-    let tags = value.to_str().unwrap_or_default().split(',').map(str::trim);
-    tags.map(|tag| tag.strip_prefix("W/").unwrap_or(tag)).any(|tag| tag == "*" || tag == etag)
 }
 
 /// What is asked for, and whether the `Accept` header decided.
