@@ -6,6 +6,7 @@ mod bulk;
 mod disclosure;
 mod exchange;
 mod fact_sheet;
+mod growth;
 mod metadata;
 mod reconciliation;
 mod statuses;

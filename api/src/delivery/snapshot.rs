@@ -13,7 +13,7 @@ use crate::{
     content::{self, body::Bodies},
     database::Database,
     error::Result,
-    figures,
+    figures::{self, vintage::Changed},
 };
 
 /// The most publications that are brought in one by one; with more, everything is read again.
@@ -97,9 +97,10 @@ impl Snapshot {
             change.tags.iter().all(|tag| tag == key::TAG)
                 || publications.iter().any(|(publication, _)| publication.change_seq == change.seq)
         };
-        let mut of_figures = false;
+        let mut of_figures = Vec::new();
         let mut of_site = publications.len() > MAX_STEPS || !changes.iter().all(is_known);
-        for document in publications.iter().filter_map(|(_, document)| document.as_ref()) {
+        for (publication, document) in publications.iter().filter_map(|(row, document)| Some((row, document.as_ref()?)))
+        {
             match document.kind {
                 DocumentKind::Page => drop(pages.insert(document.id)),
                 DocumentKind::PageText => pages.extend(document.owner_id),
@@ -109,7 +110,11 @@ impl Snapshot {
                 DocumentKind::Country
                 | DocumentKind::Category
                 | DocumentKind::YearSheet
-                | DocumentKind::FactSheetMetadata => of_figures = true,
+                | DocumentKind::FactSheetMetadata => of_figures.push(Changed {
+                    publication: publication.clone(),
+                    kind: document.kind,
+                    key: document.key.clone(),
+                }),
             }
         }
         if of_site {
@@ -121,10 +126,10 @@ impl Snapshot {
         // At hand before the first reader comes.
         let texts = pages.iter().filter_map(|id| content.page(*id)).flat_map(|page| page.texts.values());
         bodies.load(transaction, texts.map(|text| text.body)).await?;
-        let figures = if of_figures {
-            Arc::new(figures::Published::load(transaction, now).await?)
-        } else {
+        let figures = if of_figures.is_empty() {
             Arc::clone(&self.figures)
+        } else {
+            Arc::new(self.figures.advance(transaction, &of_figures).await?)
         };
         Ok(Self { seq, content, figures, changed: last_changed, since: self.since })
     }

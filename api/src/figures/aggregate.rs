@@ -325,17 +325,15 @@ impl<'a> Scope<'a> {
         let within = |year: &Year| from.is_none_or(|from| from <= *year) && to.is_none_or(|to| *year <= to);
         for category in &self.categories {
             let columns = self.published.figures[*category].columns.iter();
-            for (year, sheet) in columns.filter(|(year, _)| within(year)).map(|(year, column)| (year, column.sheet())) {
+            for (year, column) in columns.filter(|(year, _)| within(year)) {
+                let sheet = column.sheet();
                 let block = Key {
                     year: self.by(Dimension::Year).then_some(*year),
                     category: self.by(Dimension::Category).then_some(*category),
                     ..Key::default()
                 };
                 let mut merged = 0;
-                for (code, figure) in sheet.counts() {
-                    let Some(country) = self.published.country(code).filter(|country| self.countries[*country]) else {
-                        continue;
-                    };
+                for (country, figure) in column.figures().filter(|(country, _)| self.countries[*country]) {
                     merged += usize::from(figure.confidentiality() == Confidentiality::Merged);
                     let place = self.places[country];
                     let key = Key {

@@ -161,16 +161,117 @@ impl Sheet {
     pub const fn difference(&self) -> Option<i64> {
         self.difference
     }
+
+    /// Refers to the figures of another state where they are the same. Every state that was ever public is kept, and most
+    /// of a correction is as it was.
+    fn share(&mut self, before: &Self) {
+        let mut theirs = before.counts.iter().peekable();
+        for (country, figure) in &mut self.counts {
+            while theirs.next_if(|(other, _)| *other < country).is_some() {}
+            if let Some((_, same)) = theirs.next_if(|(other, their)| *other == country && **their == *figure) {
+                figure.clone_from(same);
+            }
+        }
+    }
+}
+
+/// Says what may be shown of each state of one category and year, in the order in which they become public. What may be
+/// shown of a state depends on those before it, of which this remembers what matters.
+#[derive(Clone)]
+pub struct Discloser {
+    policy: DisclosurePolicy,
+    /// What was shown of the state before; none before the first.
+    before: Option<Arc<Sheet>>,
+    hidden: Hidden,
+}
+
+/// Nothing of what it remembers: true counts are among it.
+impl fmt::Debug for Discloser {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Discloser").field("policy", &self.policy).finish_non_exhaustive()
+    }
+}
+
+impl Discloser {
+    /// Before the first state.
+    #[must_use]
+    pub fn new(policy: DisclosurePolicy) -> Self {
+        Self { policy, before: None, hidden: Hidden::default() }
+    }
+
+    /// What may be shown of the next state.
+    pub fn next(&mut self, sheet: &YearSheet) -> Arc<Sheet> {
+        let mut shown = match self.policy.method {
+            DisclosureMethod::Off | DisclosureMethod::Warn => whole(sheet),
+            DisclosureMethod::Round => self.round(sheet),
+            DisclosureMethod::Suppress | DisclosureMethod::Merge => self.hide(sheet),
+        };
+        if let Some(before) = &self.before {
+            shown.share(before);
+        }
+        let shown = Arc::new(shown);
+        self.before = Some(Arc::clone(&shown));
+        shown
+    }
+
+    fn hide(&mut self, sheet: &YearSheet) -> Sheet {
+        let (policy, hidden) = (self.policy, &mut self.hidden);
+        let is_first = self.before.is_none();
+        let by_editor = |cell: &Cell| cell.observation.status() == ObservationStatus::Suppressed;
+        let small = sheet.counts.iter().filter(|(_, cell)| is_small(policy, cell) || by_editor(cell));
+        let new: Vec<&CountryCode> =
+            small.map(|(country, _)| country).filter(|country| !hidden.countries.contains(country)).collect();
+        if !is_first && !new.is_empty() {
+            // An earlier state showed it.
+            hidden.total = true;
+        }
+        for country in new {
+            hidden.hide(country, sheet);
+        }
+        if sheet.total.as_ref().is_some_and(|total| policy.is_small(total.value().get())) {
+            hidden.total = true;
+        }
+        if !hidden.total {
+            for (country, at_least) in &mut hidden.at_least {
+                *at_least = value(sheet, country).min(*at_least);
+            }
+        }
+        if is_first && !hidden.total && !hidden.is_safe(policy) {
+            // The smallest of those that could be shown protects the others; every one of them is large enough.
+            let others = sheet.counts.iter().filter(|(country, _)| !hidden.countries.contains(*country));
+            let with_value = others.filter_map(|(country, cell)| Some((cell.observation.value()?, country)));
+            let smallest = with_value.filter(|(value, _)| value.get() > 0).min().map(|(_, country)| country.clone());
+            if let Some(country) = smallest {
+                hidden.hide(&country, sheet);
+            }
+        }
+        hidden.total |= !hidden.is_safe(policy);
+        with_hidden(policy, sheet, hidden)
+    }
+
+    fn round(&mut self, sheet: &YearSheet) -> Sheet {
+        let mut rounded = rounded(self.policy, sheet);
+        // Two states that differ, one of them through a total, could be held against each other.
+        let differs = self.before.as_ref().is_some_and(|before| {
+            before.counts.iter().map(value_of).ne(rounded.counts.iter().map(value_of))
+                || before.total.as_ref().and_then(|total| total.value())
+                    != rounded.total.as_ref().and_then(|total| total.value())
+        });
+        self.hidden.total |= differs || !total_is_safe(self.policy, sheet);
+        if self.hidden.total {
+            rounded = without_total(rounded);
+        }
+        rounded.sum = sum(rounded.counts.values().filter_map(|figure| figure.value()));
+        rounded
+    }
 }
 
 /// What may be shown of each state of a category and year that was ever public, in the same order.
 #[must_use]
 pub fn disclose(policy: DisclosurePolicy, states: &[&YearSheet]) -> Vec<Sheet> {
-    match policy.method {
-        DisclosureMethod::Off | DisclosureMethod::Warn => states.iter().map(|sheet| whole(sheet)).collect(),
-        DisclosureMethod::Round => round(policy, states),
-        DisclosureMethod::Suppress | DisclosureMethod::Merge => hide(policy, states),
-    }
+    let mut discloser = Discloser::new(policy);
+    let shown: Vec<Arc<Sheet>> = states.iter().map(|sheet| discloser.next(sheet)).collect();
+    shown.into_iter().map(Arc::unwrap_or_clone).collect()
 }
 
 /// The countries whose counts in a sheet are small, for its editors.
@@ -208,7 +309,7 @@ fn whole(sheet: &YearSheet) -> Sheet {
 }
 
 /// What of one category and year is hidden, and since when.
-#[derive(Default)]
+#[derive(Clone, Default)]
 struct Hidden {
     /// The countries; once hidden, always hidden.
     countries: BTreeSet<CountryCode>,
@@ -234,44 +335,6 @@ impl Hidden {
 /// What a country had in a sheet; nothing is nothing.
 fn value(sheet: &YearSheet, country: &CountryCode) -> i64 {
     sheet.counts.get(country).and_then(|cell| cell.observation.value()).map_or(0, Count::get)
-}
-
-fn hide(policy: DisclosurePolicy, states: &[&YearSheet]) -> Vec<Sheet> {
-    let mut hidden = Hidden::default();
-    let mut shown = Vec::with_capacity(states.len());
-    for (index, sheet) in states.iter().enumerate() {
-        let by_editor = |cell: &Cell| cell.observation.status() == ObservationStatus::Suppressed;
-        let small = sheet.counts.iter().filter(|(_, cell)| is_small(policy, cell) || by_editor(cell));
-        let new: Vec<&CountryCode> =
-            small.map(|(country, _)| country).filter(|country| !hidden.countries.contains(country)).collect();
-        if index > 0 && !new.is_empty() {
-            // An earlier state showed it.
-            hidden.total = true;
-        }
-        for country in new {
-            hidden.hide(country, sheet);
-        }
-        if sheet.total.as_ref().is_some_and(|total| policy.is_small(total.value().get())) {
-            hidden.total = true;
-        }
-        if !hidden.total {
-            for (country, at_least) in &mut hidden.at_least {
-                *at_least = value(sheet, country).min(*at_least);
-            }
-        }
-        if index == 0 && !hidden.total && !hidden.is_safe(policy) {
-            // The smallest of those that could be shown protects the others; every one of them is large enough.
-            let others = sheet.counts.iter().filter(|(country, _)| !hidden.countries.contains(*country));
-            let with_value = others.filter_map(|(country, cell)| Some((cell.observation.value()?, country)));
-            let smallest = with_value.filter(|(value, _)| value.get() > 0).min().map(|(_, country)| country.clone());
-            if let Some(country) = smallest {
-                hidden.hide(&country, sheet);
-            }
-        }
-        hidden.total |= !hidden.is_safe(policy);
-        shown.push(with_hidden(policy, sheet, &hidden));
-    }
-    shown
 }
 
 fn with_hidden(policy: DisclosurePolicy, sheet: &YearSheet, hidden: &Hidden) -> Sheet {
@@ -324,27 +387,6 @@ impl Interval {
     const fn length(self) -> i64 {
         self.to - self.from
     }
-}
-
-fn round(policy: DisclosurePolicy, states: &[&YearSheet]) -> Vec<Sheet> {
-    let mut shown: Vec<Sheet> = Vec::with_capacity(states.len());
-    let mut total_is_hidden = false;
-    for sheet in states {
-        let mut rounded = rounded(policy, sheet);
-        // Two states that differ, one of them through a total, could be held against each other.
-        let differs = shown.last().is_some_and(|before| {
-            before.counts.iter().map(value_of).ne(rounded.counts.iter().map(value_of))
-                || before.total.as_ref().and_then(|total| total.value())
-                    != rounded.total.as_ref().and_then(|total| total.value())
-        });
-        total_is_hidden |= differs || !total_is_safe(policy, sheet);
-        if total_is_hidden {
-            rounded = without_total(rounded);
-        }
-        rounded.sum = sum(rounded.counts.values().filter_map(|figure| figure.value()));
-        shown.push(rounded);
-    }
-    shown
 }
 
 fn value_of<'a>((country, figure): (&'a CountryCode, &'a Arc<Figure>)) -> (&'a CountryCode, Option<Count>) {

@@ -3,17 +3,13 @@
 
 pub mod graphql;
 
-use std::{collections::BTreeSet, sync::Arc};
+use std::collections::BTreeSet;
 
 use entities::{CategoryCode, Count, Flags, ObservationStatus, Rule, Year};
 
 use crate::{
     error::{Error, Fault, Result},
-    figures::{
-        Published,
-        disclosure::{Figure, Sheet},
-        published::Column,
-    },
+    figures::{Published, disclosure::Figure, published::Column},
 };
 
 /// What a fact sheet shows. Without bounds, everything that is published.
@@ -27,27 +23,20 @@ pub struct Selection {
     pub to: Option<Year>,
 }
 
-/// What a fact sheet extends over. It owns nothing of what is published, and holds for the state it was worked out for.
-#[derive(Clone, Debug)]
+/// What a selection comes to: which years and categories a fact sheet has. It does not refer to what it was read from,
+/// so it can be kept beside it.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Extent {
-    /// Every year in which any of the categories has a figure, within the bounds.
-    pub years: Arc<[Year]>,
-    /// The indexes of the categories, in the tenant's order.
+    /// Every year in which any of the categories has a figure, within the bounds, in order.
+    pub years: Vec<Year>,
+    /// The indices of the categories, in the tenant's order.
     pub categories: Vec<usize>,
 }
 
 impl Extent {
-    /// The part about each category.
-    pub fn categories<'a>(&self, published: &'a Published) -> impl Iterator<Item = CategoryFigures<'a>> {
-        self.categories.iter().map(|category| {
-            let columns = &published.figures[*category].columns;
-            CategoryFigures {
-                category: *category,
-                years: Arc::clone(&self.years),
-                columns: self.years.iter().map(|year| columns.get(year).map(AsRef::as_ref)).collect(),
-                countries: published.countries.len(),
-            }
-        })
+    /// The figures of each category.
+    pub fn figures<'a>(&self, published: &'a Published) -> impl Iterator<Item = CategoryFigures<'a>> {
+        self.categories.iter().map(|category| CategoryFigures::new(published, *category, &self.years))
     }
 }
 
@@ -55,39 +44,41 @@ impl Extent {
 #[derive(Debug)]
 pub struct FactSheet<'a> {
     /// Every year in which any of the categories has a figure, within the bounds.
-    pub years: Arc<[Year]>,
+    pub years: Vec<Year>,
     /// The categories in the tenant's order.
     pub categories: Vec<CategoryFigures<'a>>,
 }
 
-/// The part of a fact sheet about one category. What it shows is looked up when it is asked for.
+/// The part of a fact sheet about one category: a view of the published figures, which are looked up by index when they
+/// are asked for.
 #[derive(Debug)]
 pub struct CategoryFigures<'a> {
     /// The index of the category.
     pub category: usize,
-    years: Arc<[Year]>,
-    /// What there is of each of the years.
-    columns: Box<[Option<&'a Column>]>,
-    /// How many countries there are.
+    /// The years of the fact sheet, and what is published of each.
+    columns: Vec<(Year, Option<&'a Column>)>,
+    /// How many countries there are, with figures or not.
     countries: usize,
 }
 
 impl<'a> CategoryFigures<'a> {
+    /// The figures of the category with this index in these years.
+    #[must_use]
+    pub fn new(published: &'a Published, category: usize, years: &[Year]) -> Self {
+        let figures = published.figures.get(category);
+        let column = |year: &Year| (*year, figures.and_then(|figures| figures.columns.get(year)).map(AsRef::as_ref));
+        Self { category, columns: years.iter().map(column).collect(), countries: published.countries.len() }
+    }
+
     /// A total for each year of the fact sheet.
-    pub fn totals(&self) -> impl Iterator<Item = YearlyTotal<'a>> {
-        let total = |(year, column): (&Year, &Option<&'a Column>)| YearlyTotal {
-            year: *year,
-            sheet: column.map(Column::sheet),
-        };
-        self.years.iter().zip(&self.columns).map(total)
+    pub fn totals(&self) -> impl ExactSizeIterator<Item = YearlyTotal<'a>> {
+        self.columns.iter().map(|(year, column)| YearlyTotal { year: *year, column: *column })
     }
 
     /// A series for each country that has a figure, value or not, in the tenant's order.
     pub fn countries(&self) -> impl Iterator<Item = CountrySeries<'_>> {
-        let has_figure =
-            |country: &usize| self.columns.iter().flatten().any(|column| column.figure(*country).is_some());
-        let series = |country| CountrySeries { country, years: &self.years, columns: &self.columns };
-        (0..self.countries).filter(has_figure).map(series)
+        let series = |country| CountrySeries { country, columns: &self.columns };
+        (0..self.countries).map(series).filter(|series| series.counts().any(|count| count.figure.is_some()))
     }
 }
 
@@ -96,46 +87,45 @@ impl<'a> CategoryFigures<'a> {
 pub struct YearlyTotal<'a> {
     /// The year.
     pub year: Year,
-    sheet: Option<&'a Sheet>,
+    column: Option<&'a Column>,
 }
 
 impl<'a> YearlyTotal<'a> {
     /// Whether anything of the year is published.
     #[must_use]
     pub const fn is_there(&self) -> bool {
-        self.sheet.is_some()
+        self.column.is_some()
     }
 
     /// The total as published, if one is.
     #[must_use]
     pub fn published(&self) -> Option<&'a Figure> {
-        self.sheet.and_then(Sheet::total).map(AsRef::as_ref)
+        self.column?.sheet().total().map(AsRef::as_ref)
     }
 
     /// The sum of the countries, at most [`Count::MAX`](entities::Count::MAX); none when no country has a value or the sum
     /// may not be told.
     #[must_use]
     pub fn sum(&self) -> Option<i64> {
-        self.sheet.and_then(Sheet::sum)
+        self.column?.sheet().sum()
     }
 
     /// The sum of the countries less the published total; none without both.
     #[must_use]
     pub fn difference(&self) -> Option<i64> {
-        self.sheet.and_then(Sheet::difference)
+        self.column?.sheet().difference()
     }
 
     /// The visits that are known to belong to no country in particular.
     #[must_use]
     pub fn unallocated(&self) -> Option<&'a Figure> {
-        let mut counts = self.sheet?.counts().iter();
-        counts.find(|(country, _)| country.is_unallocated()).map(|(_, figure)| figure.as_ref())
+        self.column?.unallocated()
     }
 
     /// What was counted together because it was too small to be shown apart.
     #[must_use]
     pub fn others(&self) -> Option<&'a Figure> {
-        self.sheet.and_then(Sheet::others).map(AsRef::as_ref)
+        self.column?.sheet().others().map(AsRef::as_ref)
     }
 }
 
@@ -144,19 +134,17 @@ impl<'a> YearlyTotal<'a> {
 pub struct CountrySeries<'a> {
     /// The index of the country.
     pub country: usize,
-    years: &'a [Year],
-    columns: &'a [Option<&'a Column>],
+    columns: &'a [(Year, Option<&'a Column>)],
 }
 
 impl<'a> CountrySeries<'a> {
-    /// Its figures.
-    pub fn counts(&self) -> impl Iterator<Item = VisitCount<'a>> {
-        let country = self.country;
-        let count = move |(year, column): (&Year, &Option<&'a Column>)| VisitCount {
+    /// Its figures, in the order of the years.
+    pub fn counts(self) -> impl ExactSizeIterator<Item = VisitCount<'a>> {
+        let Self { country, columns } = self;
+        columns.iter().map(move |(year, column)| VisitCount {
             year: *year,
             figure: column.and_then(|column| column.figure(country)),
-        };
-        self.years.iter().zip(self.columns).map(count)
+        })
     }
 }
 
@@ -183,16 +171,7 @@ impl VisitCount<'_> {
     }
 }
 
-/// Puts a fact sheet together.
-///
-/// # Errors
-/// As [`extent`].
-pub fn assemble(published: &Published, selection: Selection) -> Result<FactSheet<'_>> {
-    let extent = extent(published, selection)?;
-    Ok(FactSheet { categories: extent.categories(published).collect(), years: extent.years })
-}
-
-/// Works out what a fact sheet extends over.
+/// Finds which years and categories a fact sheet has.
 ///
 /// # Errors
 /// [`Error::Invalid`] for a category that does not exist or stands twice, and for `from` after `to`.
@@ -229,4 +208,13 @@ pub fn extent(published: &Published, selection: Selection) -> Result<Extent> {
         .filter(within)
         .collect();
     Ok(Extent { years: years.into_iter().collect(), categories })
+}
+
+/// Puts a fact sheet together.
+///
+/// # Errors
+/// As [`extent`].
+pub fn assemble(published: &Published, selection: Selection) -> Result<FactSheet<'_>> {
+    let extent = extent(published, selection)?;
+    Ok(FactSheet { categories: extent.figures(published).collect(), years: extent.years })
 }

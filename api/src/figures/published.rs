@@ -2,11 +2,13 @@
 
 use std::{
     collections::{BTreeMap, HashMap},
-    sync::Arc,
+    hash::Hash,
+    sync::{Arc, Mutex, PoisonError},
 };
 
 use chrono::{DateTime, Utc};
 use entities::{CategoryCode, CountryCode, DisclosurePolicy, Localized, Year, site};
+use imbl::OrdMap;
 use sea_orm::{DatabaseTransaction, EntityTrait};
 use uuid::Uuid;
 
@@ -16,17 +18,18 @@ use crate::{
     figures::{
         disclosure::{Figure, Sheet},
         metadata::FactSheetMetadata,
-        vintage::{self, Contents, Event},
+        vintage::{Changed, Contents, Vintages},
     },
 };
 
-/// Countries, categories and figures, as far as they may be shown.
+/// Countries, categories and figures, as far as they may be shown. A state shares with the one before all that stayed as
+/// it was.
 #[derive(Debug)]
 pub struct Published {
     /// All countries in the tenant's order.
-    pub countries: Vec<Country>,
+    pub countries: Arc<[Country]>,
     /// All categories in the tenant's order.
-    pub categories: Vec<Category>,
+    pub categories: Arc<[Category]>,
     /// The figures of each category, in the order of `categories`.
     pub figures: Vec<Figures>,
     /// What is said of the figures as a whole.
@@ -35,14 +38,17 @@ pub struct Published {
     pub policy: DisclosurePolicy,
     /// When the newest figures were published.
     pub updated_at: Option<DateTime<Utc>>,
-    /// Everything that was ever published, in order.
-    pub events: Arc<Vec<Event>>,
-    countries_by_code: HashMap<CountryCode, usize>,
-    categories_by_code: HashMap<CategoryCode, usize>,
+    /// Everything that was ever published. What was public at an earlier moment has those of after it, too.
+    pub vintages: Vintages,
+    countries_by_code: Arc<HashMap<CountryCode, usize>>,
+    categories_by_code: Arc<HashMap<CategoryCode, usize>>,
+    /// What all of this is made of.
+    contents: Contents,
+    earlier: Arc<Earlier>,
 }
 
 /// A country and its names.
-#[derive(Debug)]
+#[derive(Debug, PartialEq, Eq)]
 pub struct Country {
     /// Its document.
     pub id: Uuid,
@@ -53,7 +59,7 @@ pub struct Country {
 }
 
 /// A category and its names.
-#[derive(Debug)]
+#[derive(Debug, PartialEq, Eq)]
 pub struct Category {
     /// Its document.
     pub id: Uuid,
@@ -64,7 +70,7 @@ pub struct Category {
 }
 
 /// What a category is called in one locale.
-#[derive(Debug)]
+#[derive(Debug, PartialEq, Eq)]
 pub struct CategoryLabel {
     /// The name.
     pub name: String,
@@ -73,44 +79,83 @@ pub struct CategoryLabel {
 }
 
 /// The figures of one category.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, PartialEq, Eq)]
 pub struct Figures {
     /// What may be shown of each year.
     pub columns: BTreeMap<Year, Arc<Column>>,
 }
 
-impl Figures {
-    /// What may be shown of a year.
-    #[must_use]
-    pub fn sheet(&self, year: Year) -> Option<&Sheet> {
-        self.columns.get(&year).map(|column| column.sheet())
-    }
-}
-
-/// The figures of one category and year.
-#[derive(Debug)]
+/// What may be shown of one category and year, with the figure of each country at the country's index.
+#[derive(Debug, PartialEq, Eq)]
 pub struct Column {
     sheet: Arc<Sheet>,
-    /// By the index of the country.
-    figures: Box<[Option<Arc<Figure>>]>,
+    cells: Box<[Option<Arc<Figure>>]>,
+    unallocated: Option<Arc<Figure>>,
 }
 
 impl Column {
-    fn new(sheet: Arc<Sheet>, countries: &[Country]) -> Self {
-        let figures = countries.iter().map(|country| sheet.counts().get(&country.code).cloned()).collect();
-        Self { sheet, figures }
+    fn new(sheet: &Arc<Sheet>, countries: &HashMap<CountryCode, usize>) -> Self {
+        let mut cells = vec![None; countries.len()].into_boxed_slice();
+        let mut unallocated = None;
+        for (code, figure) in sheet.counts() {
+            if code.is_unallocated() {
+                unallocated = Some(Arc::clone(figure));
+            }
+            if let Some(cell) = countries.get(code).and_then(|index| cells.get_mut(*index)) {
+                *cell = Some(Arc::clone(figure));
+            }
+        }
+        Self { sheet: Arc::clone(sheet), cells, unallocated }
     }
 
-    /// What may be shown.
+    /// The sheet that it shows.
     #[must_use]
     pub fn sheet(&self) -> &Sheet {
         &self.sheet
     }
 
-    /// The figure of the country with this index.
+    /// The figure of the country with this index; none where the sheet says nothing of it.
     #[must_use]
     pub fn figure(&self, country: usize) -> Option<&Figure> {
-        self.figures.get(country)?.as_deref()
+        self.cells.get(country)?.as_deref()
+    }
+
+    /// Every figure of a country, with the index of the country.
+    pub fn figures(&self) -> impl Iterator<Item = (usize, &Figure)> {
+        self.cells.iter().enumerate().filter_map(|(country, figure)| Some((country, figure.as_deref()?)))
+    }
+
+    /// The visits that are known to belong to no country in particular.
+    #[must_use]
+    pub fn unallocated(&self) -> Option<&Figure> {
+        self.unallocated.as_deref()
+    }
+}
+
+/// Earlier states that were asked for lately, by the number of events up to them: front ends ask for the same moment again
+/// and again. What was public once stays what it was, so a state that knows more events answers from these, too.
+#[derive(Debug, Default)]
+struct Earlier(Mutex<Vec<(usize, Arc<Published>)>>);
+
+impl Earlier {
+    /// How many are kept. They share most of what they hold.
+    const KEPT: usize = 8;
+
+    fn get(&self, events: usize) -> Option<Arc<Published>> {
+        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let index = known.iter().position(|(known, _)| *known == events)?;
+        // The last is the one that was asked for last.
+        known[index..].rotate_left(1);
+        known.last().map(|(_, found)| Arc::clone(found))
+    }
+
+    fn put(&self, events: usize, published: &Arc<Published>) {
+        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        known.retain(|(known, _)| *known != events);
+        if known.len() == Self::KEPT {
+            known.remove(0);
+        }
+        known.push((events, Arc::clone(published)));
     }
 }
 
@@ -124,7 +169,7 @@ impl Published {
         let site = site::Entity::find().one(transaction).await?;
         let policy =
             site.map(|site| DisclosurePolicy { method: site.disclosure_method, threshold: site.disclosure_threshold });
-        Self::with_policy(transaction, policy.unwrap_or_default(), now).await
+        Ok(Self::of(Vintages::load(transaction, policy.unwrap_or_default(), now).await?))
     }
 
     /// The same without the policy: what was counted.
@@ -133,68 +178,92 @@ impl Published {
     /// When the database cannot be read.
     pub async fn true_values(transaction: &DatabaseTransaction, _: &TrueValues, now: DateTime<Utc>) -> Result<Self> {
         let policy = DisclosurePolicy { method: entities::DisclosureMethod::Off, ..DisclosurePolicy::default() };
-        Self::with_policy(transaction, policy, now).await
+        Ok(Self::of(Vintages::load(transaction, policy, now).await?))
     }
 
-    async fn with_policy(
-        transaction: &DatabaseTransaction,
-        policy: DisclosurePolicy,
-        now: DateTime<Utc>,
-    ) -> Result<Self> {
-        let current = vintage::current(transaction).await?;
-        let events = Arc::new(vintage::load(transaction, policy, &current, now).await?);
-        let sheets = Contents::after(events.iter());
-        Ok(Self::assemble(current.contents(sheets), events, policy))
+    /// What is published after these changes, which are all of figures that came after this state, each of them whole.
+    /// What is here already is passed over. It costs what changed. When the site's policy changed,
+    /// [`load`](Self::load) again: another policy shows another past.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub async fn advance(&self, transaction: &DatabaseTransaction, changed: &[Changed]) -> Result<Self> {
+        Ok(self.with(self.vintages.advance(transaction, changed).await?))
     }
 
     /// What was public at a moment.
     #[must_use]
-    pub fn as_of(&self, moment: DateTime<Utc>) -> Self {
-        let contents = Contents::after(self.events.iter().take_while(|event| event.at <= moment));
-        Self::assemble(contents, Arc::clone(&self.events), self.policy)
+    pub fn as_of(&self, moment: DateTime<Utc>) -> Arc<Self> {
+        let events = self.vintages.until(moment);
+        if let Some(known) = self.earlier.get(events) {
+            return known;
+        }
+        let contents = self.vintages.after(events);
+        // States that remember each other would never be freed.
+        let published = Self::assemble(contents, self.vintages.clone(), Arc::default(), Some(self));
+        let published = Arc::new(published);
+        self.earlier.put(events, &published);
+        published
     }
 
-    fn assemble(contents: Contents, events: Arc<Vec<Event>>, policy: DisclosurePolicy) -> Self {
-        let mut countries: Vec<_> = contents.countries.into_iter().collect();
-        countries.sort_by(|(_, a), (_, b)| (a.position, &a.code).cmp(&(b.position, &b.code)));
-        let country = |(id, country): (Uuid, Arc<super::country::Country>)| Country {
-            id,
-            code: country.code.clone(),
-            names: country.names.iter().map(|(locale, name)| (locale.clone(), name.to_string())).collect(),
-        };
-        let countries: Vec<Country> = countries.into_iter().map(country).collect();
-        let mut categories: Vec<_> = contents.categories.into_iter().collect();
-        categories.sort_by(|(_, a), (_, b)| (a.position, &a.code).cmp(&(b.position, &b.code)));
-        let label = |label: &super::category::Label| CategoryLabel {
-            name: label.name.to_string(),
-            description: label.description.as_ref().map(ToString::to_string),
-        };
-        let category = |(id, category): (Uuid, Arc<super::category::Category>)| Category {
-            id,
-            code: category.code.clone(),
-            labels: category.labels.iter().map(|(locale, text)| (locale.clone(), label(text))).collect(),
-        };
-        let categories: Vec<Category> = categories.into_iter().map(category).collect();
-        let countries_by_code: HashMap<_, _> =
-            countries.iter().enumerate().map(|(index, country)| (country.code.clone(), index)).collect();
-        let categories_by_code: HashMap<_, _> =
-            categories.iter().enumerate().map(|(index, category)| (category.code.clone(), index)).collect();
+    pub(super) fn of(vintages: Vintages) -> Self {
+        Self::assemble(vintages.now().clone(), vintages, Arc::default(), None)
+    }
 
+    pub(super) fn with(&self, vintages: Vintages) -> Self {
+        Self::assemble(vintages.now().clone(), vintages, Arc::clone(&self.earlier), Some(self))
+    }
+
+    /// The contents in the form in which they are read, with all that is the same in `known`.
+    fn assemble(contents: Contents, vintages: Vintages, earlier: Arc<Earlier>, known: Option<&Self>) -> Self {
+        let (countries, countries_by_code) = match known {
+            Some(known) if same(&contents.countries, &known.contents.countries) => {
+                (Arc::clone(&known.countries), Arc::clone(&known.countries_by_code))
+            }
+            _ => {
+                let countries = countries(&contents);
+                let codes = countries.iter().map(|country| &country.code);
+                let by_code = indices(codes, known.map(|known| &known.countries_by_code));
+                (countries, by_code)
+            }
+        };
+        let (categories, categories_by_code) = match known {
+            Some(known) if same(&contents.categories, &known.contents.categories) => {
+                (Arc::clone(&known.categories), Arc::clone(&known.categories_by_code))
+            }
+            _ => {
+                let categories = categories(&contents);
+                let codes = categories.iter().map(|category| &category.code);
+                let by_code = indices(codes, known.map(|known| &known.categories_by_code));
+                (categories, by_code)
+            }
+        };
+        // Cells are by the index of the country, so columns outlive new names, but no new order.
+        let known = known.filter(|known| Arc::ptr_eq(&known.countries_by_code, &countries_by_code));
+        let column = |(category, year): &(CategoryCode, Year), sheet: &Arc<Sheet>| {
+            let known = known.and_then(|known| known.figures[known.category(category)?].columns.get(year));
+            match known.filter(|column| Arc::ptr_eq(&column.sheet, sheet)) {
+                Some(column) => Arc::clone(column),
+                None => Arc::new(Column::new(sheet, &countries_by_code)),
+            }
+        };
         let mut figures: Vec<Figures> = categories.iter().map(|_| Figures::default()).collect();
-        for ((category, year), sheet) in contents.sheets {
-            let Some(category) = categories_by_code.get(&category) else { continue };
-            figures[*category].columns.insert(year, Arc::new(Column::new(sheet, &countries)));
+        for (key, sheet) in &contents.sheets {
+            let Some(category) = categories_by_code.get(&key.0) else { continue };
+            figures[*category].columns.insert(key.1, column(key, sheet));
         }
         Self {
             countries,
             categories,
             figures,
-            metadata: contents.metadata.unwrap_or_default(),
-            policy,
+            metadata: contents.metadata.clone().unwrap_or_default(),
+            policy: vintages.policy(),
             updated_at: contents.updated_at,
-            events,
+            vintages,
             countries_by_code,
             categories_by_code,
+            contents,
+            earlier,
         }
     }
 
@@ -209,4 +278,44 @@ impl Published {
     pub fn category(&self, code: &CategoryCode) -> Option<usize> {
         self.categories_by_code.get(code).copied()
     }
+}
+
+fn countries(contents: &Contents) -> Arc<[Country]> {
+    let mut countries: Vec<_> = contents.countries.iter().collect();
+    countries.sort_by(|(_, a), (_, b)| (a.position, &a.code).cmp(&(b.position, &b.code)));
+    let country = |(id, country): (&Uuid, &Arc<super::country::Country>)| Country {
+        id: *id,
+        code: country.code.clone(),
+        names: country.names.iter().map(|(locale, name)| (locale.clone(), name.to_string())).collect(),
+    };
+    countries.into_iter().map(country).collect()
+}
+
+fn categories(contents: &Contents) -> Arc<[Category]> {
+    let mut categories: Vec<_> = contents.categories.iter().collect();
+    categories.sort_by(|(_, a), (_, b)| (a.position, &a.code).cmp(&(b.position, &b.code)));
+    let label = |label: &super::category::Label| CategoryLabel {
+        name: label.name.to_string(),
+        description: label.description.as_ref().map(ToString::to_string),
+    };
+    let category = |(id, category): (&Uuid, &Arc<super::category::Category>)| Category {
+        id: *id,
+        code: category.code.clone(),
+        labels: category.labels.iter().map(|(locale, text)| (locale.clone(), label(text))).collect(),
+    };
+    categories.into_iter().map(category).collect()
+}
+
+/// Whether two maps hold the same. Most are one.
+fn same<T: Eq>(a: &OrdMap<Uuid, Arc<T>>, b: &OrdMap<Uuid, Arc<T>>) -> bool {
+    a.ptr_eq(b) || a == b
+}
+
+/// The index of each code, as it is known where it is the same.
+fn indices<'a, C: Clone + Eq + Hash + 'a>(
+    codes: impl Iterator<Item = &'a C>,
+    known: Option<&Arc<HashMap<C, usize>>>,
+) -> Arc<HashMap<C, usize>> {
+    let found: HashMap<C, usize> = codes.enumerate().map(|(index, code)| (code.clone(), index)).collect();
+    known.filter(|known| ***known == found).map_or_else(|| Arc::new(found), Arc::clone)
 }

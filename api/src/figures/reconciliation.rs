@@ -2,10 +2,7 @@
 
 use entities::{Count, Year};
 
-use crate::figures::{
-    Published,
-    fact_sheet::{CategoryFigures, Extent, YearlyTotal},
-};
+use crate::figures::fact_sheet::{CategoryFigures, FactSheet, YearlyTotal};
 
 /// A published total held against the sum of its parts. All of it is as far as it may be told.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -67,20 +64,20 @@ impl Reconciliation {
 /// Every category and year of a fact sheet, each category across the years, each year across the categories, and all.
 /// Years in which a category has no sheet are left out of its margin.
 #[must_use]
-pub fn reconcile(published: &Published, extent: &Extent) -> Vec<Reconciliation> {
+pub fn reconcile(sheet: &FactSheet<'_>) -> Vec<Reconciliation> {
     let of = |figures: &CategoryFigures<'_>| -> Vec<Reconciliation> {
-        let there = figures.totals().filter(YearlyTotal::is_there);
-        there.map(|total| Reconciliation::of(figures.category, &total)).collect()
+        let published = figures.totals().filter(YearlyTotal::is_there);
+        published.map(|total| Reconciliation::of(figures.category, &total)).collect()
     };
     let mut all = Vec::new();
     let mut cells = Vec::new();
-    for figures in extent.categories(published) {
-        let parts = of(&figures);
+    for figures in &sheet.categories {
+        let parts = of(figures);
         all.extend_from_slice(&parts);
         all.push(Reconciliation::across(Some(figures.category), None, &parts));
         cells.extend(parts);
     }
-    for year in extent.years.iter() {
+    for year in &sheet.years {
         let parts: Vec<_> = cells.iter().filter(|part| part.year == Some(*year)).copied().collect();
         all.push(Reconciliation::across(None, Some(*year), &parts));
     }

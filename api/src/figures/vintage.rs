@@ -1,19 +1,29 @@
 //! What was public when: every state of countries, categories, metadata and year sheets that was ever published.
 
+//!
+//! It is read as a whole once, and then grows with each publication: [`Vintages::advance`] reads what was published since
+//! and shares everything else with the state before. What was counted goes through `history.rs`, and is not kept.
+
 pub mod graphql;
 
+mod history;
+mod log;
+#[cfg(test)]
+mod tests;
+
 use std::{
-    collections::{BTreeMap, BTreeSet, HashMap},
+    collections::{BTreeMap, HashMap},
     sync::Arc,
 };
 
 use chrono::{DateTime, Utc};
 use entities::{
-    CategoryCode, Count, CountryCode, DisclosurePolicy, DocumentKind, Line, Localized, ReleaseKind, Year, category,
+    CategoryCode, CountryCode, DisclosurePolicy, DocumentKind, Line, Localized, ReleaseKind, Version, Year, category,
     category_name, country, country_name, document, fact_sheet_metadata, publication, revision, visit_count,
     yearly_total,
 };
-use sea_orm::{ColumnTrait, DatabaseTransaction, EntityTrait, QueryFilter, QueryOrder};
+use imbl::OrdMap;
+use sea_orm::{ColumnTrait, Condition, DatabaseTransaction, EntityTrait, QueryFilter, QueryOrder};
 use uuid::Uuid;
 
 use crate::{
@@ -21,17 +31,22 @@ use crate::{
     figures::{
         category::{Category, Label},
         country::Country,
-        disclosure::{self, Sheet},
+        disclosure::Sheet,
         metadata::FactSheetMetadata,
         year_sheet::{Cell, Total, YearSheet},
     },
 };
+use history::History;
+use log::Log;
+
+/// How many revisions one statement asks for. SQLite takes no expression that is nested more than a thousand times.
+const REVISIONS_PER_STATEMENT: usize = 200;
 
 /// The category and year of a sheet.
 pub type SheetKey = (CategoryCode, Year);
 
 /// Something that became public, or was withdrawn.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Event {
     /// The change that carried it out.
     pub seq: i64,
@@ -48,7 +63,7 @@ pub struct Event {
 }
 
 /// What became public; none inside when it was withdrawn.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum What {
     /// The document of a country.
     Country(Uuid, Option<Arc<Country>>),
@@ -60,51 +75,40 @@ pub enum What {
     Sheet(SheetKey, Option<Arc<Sheet>>),
 }
 
-/// Everything that is public at one moment.
-#[derive(Clone, Debug, Default)]
+/// Everything that is public at one moment. Two of them share what they have in common.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Contents {
     /// The countries, by document.
-    pub countries: BTreeMap<Uuid, Arc<Country>>,
+    pub countries: OrdMap<Uuid, Arc<Country>>,
     /// The categories, by document.
-    pub categories: BTreeMap<Uuid, Arc<Category>>,
+    pub categories: OrdMap<Uuid, Arc<Category>>,
     /// What is said of the figures as a whole.
     pub metadata: Option<Arc<FactSheetMetadata>>,
     /// The sheets, as they may be shown.
-    pub sheets: BTreeMap<SheetKey, Arc<Sheet>>,
+    pub sheets: OrdMap<SheetKey, Arc<Sheet>>,
     /// When the newest of the sheets was published or withdrawn.
     pub updated_at: Option<DateTime<Utc>>,
 }
 
 impl Contents {
-    /// What is public after these events.
-    #[must_use]
-    pub fn after<'a>(events: impl Iterator<Item = &'a Event>) -> Self {
-        fn put<K: Ord + Clone, V>(map: &mut BTreeMap<K, Arc<V>>, key: &K, value: Option<&Arc<V>>) {
+    /// Brings in what happened next.
+    fn apply(&mut self, event: &Event) {
+        fn put<K: Ord + Clone, V>(map: &mut OrdMap<K, Arc<V>>, key: &K, value: Option<&Arc<V>>) {
             match value {
                 Some(value) => map.insert(key.clone(), Arc::clone(value)),
                 None => map.remove(key),
             };
         }
-        let mut contents = Self::default();
-        for event in events {
-            match &event.what {
-                What::Country(id, country) => put(&mut contents.countries, id, country.as_ref()),
-                What::Category(id, category) => put(&mut contents.categories, id, category.as_ref()),
-                What::Metadata(metadata) => contents.metadata.clone_from(metadata),
-                What::Sheet(key, sheet) => {
-                    put(&mut contents.sheets, key, sheet.as_ref());
-                    contents.updated_at = Some(event.at);
-                }
+        match &event.what {
+            What::Country(id, country) => put(&mut self.countries, id, country.as_ref()),
+            What::Category(id, category) => put(&mut self.categories, id, category.as_ref()),
+            What::Metadata(metadata) => self.metadata.clone_from(metadata),
+            What::Sheet(key, sheet) => {
+                put(&mut self.sheets, key, sheet.as_ref());
+                self.updated_at = Some(event.at);
             }
         }
-        contents
     }
-}
-
-/// A state of a sheet as it was counted. It does not leave this file but through [`disclosure`].
-struct Counted {
-    at: Origin,
-    sheet: Option<YearSheet>,
 }
 
 /// Where an event comes from.
@@ -124,29 +128,195 @@ impl Origin {
     }
 }
 
-/// What the live tables hold. Its sheets are as they were counted: they do not leave this file but through
-/// [`disclosure`].
-pub struct Current {
-    countries: BTreeMap<Uuid, Arc<Country>>,
-    categories: BTreeMap<Uuid, Arc<Category>>,
-    metadata: Option<Arc<FactSheetMetadata>>,
-    sheets: BTreeMap<SheetKey, YearSheet>,
+/// A publication, or that something was withdrawn, as the database tells of it.
+#[derive(Clone, Debug)]
+pub struct Changed {
+    /// The publication.
+    pub publication: publication::Model,
+    /// The kind of its document.
+    pub kind: DocumentKind,
+    /// The key of its document (`YEAR_SHEET/RESIDENT/2022`).
+    pub key: String,
 }
 
-impl Current {
-    /// Countries, categories and metadata as they are here, the sheets as they are `shown`.
-    #[must_use]
-    pub fn contents(self, shown: Contents) -> Contents {
-        let Self { countries, categories, metadata, .. } = self;
-        Contents { countries, categories, metadata, ..shown }
+/// A publication with what it published. A sheet is as it was counted: it does not leave this file but through
+/// [`History`].
+struct Publication {
+    origin: Origin,
+    what: Counted,
+}
+
+enum Counted {
+    Other(What),
+    Sheet(SheetKey, Option<YearSheet>),
+}
+
+impl Publication {
+    /// None when it is nothing of figures.
+    fn read(changed: Changed, content: Option<serde_json::Value>) -> Result<Option<Self>> {
+        let Changed { publication: row, kind, key } = changed;
+        let what = match kind {
+            DocumentKind::Country => Counted::Other(What::Country(row.document_id, read(content)?)),
+            DocumentKind::Category => Counted::Other(What::Category(row.document_id, read(content)?)),
+            DocumentKind::FactSheetMetadata => Counted::Other(What::Metadata(read(content)?)),
+            DocumentKind::YearSheet => {
+                Counted::Sheet(sheet_key(&key)?, content.map(serde_json::from_value).transpose()?)
+            }
+            _ => return Ok(None),
+        };
+        let origin = Origin {
+            seq: row.change_seq,
+            at: row.published_at,
+            kind: row.release_kind,
+            reason: row.reason,
+            editor: row.editor_id,
+        };
+        Ok(Some(Self { origin, what }))
     }
+
+    /// What is published together takes place in this order: sheets last, by category and year.
+    fn order(&self) -> (i64, Option<&SheetKey>) {
+        let key = match &self.what {
+            Counted::Other(_) => None,
+            Counted::Sheet(key, _) => Some(key),
+        };
+        (self.origin.seq, key)
+    }
+}
+
+/// Every state of figures that was ever public, as far as it may be shown, and what is needed to tell the next one.
+/// Cloning it costs little, however long it is.
+#[derive(Clone, Debug)]
+pub struct Vintages {
+    policy: DisclosurePolicy,
+    log: Log,
+    /// What is public now. Before it is noted as published, as in a preview, the log does not know all of it.
+    now: Contents,
+    histories: OrdMap<SheetKey, Arc<History>>,
+}
+
+impl Vintages {
+    fn new(policy: DisclosurePolicy) -> Self {
+        Self { policy, log: Log::default(), now: Contents::default(), histories: OrdMap::new() }
+    }
+
+    /// Reads everything that was ever published. What the live tables hold and no publication tells of counts as
+    /// published at `now`.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub async fn load(transaction: &DatabaseTransaction, policy: DisclosurePolicy, now: DateTime<Utc>) -> Result<Self> {
+        let Current { countries, categories, metadata, sheets } = current(transaction).await?;
+        let mut published = all(transaction).await?;
+        published.sort_by(|a, b| a.order().cmp(&b.order()));
+        let latest = published.last().map_or(0, |last| last.origin.seq);
+        let origin = Origin { seq: latest, at: now, kind: None, reason: None, editor: None };
+        let unwritten = unwritten(&published, &sheets, &origin);
+        let mut vintages = Self::new(policy);
+        for one in published.into_iter().chain(unwritten) {
+            vintages.push(one);
+        }
+        vintages.now = Contents { countries, categories, metadata, ..vintages.now };
+        Ok(vintages)
+    }
+
+    /// The same, and what was published since; what of it is known already is passed over. Reads the revisions that were
+    /// published and nothing else. All that a change published must be there. Another policy takes [`Vintages::load`].
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub async fn advance(&self, transaction: &DatabaseTransaction, changed: &[Changed]) -> Result<Self> {
+        let is_new = |changed: &&Changed| changed.publication.change_seq > self.log.seq();
+        let changed: Vec<&Changed> = changed.iter().filter(is_new).collect();
+        let mut contents = contents(transaction, &changed).await?;
+        let mut published = Vec::with_capacity(changed.len());
+        for one in changed {
+            let content = match one.publication.number {
+                Some(number) => {
+                    let found = contents.remove(&(one.publication.document_id, number));
+                    Some(found.ok_or(Error::NotFound("the revision"))?)
+                }
+                None => None,
+            };
+            published.extend(Publication::read(one.clone(), content)?);
+        }
+        Ok(self.with(published))
+    }
+
+    /// The same, and what was published since.
+    fn with(&self, mut published: Vec<Publication>) -> Self {
+        published.sort_by(|a, b| a.order().cmp(&b.order()));
+        let mut next = self.clone();
+        for one in published {
+            next.push(one);
+        }
+        next
+    }
+
+    fn push(&mut self, published: Publication) {
+        let Publication { origin, what } = published;
+        let event = match what {
+            Counted::Other(what) => Arc::new(origin.event(what)),
+            Counted::Sheet(key, counted) => {
+                let known = self.histories.get(&key).map(|history| History::clone(history));
+                let mut history = known.unwrap_or_else(|| History::new(self.policy));
+                let event = history.next(origin, key.clone(), counted);
+                self.histories.insert(key, Arc::new(history));
+                event
+            }
+        };
+        self.now.apply(&event);
+        self.log.push(event);
+    }
+
+    /// What is done about small counts.
+    #[must_use]
+    pub const fn policy(&self) -> DisclosurePolicy {
+        self.policy
+    }
+
+    /// What is public now.
+    #[must_use]
+    pub const fn now(&self) -> &Contents {
+        &self.now
+    }
+
+    /// Everything that became public, in order.
+    pub fn events(&self) -> impl Iterator<Item = &Event> {
+        self.log.events()
+    }
+
+    /// What became of the figures of a category and year, in order.
+    pub fn history(&self, key: &SheetKey) -> impl Iterator<Item = &Event> {
+        self.histories.get(key).into_iter().flat_map(|history| history.events()).map(AsRef::as_ref)
+    }
+
+    /// How many events there were up to a moment.
+    #[must_use]
+    pub fn until(&self, moment: DateTime<Utc>) -> usize {
+        self.log.until(moment)
+    }
+
+    /// What was public after so many events.
+    #[must_use]
+    pub fn after(&self, events: usize) -> Contents {
+        self.log.after(events)
+    }
+}
+
+/// What the live tables hold. Its sheets are as they were counted: they do not leave this file but through [`History`].
+struct Current {
+    countries: OrdMap<Uuid, Arc<Country>>,
+    categories: OrdMap<Uuid, Arc<Category>>,
+    metadata: Option<Arc<FactSheetMetadata>>,
+    sheets: BTreeMap<SheetKey, YearSheet>,
 }
 
 /// Reads the live tables.
 ///
 /// # Errors
 /// When the database cannot be read.
-pub async fn current(transaction: &DatabaseTransaction) -> Result<Current> {
+async fn current(transaction: &DatabaseTransaction) -> Result<Current> {
     let mut names: HashMap<CountryCode, Localized<Line>> = HashMap::new();
     for row in country_name::Entity::find().all(transaction).await? {
         names.entry(row.country).or_default().insert(row.locale, row.name);
@@ -194,19 +364,11 @@ async fn live_sheets(transaction: &DatabaseTransaction) -> Result<BTreeMap<Sheet
     Ok(sheets)
 }
 
-/// What became public since the beginning, in order, as far as it may be shown. What of `current` differs from the last
-/// publication counts as published at `now`.
+/// Every publication of figures.
 ///
 /// # Errors
 /// When the database cannot be read.
-pub async fn load(
-    transaction: &DatabaseTransaction,
-    policy: DisclosurePolicy,
-    current: &Current,
-    now: DateTime<Utc>,
-) -> Result<Vec<Event>> {
-    let mut events = Vec::new();
-    let mut counted: BTreeMap<SheetKey, Vec<Counted>> = BTreeMap::new();
+async fn all(transaction: &DatabaseTransaction) -> Result<Vec<Publication>> {
     let kinds =
         [DocumentKind::Country, DocumentKind::Category, DocumentKind::YearSheet, DocumentKind::FactSheetMetadata];
     let documents = document::Entity::find().filter(document::COLUMN.kind.is_in(kinds)).all(transaction).await?;
@@ -216,37 +378,36 @@ pub async fn load(
         .order_by_asc(publication::COLUMN.change_seq)
         .all(transaction)
         .await?;
-    for (row, revision) in rows {
-        let Some(document) = documents.get(&row.document_id) else { continue };
-        let origin = Origin {
-            seq: row.change_seq,
-            at: row.published_at,
-            kind: row.release_kind,
-            reason: row.reason,
-            editor: row.editor_id,
-        };
-        let content = revision.map(|revision| revision.content);
-        let id = document.id;
-        match document.kind {
-            DocumentKind::Country => events.push(origin.event(What::Country(id, read(content)?))),
-            DocumentKind::Category => events.push(origin.event(What::Category(id, read(content)?))),
-            DocumentKind::FactSheetMetadata => events.push(origin.event(What::Metadata(read(content)?))),
-            _ => {
-                let sheet: Option<Arc<YearSheet>> = read(content)?;
-                let key = sheet_key(&document.key)?;
-                counted.entry(key).or_default().push(Counted { at: origin, sheet: sheet.map(Arc::unwrap_or_clone) });
-            }
+    let mut published = Vec::with_capacity(rows.len());
+    for (publication, revision) in rows {
+        let Some(document) = documents.get(&publication.document_id) else { continue };
+        let changed = Changed { publication, kind: document.kind, key: document.key.clone() };
+        published.extend(Publication::read(changed, revision.map(|revision| revision.content))?);
+    }
+    Ok(published)
+}
+
+/// What was published by these.
+///
+/// # Errors
+/// When the database cannot be read.
+async fn contents(
+    transaction: &DatabaseTransaction,
+    changed: &[&Changed],
+) -> Result<HashMap<(Uuid, Version), serde_json::Value>> {
+    let published = changed.iter().filter_map(|one| Some((one.publication.document_id, one.publication.number?)));
+    let published: Vec<(Uuid, Version)> = published.collect();
+    let mut contents = HashMap::with_capacity(published.len());
+    for wanted in published.chunks(REVISIONS_PER_STATEMENT) {
+        let mut any = Condition::any();
+        for (document, number) in wanted {
+            let this = Condition::all().add(revision::COLUMN.document_id.eq(*document));
+            any = any.add(this.add(revision::COLUMN.number.eq(*number)));
         }
+        let rows = revision::Entity::find().filter(any).all(transaction).await?;
+        contents.extend(rows.into_iter().map(|row| ((row.document_id, row.number), row.content)));
     }
-    let latest =
-        events.iter().map(|event: &Event| event.seq).chain(counted.values().flatten().map(|state| state.at.seq));
-    let unwritten = Origin { seq: latest.max().unwrap_or_default(), at: now, kind: None, reason: None, editor: None };
-    catch_up(&mut counted, current, &unwritten);
-    for (key, states) in counted {
-        events.extend(disclosed(policy, &key, states));
-    }
-    events.sort_by_key(|event| event.seq);
-    Ok(events)
+    Ok(contents)
 }
 
 /// From a publication to the revision that it published.
@@ -276,54 +437,20 @@ fn sheet_key(key: &str) -> Result<SheetKey> {
     Ok((category.parse().map_err(Error::internal)?, year.parse().map_err(Error::internal)?))
 }
 
-/// Brings in what is public and not yet among the publications: a preview is computed before anything is noted.
-fn catch_up(counted: &mut BTreeMap<SheetKey, Vec<Counted>>, current: &Current, origin: &Origin) {
-    let known: BTreeSet<SheetKey> = counted.keys().chain(current.sheets.keys()).cloned().collect();
-    for key in known {
-        let sheet = current.sheets.get(&key);
-        // A sheet without any figure has no rows, and shows nothing.
-        let states = counted.entry(key).or_default();
-        let last = states.last().and_then(|state| state.sheet.as_ref()).filter(|sheet| !sheet.is_empty());
-        if last != sheet {
-            states.push(Counted { at: origin.clone(), sheet: sheet.cloned() });
+/// What is public and not yet among the publications: a preview is computed before anything is noted.
+fn unwritten(published: &[Publication], live: &BTreeMap<SheetKey, YearSheet>, origin: &Origin) -> Vec<Publication> {
+    let mut last: BTreeMap<&SheetKey, Option<&YearSheet>> = live.keys().map(|key| (key, None)).collect();
+    for one in published {
+        if let Counted::Sheet(key, sheet) = &one.what {
+            last.insert(key, sheet.as_ref());
         }
     }
-}
-
-fn disclosed(policy: DisclosurePolicy, key: &SheetKey, mut states: Vec<Counted>) -> Vec<Event> {
-    mark_revisions(&mut states);
-    let sheets: Vec<&YearSheet> = states.iter().filter_map(|state| state.sheet.as_ref()).collect();
-    let mut shown = disclosure::disclose(policy, &sheets).into_iter();
-    let event = |state: &Counted| {
-        let sheet = state.sheet.as_ref().and_then(|_| shown.next()).map(Arc::new);
-        state.at.clone().event(What::Sheet(key.clone(), sheet))
+    // A sheet without any figure has no rows, and shows nothing.
+    let differs =
+        |(key, last): &(&SheetKey, Option<&YearSheet>)| last.filter(|sheet| !sheet.is_empty()) != live.get(*key);
+    let caught_up = |(key, _): (&SheetKey, Option<&YearSheet>)| Publication {
+        origin: origin.clone(),
+        what: Counted::Sheet(key.clone(), live.get(key).cloned()),
     };
-    states.iter().map(event).collect()
-}
-
-/// A figure is revised from the moment on at which it is published with another value than before.
-fn mark_revisions(states: &mut [Counted]) {
-    let mut values: BTreeMap<Option<CountryCode>, Count> = BTreeMap::new();
-    let mut revised: BTreeSet<Option<CountryCode>> = BTreeSet::new();
-    let mut is_revised = |country: Option<CountryCode>, value: Count| {
-        let before = values.insert(country.clone(), value);
-        if before.is_some_and(|before| before != value) {
-            revised.insert(country.clone());
-        }
-        revised.contains(&country)
-    };
-    for sheet in states.iter_mut().filter_map(|state| state.sheet.as_mut()) {
-        for (country, cell) in &mut sheet.counts {
-            if let Some(value) = cell.observation.value()
-                && is_revised(Some(country.clone()), value)
-            {
-                cell.observation = cell.observation.revised();
-            }
-        }
-        if let Some(total) = &mut sheet.total
-            && is_revised(None, total.value())
-        {
-            total.revise();
-        }
-    }
+    last.into_iter().filter(differs).map(caught_up).collect()
 }

@@ -27,7 +27,6 @@ use crate::{
     },
     error::{Code, Error, Fault, Result},
     figures::{
-        Published,
         chart::{self, Chart, ChartError, Kind, Theme, plan},
         exchange::{csv, json_ld, json_stat, table::table, xlsx},
         fact_sheet::Selection,
@@ -316,14 +315,8 @@ fn within<T: TryFrom<i64>>(value: &str, min: i64, max: i64) -> Result<T, Rule> {
 fn make(format: Format, snapshot: &Snapshot, parameters: Parameters, address: String, query: &str) -> Result<Vec<u8>> {
     let preference =
         snapshot.content.site.locales.preference(parameters.locale.clone(), parameters.fallback.clone())?;
-    let earlier: Published;
-    let published = match parameters.as_of {
-        Some(moment) => {
-            earlier = snapshot.figures.as_of(moment);
-            &earlier
-        }
-        None => &snapshot.figures,
-    };
+    let earlier = parameters.as_of.map(|moment| snapshot.figures.as_of(moment));
+    let published = earlier.as_ref().unwrap_or(&snapshot.figures);
     let scale = parameters.scale;
     let chart = |parameters: Parameters| -> Result<Chart> {
         let Parameters { selection, kind, countries, top, theme, width, height, .. } = parameters;

@@ -174,7 +174,7 @@ fn groups(asking: &Asking, arguments: VisitCounts) -> Result<Vec<VisitCountGroup
     let preference = asking.preference(locale, fallback)?;
     let mut published = asking.figures();
     if let Some(moment) = as_of {
-        published = Arc::new(published.as_of(moment));
+        published = published.as_of(moment);
     }
     let groups = aggregate::aggregate(&published, &query)?;
     Ok(groups.iter().map(|group| VisitCountGroup::new(&published, group, &preference)).collect())

@@ -12,7 +12,7 @@ use crate::{
         Published,
         category::graphql::Category,
         country::graphql::Country,
-        disclosure::{Figure, Sheet},
+        disclosure::Figure,
         fact_sheet::{self, Extent, Selection},
         graphql::PublishedFigure,
         metadata::{
@@ -60,8 +60,8 @@ impl FactSheet {
 
     fn reconciled(&self, row: &reconciliation::Reconciliation) -> Reconciliation {
         let sheet = row.category.zip(row.year);
-        let sheet = sheet.and_then(|(category, year)| self.published.figures[category].sheet(year));
-        let note = self.note(sheet.and_then(Sheet::total).map(AsRef::as_ref));
+        let sheet = sheet.and_then(|(category, year)| self.published.figures[category].columns.get(&year));
+        let note = self.note(sheet.and_then(|column| column.sheet().total()).map(AsRef::as_ref));
         Reconciliation {
             category: row.category.map(|category| Scalar(self.published.categories[category].code.clone())),
             year: row.year.map(Scalar),
@@ -98,7 +98,7 @@ impl FactSheet {
     /// The categories, in the publisher's order.
     #[graphql(complexity = "2 * child_complexity + 1")]
     fn categories(&self) -> Vec<CategoryFigures<'_>> {
-        let figures = self.extent.categories(&self.published);
+        let figures = self.extent.figures(&self.published);
         figures.map(|figures| CategoryFigures { sheet: self, figures }).collect()
     }
 
@@ -106,8 +106,9 @@ impl FactSheet {
     /// across the categories, and all.
     #[graphql(complexity = "20 * child_complexity + 1")]
     fn reconciliation(&self) -> Vec<Reconciliation> {
-        let rows = reconciliation::reconcile(&self.published, &self.extent);
-        rows.iter().map(|row| self.reconciled(row)).collect()
+        let categories = self.extent.figures(&self.published).collect();
+        let sheet = fact_sheet::FactSheet { years: self.extent.years.clone(), categories };
+        reconciliation::reconcile(&sheet).iter().map(|row| self.reconciled(row)).collect()
     }
 
     /// Who makes the figures, how, of which period, and how to cite them.
@@ -388,7 +389,7 @@ fn serve(asking: &Asking, mut published: Arc<Published>, arguments: Arguments) -
     let as_of = as_of.map(|at| moment(&asking.state, at, "asOf")).transpose()?;
     let preference = asking.preference(locale, fallback)?;
     if let Some(moment) = as_of {
-        published = Arc::new(published.as_of(moment));
+        published = published.as_of(moment);
     }
     let extent = fact_sheet::extent(&published, selection)?;
     Ok(FactSheet { published, preference, extent, as_of })

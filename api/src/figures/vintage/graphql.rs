@@ -14,7 +14,7 @@ use crate::{
         disclosure::{Figure, Sheet},
         fact_sheet::graphql::moment,
         graphql::{PublishedFigure, ReleaseKind},
-        vintage::{Contents, Event, SheetKey, What},
+        vintage::{Event, SheetKey, What},
     },
     graphql::{ContextExt, Faults, Input, Scalar},
 };
@@ -149,7 +149,7 @@ impl VintageQuery {
                 cause: Cause::of(event),
             })
         };
-        Ok(figures.events.iter().filter_map(vintage).collect())
+        Ok(figures.vintages.events().filter_map(vintage).collect())
     }
 
     /// What became of a published figure: what it was, what it is, why, when, the oldest first. Of a figure that the
@@ -179,11 +179,8 @@ impl VintageQuery {
         let key = (category, year);
         let mut changes = Vec::new();
         let mut before: Option<Arc<Figure>> = None;
-        for event in figures.events.iter() {
-            let What::Sheet(of, sheet) = &event.what else { continue };
-            if *of != key {
-                continue;
-            }
+        for event in figures.vintages.history(&key) {
+            let What::Sheet(_, sheet) = &event.what else { continue };
             let after = sheet.as_ref().and_then(|sheet| figure(sheet, country.as_ref()));
             if after.as_deref().map(Figure::observation) != before.as_deref().map(Figure::observation) {
                 changes.push(FigureChange {
@@ -207,8 +204,8 @@ impl VintageQuery {
         let since = moment(ctx.state(), since, "since")?;
         let until = ctx.state().now();
         let figures = ctx.figures();
-        let old = Contents::after(figures.events.iter().take_while(|event| event.at <= since));
-        let new = Contents::after(figures.events.iter());
+        let old = figures.vintages.after(figures.vintages.until(since));
+        let new = figures.vintages.now();
         let keys: BTreeSet<&SheetKey> = old.sheets.keys().chain(new.sheets.keys()).collect();
         let mut deltas = Vec::new();
         for key in keys {
