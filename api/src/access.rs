@@ -187,7 +187,8 @@ impl Editor {
 #[derive(Clone, Copy, Debug)]
 pub struct TrueValues(());
 
-/// The capability to create, change and disable accounts, to hand out tokens and to rotate keys.
+/// The capability to create, change and disable accounts, to hand out tokens, to rotate keys, and to say which documents
+/// are trusted.
 #[derive(Clone, Debug)]
 pub struct Administrator {
     editor: Editor,

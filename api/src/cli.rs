@@ -1,5 +1,7 @@
 //! The command line: what an operator can do, and how the process starts and ends.
 
+mod documents;
+
 use std::{
     io::{IsTerminal, Read, Write},
     path::PathBuf,
@@ -85,6 +87,9 @@ enum Command {
     /// Look after the audit log.
     #[command(subcommand)]
     Audit(Audit),
+    /// Say which GraphQL documents front ends may run by name.
+    #[command(subcommand)]
+    Documents(documents::Documents),
 }
 
 #[derive(Debug, Subcommand)]
@@ -242,6 +247,9 @@ async fn run(cli: Cli) -> anyhow::Result<()> {
             let id = key::rotate(&mut transaction, &Administrator::command_line()).await?;
             transaction.commit("key rotate").await?;
             say(&format!("In {} seconds, key {id} signs.\n", key::HANDOVER.num_seconds()))
+        }
+        Command::Documents(command) => {
+            documents::run(&open(config).await?, &Administrator::command_line(), command).await
         }
         Command::Audit(Audit::Verify { expect }) => {
             // As it is: a check that begins with migrations would be no check.

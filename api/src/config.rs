@@ -137,6 +137,17 @@ pub struct Config {
     #[arg(long, env = "ALMANAC_TRUSTED_PROXIES", global = true, default_value_t = 0, value_name = "N")]
     pub trusted_proxies: u8,
 
+    /// Lets those who are not signed in run trusted documents only: what `almanac documents add` has added, by its id or
+    /// word by word, and what it takes to sign in.
+    // A word that is neither yes nor no is an error: nobody should believe in a restriction that is not there.
+    #[arg(
+        long,
+        env = "ALMANAC_TRUSTED_DOCUMENTS_ONLY",
+        global = true,
+        value_parser = clap::builder::BoolishValueParser::new()
+    )]
+    pub trusted_documents_only: bool,
+
     /// What to log: a level (`error`, `warn`, `info`, `debug`) or a filter such as `info,api::http=debug`.
     #[arg(
         long,

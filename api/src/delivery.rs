@@ -6,6 +6,7 @@
 pub mod answer;
 pub mod change_token;
 pub mod cursor;
+pub mod documents;
 pub mod feed;
 pub mod reading;
 pub mod snapshot;

@@ -41,6 +41,14 @@ pub enum Code {
     GraphqlValidationFailed,
     /// The operation to run is not in the document, or is not the only candidate.
     OperationResolutionFailure,
+    /// No document has the `documentId` that was asked for.
+    DocumentNotFound,
+    /// The document is none of the trusted ones, and nobody signed in asks for it.
+    DocumentNotTrusted,
+    /// No document with this hash is known; send it once in full.
+    PersistedQueryNotFound,
+    /// The hash that came with a document is not its hash.
+    PersistedQueryHashMismatch,
     /// The document is deeper, larger or dearer than allowed.
     LimitExceeded,
     /// An argument or input field breaks a rule.
@@ -77,7 +85,7 @@ pub enum Code {
 
 impl Code {
     /// Every code, in the order of the README's table.
-    pub const ALL: [Self; 26] = [
+    pub const ALL: [Self; 30] = [
         Self::BadRequest,
         Self::MethodNotAllowed,
         Self::NotAcceptable,
@@ -88,6 +96,10 @@ impl Code {
         Self::GraphqlParseFailed,
         Self::GraphqlValidationFailed,
         Self::OperationResolutionFailure,
+        Self::DocumentNotFound,
+        Self::DocumentNotTrusted,
+        Self::PersistedQueryNotFound,
+        Self::PersistedQueryHashMismatch,
         Self::LimitExceeded,
         Self::BadUserInput,
         Self::VersionConflict,
@@ -120,6 +132,10 @@ impl Code {
             Self::GraphqlParseFailed => "GRAPHQL_PARSE_FAILED",
             Self::GraphqlValidationFailed => "GRAPHQL_VALIDATION_FAILED",
             Self::OperationResolutionFailure => "OPERATION_RESOLUTION_FAILURE",
+            Self::DocumentNotFound => "DOCUMENT_NOT_FOUND",
+            Self::DocumentNotTrusted => "DOCUMENT_NOT_TRUSTED",
+            Self::PersistedQueryNotFound => "PERSISTED_QUERY_NOT_FOUND",
+            Self::PersistedQueryHashMismatch => "PERSISTED_QUERY_HASH_MISMATCH",
             Self::LimitExceeded => "LIMIT_EXCEEDED",
             Self::BadUserInput => "BAD_USER_INPUT",
             Self::VersionConflict => "VERSION_CONFLICT",
@@ -149,9 +165,9 @@ impl Code {
             Self::UnsupportedMediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::PayloadTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Self::RequestTimeout => StatusCode::REQUEST_TIMEOUT,
-            Self::NotFoundPath => StatusCode::NOT_FOUND,
+            Self::NotFoundPath | Self::DocumentNotFound | Self::PersistedQueryNotFound => StatusCode::NOT_FOUND,
             Self::Unauthenticated => StatusCode::UNAUTHORIZED,
-            Self::Forbidden | Self::PreviewEnded => StatusCode::FORBIDDEN,
+            Self::Forbidden | Self::PreviewEnded | Self::DocumentNotTrusted => StatusCode::FORBIDDEN,
             // draft-ietf-httpapi-idempotency-key-header, section 2.7.
             Self::IdempotencyKeyReused => StatusCode::UNPROCESSABLE_ENTITY,
             Self::RateLimited => StatusCode::TOO_MANY_REQUESTS,

@@ -1,10 +1,11 @@
 //! The door: routes, and what a request carries before any resolver sees it.
 //!
-//! `graphql` speaks GraphQL over HTTP, `server` accepts connections, `cors` decides which pages may read answers. What a
+//! `graphql` speaks GraphQL over HTTP, `known` remembers documents, `documents` finds the one that is asked for, `server` accepts connections, `cors` decides which pages may read answers. What a
 //! request may ask for is decided in `schema/limits.rs`, what it may do in `access.rs`.
 
 mod caller;
 mod cors;
+mod documents;
 mod figures;
 mod freshness;
 mod graphql;
@@ -27,16 +28,18 @@ use tokio::time::{Instant, timeout};
 pub use self::cors::InvalidOrigin;
 use self::{
     cors::Cors,
+    documents::Resolver,
     figures::Figures,
-    graphql::{Executed, Operation, Prepared, Refusal, Service},
+    graphql::{Executed, Operation, Prepared, Refusal},
     media_type::{MediaType, codings},
-    parameters::{BodySettings, Received},
+    parameters::{BodySettings, Received, RequestedDocument},
 };
+pub(crate) use self::{graphql::Service, known::validate::operation_names};
 use crate::{
     access::audit::sha256,
     delivery::{
         answer::{Answer, Coding},
-        change_token,
+        change_token, documents as trusted,
     },
     error::{Code, Error, Result},
     graphql::{Asking, RequestContext},
@@ -61,7 +64,7 @@ pub fn app(state: &State) -> Result<impl Endpoint<Output = Response> + 'static> 
         limit: usize::try_from(state.config().max_body_bytes).map_err(Error::internal)?,
         timeout: BODY_TIMEOUT,
     };
-    let service = Service::new(schema::schema(state.clone()), Limits::default()).map_err(Error::internal)?;
+    let (service, documents) = (service(state)?, Resolver::new(state.clone())?);
     let config = state.config();
     let shared = match config.shared_max_age {
         0 => "public, no-cache".to_owned(),
@@ -70,7 +73,7 @@ pub fn app(state: &State) -> Result<impl Endpoint<Output = Response> + 'static> 
     let shared = HeaderValue::try_from(shared).map_err(Error::internal)?;
     let cors = Cors::new(&state.config().allowed_origins).map_err(Error::internal)?;
     let routes = Route::new()
-        .at("/graphql", Graphql { service, body, state: state.clone(), shared })
+        .at("/graphql", Graphql { service, documents, body, state: state.clone(), shared })
         .at("/figures/:name", Figures::new(state.clone()))
         .at("/healthz", get(healthz))
         .at("/readyz", get(readyz))
@@ -80,6 +83,11 @@ pub fn app(state: &State) -> Result<impl Endpoint<Output = Response> + 'static> 
         .with(cors)
         .data(state.clone());
     Ok(Observed { inner: routes, state: state.clone() })
+}
+
+/// GraphQL over HTTP, as it is served and as documents are checked that are served later.
+pub(crate) fn service(state: &State) -> Result<Service> {
+    Service::new(schema::schema(state.clone()), Limits::default()).map_err(Error::internal)
 }
 
 /// The name of a request, for everything that looks at it.
@@ -123,6 +131,7 @@ impl<E: Endpoint> Endpoint for Observed<E> {
 /// `/graphql`.
 struct Graphql {
     service: Service,
+    documents: Resolver,
     body: BodySettings,
     state: State,
     /// The `Cache-Control` of what everybody may see.
@@ -171,7 +180,11 @@ impl Graphql {
             return Ok(self.give(request, media_type, &answer, snapshot.seq));
         }
 
-        let prepared = self.service.prepare(received.parse()?).await?;
+        let (document, parameters) = received.parse()?;
+        let restricted = self.documents.restricts(&caller);
+        let depends_on_trust = restricted || !matches!(document, RequestedDocument::Text(_));
+        let text = self.documents.resolve(&self.service, document, restricted).await?;
+        let prepared = self.service.prepare(&text, parameters).await?;
         let operation = prepared.known.operation.clone();
         let present = |error| schema::present(error, id);
         let idempotency = key.map(|key| KeyedRequest { key, fingerprint: fingerprint(&prepared) });
@@ -197,7 +210,11 @@ impl Graphql {
                 let executed = self.service.execute(&prepared, context(snapshot), present).await?;
                 if executed.is_shareable {
                     let Executed { body, reading, .. } = executed;
-                    let answer = Arc::new(Answer::new(reading.seq(), reading.tags(), prepared.cost, body));
+                    let mut tags = reading.tags();
+                    if depends_on_trust {
+                        tags.push(trusted::TAG.to_owned());
+                    }
+                    let answer = Arc::new(Answer::new(reading.seq(), tags, prepared.cost, body));
                     if let Some(turn) = turn {
                         turn.keep(&answer);
                         answers.note(received.sent(), &key);

@@ -15,12 +15,22 @@ use tokio::sync::Semaphore;
 use uuid::Uuid;
 
 use crate::{
-    access::{issuer::Issuers, key::KeyRing, throttle::Throttle},
+    access::{
+        issuer::Issuers,
+        key::{self, KeyRing},
+        throttle::Throttle,
+    },
     change,
     config::Config,
     content::body::Bodies,
     database::Database,
-    delivery::{answer::Answers, feed::Feed, reading::Reading, snapshot::Snapshot},
+    delivery::{
+        answer::Answers,
+        documents::{self, Documents},
+        feed::Feed,
+        reading::Reading,
+        snapshot::Snapshot,
+    },
     document::preview::Previews,
     error::{Error, Result},
 };
@@ -40,6 +50,7 @@ struct Inner {
     clock: Clock,
     random: Random,
     keys: ArcSwap<KeyRing>,
+    documents: ArcSwap<Documents>,
     snapshot: ArcSwap<Snapshot>,
     bodies: Arc<Bodies>,
     answers: Answers,
@@ -62,6 +73,7 @@ impl State {
         let opened = clock.now();
         let settled = change::latest(&*database.begin_alone().await?).await?;
         let snapshot = Snapshot::load(&database, opened, settled).await?;
+        let documents = Documents::load(&database).await?;
         let bodies = Bodies::new(config.page_body_bytes);
         let answers = Answers::new(config.response_cache_bytes);
         bodies.fill(database.reader(), READY_BODIES).await?;
@@ -73,6 +85,7 @@ impl State {
             clock,
             random,
             keys: ArcSwap::from_pointee(keys),
+            documents: ArcSwap::from_pointee(documents),
             snapshot: ArcSwap::from_pointee(snapshot),
             bodies: Arc::new(bodies),
             answers,
@@ -140,6 +153,12 @@ impl State {
         &self.0.previews
     }
 
+    /// The documents that front ends run by name.
+    #[must_use]
+    pub fn documents(&self) -> Arc<Documents> {
+        self.0.documents.load_full()
+    }
+
     /// What the public may read, as of one change.
     #[must_use]
     pub fn snapshot(&self) -> Arc<Snapshot> {
@@ -176,16 +195,23 @@ impl State {
         &self.0.feed
     }
 
-    /// Brings keys and snapshot up to change `seq` at least, before which no change may be on its way still. Returns at once
+    /// Brings keys, trusted documents and snapshot up to change `seq` at least, before which no change may be on its way still. Returns at once
     /// when they are there already.
     ///
     /// # Errors
     /// When the database cannot be read; what was published before is served on.
     pub async fn catch_up(&self, seq: i64) -> Result<()> {
         let _rebuilding = self.0.rebuild.lock().await;
-        if self.snapshot().seq < seq {
-            self.0.keys.store(Arc::new(KeyRing::load(self.database()).await?));
-            let next = self.snapshot().advance(self.database(), self.bodies(), self.now(), seq).await?;
+        let seen = self.snapshot();
+        if seen.seq < seq {
+            let next = seen.advance(self.database(), self.bodies(), self.now(), seq).await?;
+            // First what the state needs: what is passed over here is never looked at again.
+            if next.has_changed(key::TAG, seen.seq) {
+                self.0.keys.store(Arc::new(KeyRing::load(self.database()).await?));
+            }
+            if next.has_changed(documents::TAG, seen.seq) {
+                self.0.documents.store(Arc::new(Documents::load(self.database()).await?));
+            }
             self.0.snapshot.store(Arc::new(next));
         }
         Ok(())

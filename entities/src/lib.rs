@@ -37,6 +37,7 @@ pub mod site;
 pub mod site_locale;
 pub mod staff;
 pub mod staff_text;
+pub mod trusted_document;
 pub mod visit_count;
 pub mod yearly_total;
 

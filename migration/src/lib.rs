@@ -15,6 +15,7 @@ mod m20261122_000004_create_figures;
 mod m20261122_000005_create_editing;
 mod m20261122_000006_create_people;
 mod m20261122_000007_create_statistics;
+mod m20261123_000008_create_delivery;
 
 /// All steps, oldest first.
 pub struct Migrator;
@@ -30,6 +31,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261122_000005_create_editing::Migration),
             Box::new(m20261122_000006_create_people::Migration),
             Box::new(m20261122_000007_create_statistics::Migration),
+            Box::new(m20261123_000008_create_delivery::Migration),
         ]
     }
 }

@@ -3,8 +3,9 @@
 
 use std::{collections::BTreeMap, fs, path::Path};
 
+use api::access::audit::sha256;
 use serde_json::{Value, json};
-use tests::{ADMINISTRATOR, on_both_databases, start};
+use tests::{ADMINISTRATOR, commands, on_both_databases, start};
 
 /// A fenced block of a Markdown file: what follows the opening fence, and the text.
 struct Block {
@@ -15,6 +16,8 @@ struct Block {
 /// A request that the docs tell a reader to send.
 struct Request {
     document: String,
+    /// What the document is asked for by, when that is not its text.
+    id: Option<String>,
     variables: Value,
     signed_in: bool,
     /// How many errors its payload has.
@@ -48,6 +51,12 @@ fn quoted<'a>(shell: &'a str, start: &str) -> Option<&'a str> {
     rest.rsplit_once('\'').map(|(quoted, _)| quoted)
 }
 
+/// A parameter of the query string, from a call that has each between single quotes.
+fn parameter<'a>(call: &'a str, name: &str) -> Option<&'a str> {
+    let (_, rest) = call.split_once(&format!("--data-urlencode '{name}="))?;
+    rest.split_once('\'').map(|(value, _)| value)
+}
+
 /// The name of a shell variable at the end of a text, such as in `PAGE=$(`.
 fn assigned(text: &str) -> Option<String> {
     let name = text.trim_end().strip_suffix("=$(")?.rsplit(char::is_whitespace).next()?;
@@ -64,9 +73,14 @@ fn calls(shell: &str) -> Vec<Request> {
         let keeps = assigned(before).zip(path.map(|path| format!("/{}", path.replace('.', "/"))));
         let preview = call.split_once("Almanac-Preview: $").and_then(|(_, name)| name.split('"').next());
         let preview = preview.map(str::to_owned);
+        if let Some(id) = parameter(call, "documentId") {
+            let variables = parameter(call, "variables").map(|text| serde_json::from_str(text).expect("JSON"));
+            let (document, variables) = (String::new(), variables.unwrap_or_else(|| json!({})));
+            return Request { document, id: Some(id.to_owned()), variables, signed_in, errors: 0, preview, keeps };
+        }
         if let Some(document) = quoted(call, "--data-urlencode 'query=") {
             let document = document.to_owned();
-            return Request { document, variables: json!({}), signed_in, errors: 0, preview, keeps };
+            return Request { document, id: None, variables: json!({}), signed_in, errors: 0, preview, keeps };
         }
         let body = quoted(call, "-d '").unwrap_or_else(|| panic!("a call that sends nothing: {call}"));
         let body =
@@ -76,7 +90,7 @@ fn calls(shell: &str) -> Vec<Request> {
         let document = body["query"].as_str().expect("a document").to_owned();
         // Nobody can know the token that a reader will hold.
         let errors = usize::from(document.contains("refreshSession"));
-        Request { document, variables: body["variables"].clone(), signed_in, errors, preview, keeps }
+        Request { document, id: None, variables: body["variables"].clone(), signed_in, errors, preview, keeps }
     };
     parts.iter().zip(parts.iter().skip(1)).filter(|(_, call)| call.contains("/graphql ")).map(call).collect()
 }
@@ -91,6 +105,7 @@ fn requests(file: &str) -> Vec<Request> {
                 let next = blocks.get(index + 1).filter(|next| next.info == "json");
                 requests.push(Request {
                     document: block.text.clone(),
+                    id: None,
                     variables: next.map_or(json!({}), |next| serde_json::from_str(&next.text).expect("JSON")),
                     signed_in: marks.contains(&"editor"),
                     errors: usize::from(marks.contains(&"conflict")),
@@ -116,14 +131,25 @@ on_both_databases! {
             // The date by the test's clock.
             let expires = (start() + chrono::Duration::days(90)).to_rfc3339();
             let mut values: BTreeMap<String, String> = BTreeMap::from([("EXPIRES".to_owned(), expires)]);
-            for Request { document, variables, signed_in, errors, preview, keeps } in requests(file) {
+            // By the ids that `almanac documents add` gives to the files that a reader writes them into.
+            let mut named = BTreeMap::new();
+            for Request { document, id, variables, signed_in, errors, preview, keeps } in requests(file) {
                 let mut client = if signed_in { app.administrator().await } else { app.anonymous() };
                 if let Some(preview) = preview {
                     client = client.previewing(&values[&preview]);
                 }
                 let document = filled(&document, &values);
                 let variables = filled(&variables.to_string(), &values);
-                let reply = client.run(&document, serde_json::from_str(&variables).expect("JSON")).await;
+                let variables: Value = serde_json::from_str(&variables).expect("JSON");
+                let reply = if let Some(id) = id {
+                    let text: &String = named.get(&id).unwrap_or_else(|| panic!("{file} shows no document {id}"));
+                    commands::trust(app.state(), &[("menu", text)]).await.expect("a document");
+                    client.post(&json!({ "documentId": id, "variables": variables })).await
+                } else {
+                    let text = document.trim_end().to_owned();
+                    named.insert(format!("sha256:{}", sha256(text.as_bytes())), text);
+                    client.run(&document, variables).await
+                };
                 assert_eq!(reply.status(), 200, "{file}: {document}\n{}", reply.text());
                 for payload in reply.data().as_object().expect("data").values() {
                     assert!(!payload.is_null(), "{file}: {document}\n{}", reply.text());

@@ -55,6 +55,19 @@ async fn meet(app: &TestApp, code: Code) -> (u16, String) {
         Code::OperationResolutionFailure => {
             post().body_json(&json!({ "query": "{ site { name } }", "operationName": "A" }))
         }
+        Code::DocumentNotFound => post().body_json(&json!({ "documentId": "unknown" })),
+        Code::DocumentNotTrusted => {
+            let strict = app.with(|config| config.trusted_documents_only = true).await;
+            let reply = strict.anonymous().run("{ site { name } }", json!({})).await;
+            return (reply.status(), reply.code().to_owned());
+        }
+        Code::PersistedQueryNotFound | Code::PersistedQueryHashMismatch => {
+            let mut body = json!({ "extensions": { "persistedQuery": { "version": 1, "sha256Hash": "unknown" } } });
+            if code == Code::PersistedQueryHashMismatch {
+                body["query"] = json!("{ site { name } }");
+            }
+            post().body_json(&body)
+        }
         Code::LimitExceeded => post().body_json(&query(&"{".repeat(100))),
         Code::BadUserInput => post().body_json(&query("{ page(slug: \"No Slug\") { title } }")),
         Code::VersionConflict | Code::NotFound => {

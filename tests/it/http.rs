@@ -1,6 +1,7 @@
 //! What HTTP clients see.
 
 mod cors;
+mod documents;
 mod graphql;
 mod probes;
 mod server;

@@ -76,6 +76,7 @@ pub(crate) fn config() -> Config {
         stale_while_revalidate: 5,
         page_body_bytes: 4 * 1024 * 1024,
         trusted_proxies: 0,
+        trusted_documents_only: false,
         log: "off".to_owned(),
         log_format: LogFormat::Text,
     }
@@ -281,9 +282,13 @@ impl Client {
 
     /// Runs a document by POST, as a client of today does: `Accept: application/graphql-response+json`.
     pub async fn run(&self, document: &str, variables: Value) -> Reply {
-        let body = json!({ "query": document, "variables": variables });
+        self.post(&json!({ "query": document, "variables": variables })).await
+    }
+
+    /// Sends the parameters of a request by POST, as a client of today does.
+    pub async fn post(&self, body: &Value) -> Reply {
         let client = TestClient::new(Arc::clone(&self.endpoint));
-        let request = client.post("/graphql").header("accept", "application/graphql-response+json").body_json(&body);
+        let request = client.post("/graphql").header("accept", "application/graphql-response+json").body_json(body);
         self.send(request).await
     }
 

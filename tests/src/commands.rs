@@ -7,6 +7,7 @@ use api::{
         key, password,
     },
     dataset::{self, Imported},
+    delivery::documents,
     error::Result,
     state::State,
     transaction::{Origin, Transaction},
@@ -65,6 +66,29 @@ pub async fn rotate_key(state: &State) -> Result<String> {
     let id = key::rotate(&mut transaction, &Administrator::command_line()).await?;
     transaction.commit("key rotate").await?;
     Ok(id)
+}
+
+/// Adds trusted documents, id and text, as `almanac documents add` does when it has found no fault in them.
+///
+/// # Errors
+/// As the command.
+pub async fn trust(state: &State, documents: &[(&str, &str)]) -> Result<()> {
+    let documents = documents.iter().map(|(id, text)| ((*id).to_owned(), (*text).to_owned())).collect();
+    let mut transaction = begin(state).await?;
+    let added = documents::add(&mut transaction, &Administrator::command_line(), documents).await?;
+    added.expect("ids that are free");
+    transaction.commit("documents add").await
+}
+
+/// Removes trusted documents, as `almanac documents remove` does.
+///
+/// # Errors
+/// As the command.
+pub async fn distrust(state: &State, ids: &[&str]) -> Result<()> {
+    let ids: Vec<String> = ids.iter().map(|id| (*id).to_owned()).collect();
+    let mut transaction = begin(state).await?;
+    documents::remove(&mut transaction, &Administrator::command_line(), &ids).await?.expect("ids that are there");
+    transaction.commit("documents remove").await
 }
 
 /// Brings a dataset in, as `almanac import` does.

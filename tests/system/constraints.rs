@@ -69,6 +69,7 @@ const SHORTHAND: &[(&str, &str)] = &[
         "{insert token}",
         "INSERT INTO api_tokens (id, account_id, name, hash, capabilities, created_at, expires_at) VALUES",
     ),
+    ("{insert trusted}", "INSERT INTO trusted_documents (id, body, added_at) VALUES"),
     ("{sheet}", "(SELECT id FROM documents WHERE key = 'YEAR_SHEET/RESIDENT/2022')"),
     ("{page}", "(SELECT document_id FROM pages WHERE slug = 'about-us')"),
     ("{editor}", "(SELECT id FROM accounts WHERE role = 'EDITOR')"),
@@ -313,6 +314,20 @@ const BAD_ROWS: &[(&str, By)] = &[
         "{insert schedule} ({id}, {sheet}, 1, 'PUBLISH', {now}, 'UTC', {editor}, {now}, NULL, NULL, NULL), \
          ({id}, {sheet}, 1, 'PUBLISH', {now}, 'UTC', {editor}, {now}, NULL, NULL, NULL)",
         Key("schedules.document_id, schedules.action", "schedules_pending"),
+    ),
+    // Trusted documents.
+    (
+        "{insert trusted} ('', '{ site { name } }', {now})",
+        Check("length(id) BETWEEN 1 AND 128", "trusted_documents_id_check"),
+    ),
+    (
+        "{insert trusted} ({hash} || {hash} || '0', '{ site { name } }', {now})",
+        Check("length(id) BETWEEN 1 AND 128", "trusted_documents_id_check"),
+    ),
+    ("{insert trusted} ('menu', NULL, {now})", NotNull("trusted_documents.body")),
+    (
+        "{insert trusted} ('menu', '{ a }', {now}), ('menu', '{ b }', {now})",
+        Key("trusted_documents.id", "trusted_documents_pkey"),
     ),
     // Leases, keys of requests, previews and former slugs.
     ("{insert lease} ({id}, {editor}, {now}, {now}, NULL)", ForeignKey("leases_document_id_fkey")),
@@ -595,6 +610,8 @@ on_both_databases! {
             "UPDATE accounts SET role = 'TRANSLATOR', locales = '[\"en\"]' WHERE id = {editor}",
             "{insert link} ({hash}, {editor}, NULL, {now}, {now})",
             "{insert token} ({id}, {editor}, 'CI', {hash}, '[\"READ\"]', {now}, {now})",
+            "{insert trusted} ('m', '{ site { name } }', {now})",
+            "{insert trusted} (lower(replace({hash} || {hash}, '0', 'A')), '{ site { name } }', {now})",
         ] {
             let sql = sql(statement, app.backend());
             assert_eq!(answer(&connection, &sql).await, Ok(1), "{sql}");

@@ -16,6 +16,7 @@ mod cli;
 mod compose;
 mod constraints;
 mod dataset;
+mod documents;
 mod drift;
 mod durability;
 mod mixed;

@@ -52,11 +52,13 @@ async fn the_help_documents_every_setting() {
         .filter(|line| line.starts_with(|first: char| first.is_ascii_lowercase()))
         .filter_map(|line| line.split_once(": ").map(|(field, _)| field))
         .collect();
-    assert_eq!(fields.len(), 21, "{debug}");
+    assert_eq!(fields.len(), 22, "{debug}");
     for field in fields {
-        let flag = format!("--{} ", field.replace('_', "-"));
+        let flag = format!("--{}", field.replace('_', "-"));
         let variable = format!("[env: ALMANAC_{}", field.to_uppercase());
-        let at = help.find(&flag).unwrap_or_else(|| panic!("no {flag} in {help}"));
+        // A flag that takes no value ends its line.
+        let at = [" ", "\n"].iter().find_map(|end| help.find(&format!("{flag}{end}")));
+        let at = at.unwrap_or_else(|| panic!("no {flag} in {help}"));
         let entry = help[at..].split("\n      --").next().expect("an entry");
         assert!(entry.contains(&variable), "{variable}: {entry}");
         let explained = entry.lines().nth(1).unwrap_or_default().trim();

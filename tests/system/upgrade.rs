@@ -75,6 +75,7 @@ const NEW: &[&str] = &[
     "INSERT INTO fact_sheet_metadata (document_id, content) VALUES ({10}, '{}')",
     "UPDATE yearly_totals SET status = 'PROVISIONAL', flags = '[\"REVISED\"]'",
     "UPDATE site SET disclosure_method = 'SUPPRESS', disclosure_threshold = 5",
+    "INSERT INTO trusted_documents (id, body, added_at) VALUES ('menu', '{ pages { nodes { slug } } }', {2026-01-13})",
 ];
 
 fn id(number: u8) -> Uuid {

@@ -12,6 +12,7 @@ use crate::{
     change::{self, Change},
     content::{self, body::Bodies},
     database::Database,
+    delivery::documents,
     error::Result,
     figures::{self, vintage::Changed},
 };
@@ -94,7 +95,7 @@ impl Snapshot {
         let (mut pages, mut staff): (BTreeSet<Uuid>, BTreeSet<Uuid>) = Default::default();
         // Whatever else was changed is not known one by one.
         let is_known = |change: &Change| {
-            change.tags.iter().all(|tag| tag == key::TAG)
+            change.tags.iter().all(|tag| [key::TAG, documents::TAG].contains(&tag.as_str()))
                 || publications.iter().any(|(publication, _)| publication.change_seq == change.seq)
         };
         let mut of_figures = Vec::new();
@@ -132,6 +133,12 @@ impl Snapshot {
             Arc::new(self.figures.advance(transaction, &of_figures).await?)
         };
         Ok(Self { seq, content, figures, changed: last_changed, since: self.since })
+    }
+
+    /// Whether a change after number `seq` bears this tag.
+    #[must_use]
+    pub fn has_changed(&self, tag: &str, seq: i64) -> bool {
+        self.changed.get(tag).is_some_and(|changed| *changed > seq)
     }
 
     /// Whether an answer that was made of change `seq`, and that depends on nothing but these tags, would be the same now.

@@ -100,14 +100,22 @@ impl Service {
         Ok(Self { schema, known: KnownDocuments::new(types, limits) })
     }
 
+    /// Nothing, if the document is within the limits, well-formed and valid, whatever values its variables will have.
+    ///
+    /// # Errors
+    /// What a client would be told who sends the document.
+    pub async fn validate(&self, text: &str) -> Result<(), Refusal> {
+        self.known.validate(text).await
+    }
+
     /// Finds out what a request asks to be run, and whether it may be.
     ///
     /// # Errors
     /// When it goes over a limit, cannot be parsed, is not valid, or costs too much.
-    pub async fn prepare(&self, parameters: Parameters) -> Result<Prepared, Refusal> {
-        let Parameters { query, operation_name, variables, extensions, method } = parameters;
+    pub async fn prepare(&self, text: &Arc<str>, parameters: Parameters) -> Result<Prepared, Refusal> {
+        let Parameters { operation_name, variables, extensions, method } = parameters;
         self.known.check_variables(&variables, &extensions)?;
-        let known = self.known.get(&query, operation_name.as_deref(), &variables, &method).await?;
+        let known = self.known.get(text, operation_name.as_deref(), &variables, &method).await?;
         let variables = known.complete(variables)?;
         let cost = self.known.price(&known, &variables).await?;
         Ok(Prepared { known, variables, cost, extensions })
@@ -244,6 +252,8 @@ const fn status(code: Code, media_type: MediaType) -> StatusCode {
             Code::GraphqlParseFailed
             | Code::GraphqlValidationFailed
             | Code::OperationResolutionFailure
+            | Code::DocumentNotFound
+            | Code::PersistedQueryNotFound
             | Code::BadUserInput
             | Code::LimitExceeded,
             MediaType::Json,
@@ -280,6 +290,14 @@ impl Refusal {
     /// The code that decides on the HTTP status.
     pub const fn code(&self) -> Code {
         self.code
+    }
+
+    /// What is wrong, each with its place in the document if it has one.
+    pub fn messages(&self) -> impl Iterator<Item = String> {
+        self.errors.iter().map(|error| match error.locations.first() {
+            Some(place) => format!("{}:{}: {}", place.line, place.column, error.message),
+            None => error.message.clone(),
+        })
     }
 
     /// The response, without a `data` member. For `present` see [`Service::execute`].

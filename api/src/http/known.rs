@@ -4,6 +4,8 @@
 //! A document is known once it has passed the limits and the engine's validation. Its variables are looked at each time:
 //! those that must be there, what they make the document cost, and, by whoever reads them, whether they fit their types.
 
+pub mod validate;
+
 use std::{
     collections::{HashMap, HashSet},
     hash::{Hash, Hasher},
@@ -289,13 +291,19 @@ impl KnownDocuments {
         Ok(cost)
     }
 
-    fn read(&self, text: &Arc<str>, asked: Option<&str>) -> Result<Known, Refusal> {
+    /// Parses a document within the limits, as far as it takes to have the engine validate it.
+    fn parse(&self, text: &str) -> Result<ExecutableDocument, Refusal> {
         limits::scan(text, &self.limits)?;
-        let document = parse_query(text.as_ref())
-            .map_err(|error| Refusal::parse(with_code(error.into(), Code::GraphqlParseFailed)))?;
+        let document =
+            parse_query(text).map_err(|error| Refusal::parse(with_code(error.into(), Code::GraphqlParseFailed)))?;
         limits::check(&document, &self.limits)?;
-        let (name, definition) = select_operation(&document, asked)?;
         check_types_of_defaults(&document, &self.types)?;
+        Ok(document)
+    }
+
+    fn read(&self, text: &Arc<str>, asked: Option<&str>) -> Result<Known, Refusal> {
+        let document = self.parse(text)?;
+        let (name, definition) = select_operation(&document, asked)?;
         let operation = Operation { name: name.map(str::to_owned), kind: definition.ty };
         let variables = definition.variable_definitions.iter().map(|definition| Variable {
             name: definition.node.name.node.clone(),

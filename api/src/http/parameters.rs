@@ -1,6 +1,6 @@
 //! The parameters of a GraphQL request, from a query string or a JSON body. Strict: nothing is guessed.
 
-use std::{borrow::Cow, sync::Arc, time::Duration};
+use std::{borrow::Cow, time::Duration};
 
 use http_body_util::BodyExt;
 use mime::Mime;
@@ -25,11 +25,27 @@ pub struct BodySettings {
     pub timeout: Duration,
 }
 
-/// The parameters of a well-formed GraphQL request over HTTP.
+/// The document that a request asks for.
+#[derive(Debug, PartialEq, Eq)]
+pub enum RequestedDocument {
+    /// By its source text, the parameter `query`; never empty.
+    Text(String),
+    /// By the parameter `documentId`, after the draft's appendix on persisted documents; never empty.
+    Id(String),
+    /// By the hash of an automatic persisted query.
+    Hash(String),
+    /// By its source text, which is to be remembered under this hash.
+    TextWithHash {
+        /// The source text; never empty.
+        text: String,
+        /// What the client says is its SHA-256.
+        hash: String,
+    },
+}
+
+/// The parameters of a well-formed GraphQL request over HTTP, beside the document.
 #[derive(Debug)]
 pub struct Parameters {
-    /// Source text of the document; never empty.
-    pub query: Arc<str>,
     /// Which operation of the document to run.
     pub operation_name: Option<String>,
     /// Values of the operation's variables.
@@ -71,7 +87,7 @@ impl Received {
     }
 
     /// What it says.
-    pub fn parse(&self) -> Result<Parameters, Refusal> {
+    pub fn parse(&self) -> Result<(RequestedDocument, Parameters), Refusal> {
         match self {
             Self::Get(uri) => Parameters::from_query_string(uri.query().unwrap_or_default()),
             Self::Post(body) => Parameters::from_json(body),
@@ -80,14 +96,14 @@ impl Received {
 }
 
 impl Parameters {
-    fn from_query_string(query_string: &str) -> Result<Self, Refusal> {
+    fn from_query_string(query_string: &str) -> Result<(RequestedDocument, Self), Refusal> {
         let mut members = Map::new();
         for (name, value) in query_parameters(query_string) {
             let Some(name) = NAMES.into_iter().find(|known| name == *known) else { continue };
             let value = decode(value)
                 .ok_or_else(|| bad_request(format!("The URL parameter \"{name}\" is not percent-encoded UTF-8.")))?;
             let value = match name {
-                "query" | "operationName" => Value::String(value.into_owned()),
+                "query" | "documentId" | "operationName" => Value::String(value.into_owned()),
                 _ => serde_json::from_str(&value)
                     .map_err(|error| bad_request(format!("The URL parameter \"{name}\" is not JSON: {error}.")))?,
             };
@@ -98,7 +114,7 @@ impl Parameters {
         Self::from_members(members, Method::GET)
     }
 
-    fn from_json(body: &[u8]) -> Result<Self, Refusal> {
+    fn from_json(body: &[u8]) -> Result<(RequestedDocument, Self), Refusal> {
         let body = std::str::from_utf8(body).map_err(|_| bad_request("The request body is not UTF-8."))?;
         match serde_json::from_str(body) {
             Ok(Value::Object(members)) => Self::from_members(members, Method::POST),
@@ -108,35 +124,51 @@ impl Parameters {
         }
     }
 
-    fn from_members(mut members: Map<String, Value>, method: Method) -> Result<Self, Refusal> {
+    fn from_members(mut members: Map<String, Value>, method: Method) -> Result<(RequestedDocument, Self), Refusal> {
         let mut take = |name: &str| members.remove(name).filter(|value| !value.is_null());
-        let query = match take("query") {
-            Some(Value::String(query)) if !query.trim().is_empty() => query.into(),
-            None | Some(Value::String(_)) => return Err(bad_request("The parameter \"query\" is missing or empty.")),
-            Some(_) => return Err(bad_request("The parameter \"query\" is not a string.")),
+        let mut take_text = |name: &str| match take(name) {
+            Some(Value::String(text)) => Ok(Some(text).filter(|text| !text.is_empty())),
+            None => Ok(None),
+            Some(_) => Err(bad_request(format!("The parameter \"{name}\" is not a string."))),
         };
-        let operation_name = match take("operationName") {
-            Some(Value::String(name)) => Some(name).filter(|name| !name.is_empty()),
-            None => None,
-            Some(_) => return Err(bad_request("The parameter \"operationName\" is not a string.")),
-        };
+        let text = take_text("query")?.filter(|text| !text.trim().is_empty());
+        let id = take_text("documentId")?;
+        let operation_name = take_text("operationName")?;
         let mut take_map = |name: &str| match take(name) {
             Some(Value::Object(map)) => Ok(map),
             None => Ok(Map::new()),
             Some(_) => Err(bad_request(format!("The parameter \"{name}\" is not a JSON object."))),
         };
-        Ok(Self {
-            query,
-            operation_name,
-            variables: take_map("variables")?,
-            extensions: take_map("extensions")?,
-            method,
-        })
+        let variables = take_map("variables")?;
+        let mut extensions = take_map("extensions")?;
+        let document = match (text, id, take_hash(&mut extensions)?) {
+            (Some(text), None, None) => RequestedDocument::Text(text),
+            (Some(text), None, Some(hash)) => RequestedDocument::TextWithHash { text, hash },
+            (None, Some(id), None) => RequestedDocument::Id(id),
+            (None, None, Some(hash)) => RequestedDocument::Hash(hash),
+            (None, None, None) => return Err(bad_request("The parameter \"query\" is missing or empty.")),
+            (Some(_), Some(_), _) => {
+                return Err(bad_request("There must be one of the parameters \"query\" and \"documentId\", not both."));
+            }
+            (None, Some(_), Some(_)) => {
+                return Err(bad_request("There must be a \"documentId\" or a persisted query, not both."));
+            }
+        };
+        Ok((document, Self { operation_name, variables, extensions, method }))
+    }
+}
+
+/// Takes the hash of an automatic persisted query out of the extensions, if it is there.
+fn take_hash(extensions: &mut Map<String, Value>) -> Result<Option<String>, Refusal> {
+    let Some(persisted) = extensions.remove("persistedQuery").filter(|value| !value.is_null()) else { return Ok(None) };
+    match (persisted.get("version").and_then(Value::as_u64), persisted.get("sha256Hash").and_then(Value::as_str)) {
+        (Some(1), Some(hash)) if !hash.is_empty() => Ok(Some(hash.to_owned())),
+        _ => Err(bad_request("The extension \"persistedQuery\" must have \"version\": 1 and a \"sha256Hash\".")),
     }
 }
 
 /// The members of a request. All others are ignored: the specification keeps them for itself.
-const NAMES: [&str; 4] = ["query", "operationName", "variables", "extensions"];
+const NAMES: [&str; 5] = ["query", "documentId", "operationName", "variables", "extensions"];
 
 /// Refuses a request that is not well-formed.
 pub(super) fn bad_request(message: impl Into<String>) -> Refusal {
@@ -215,6 +247,7 @@ fn decode(encoded: &str) -> Option<Cow<'_, str>> {
 #[cfg(test)]
 mod tests {
     use poem::http::HeaderValue;
+    use serde_json::json;
 
     use super::*;
 
@@ -239,9 +272,9 @@ mod tests {
     #[test]
     fn query_strings_are_decoded_strictly() {
         let read = |query_string| Parameters::from_query_string(query_string).map_err(|refusal| refusal.code());
-        let parameters =
+        let (document, parameters) =
             read("query=%7Ba+b%7D&operationName=&variables=%7B%22x%22:1%7D&other=%FF").expect("well-formed");
-        assert_eq!(&*parameters.query, "{a b}");
+        assert_eq!(document, RequestedDocument::Text("{a b}".to_owned()));
         assert_eq!(parameters.operation_name, None);
         assert_eq!(parameters.variables["x"], 1);
         for malformed in [
@@ -253,8 +286,49 @@ mod tests {
             "query=a&variables=",
             "query=a&variables=[]",
             "query=a&extensions=1",
+            "documentId=",
+            "documentId=a&documentId=b",
+            "documentId=a&query=b",
         ] {
             assert_eq!(read(malformed).err(), Some(Code::BadRequest), "{malformed}");
+        }
+    }
+
+    #[test]
+    fn a_document_is_asked_for_in_one_of_four_ways() {
+        let read = |body: Value| {
+            Parameters::from_json(body.to_string().as_bytes())
+                .map(|(document, parameters)| (document, parameters.extensions.len()))
+                .map_err(|refusal| refusal.code())
+        };
+        let (text, hash) = ("{a}".to_owned(), "h".to_owned());
+        let apq = json!({ "persistedQuery": { "version": 1, "sha256Hash": "h" }, "other": 1 });
+        for (body, document, extensions) in [
+            (json!({ "query": "{a}", "documentId": null }), RequestedDocument::Text(text.clone()), 0),
+            (
+                json!({ "query": "{a}", "extensions": { "persistedQuery": null } }),
+                RequestedDocument::Text(text.clone()),
+                0,
+            ),
+            (json!({ "documentId": "i", "query": "" }), RequestedDocument::Id("i".to_owned()), 0),
+            (json!({ "extensions": apq }), RequestedDocument::Hash(hash.clone()), 1),
+            (json!({ "query": "{a}", "extensions": apq }), RequestedDocument::TextWithHash { text, hash }, 1),
+        ] {
+            assert_eq!(read(body.clone()), Ok((document, extensions)), "{body}");
+        }
+        for malformed in [
+            json!({ "query": "{a}", "documentId": "i" }),
+            json!({ "query": "{a}", "documentId": "i", "extensions": apq }),
+            json!({ "documentId": "i", "extensions": apq }),
+            json!({ "documentId": 1 }),
+            json!({ "documentId": "" }),
+            json!({ "query": "{a}", "extensions": { "persistedQuery": 1 } }),
+            json!({ "query": "{a}", "extensions": { "persistedQuery": {} } }),
+            json!({ "query": "{a}", "extensions": { "persistedQuery": { "version": 2, "sha256Hash": "h" } } }),
+            json!({ "query": "{a}", "extensions": { "persistedQuery": { "version": 1, "sha256Hash": "" } } }),
+            json!({ "query": "{a}", "extensions": { "persistedQuery": { "version": 1 } } }),
+        ] {
+            assert_eq!(read(malformed.clone()).err(), Some(Code::BadRequest), "{malformed}");
         }
     }
 
@@ -262,7 +336,7 @@ mod tests {
     fn bodies_are_read_strictly() {
         let read = |body: &[u8]| Parameters::from_json(body).map_err(|refusal| refusal.code());
         let parameters = read(br#"{"query":"{a}","operationName":null,"variables":null,"extensions":null,"other":1}"#);
-        assert_eq!(&*parameters.expect("well-formed").query, "{a}");
+        assert_eq!(parameters.expect("well-formed").0, RequestedDocument::Text("{a}".to_owned()));
         for malformed in [
             &b""[..],
             b"\xff",

@@ -69,6 +69,10 @@ on_both_databases! {
         expect(None, "user disable", done, None).await;
         commands::rotate_key(app.state()).await.expect("rotates");
         expect(None, "key rotate", done, None).await;
+        commands::trust(app.state(), &[("menu", "{ site { name } }")]).await.expect("a document");
+        expect(None, "documents add", done, None).await;
+        commands::distrust(app.state(), &["menu"]).await.expect("no document");
+        expect(None, "documents remove", done, None).await;
     }
 
     async fn what_only_reads_leaves_no_entry_and_what_is_refused_leaves_one(app: TestApp) {
