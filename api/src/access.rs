@@ -24,6 +24,7 @@ pub mod key;
 pub mod link;
 pub mod password;
 pub mod permission;
+pub mod quota;
 pub mod session;
 pub mod throttle;
 pub mod token;

@@ -22,7 +22,7 @@ use crate::{
         Actor, Administrator, Editor,
         account::{self, AccountState, NewAccount},
         audit::{self, Mark},
-        key, password,
+        key, password, quota,
     },
     background::repeat,
     backup,
@@ -384,6 +384,7 @@ async fn serve(config: Config) -> anyhow::Result<()> {
     let folding = tokio::spawn(repeat(state.clone(), FOLDING_INTERVAL, complaint, async |state| {
         state.database().fold_log().await
     }));
+    let sharing = tokio::spawn(quota::follow(state.clone()));
     let settings = server::Settings {
         max_connections: usize::try_from(state.config().max_connections)?,
         ..server::Settings::default()
@@ -392,6 +393,7 @@ async fn serve(config: Config) -> anyhow::Result<()> {
     following.abort();
     scheduling.abort();
     folding.abort();
+    sharing.abort();
     state.database().clone().close().await?;
     Ok(())
 }

@@ -103,6 +103,10 @@ pub struct Config {
     )]
     pub max_body_bytes: u32,
 
+    /// Points of cost that each caller may draw in a minute: an account, an API token, or else a network; 0 sets no limit.
+    #[arg(long, env = "ALMANAC_RATE_LIMIT", global = true, default_value_t = 2_000_000, value_name = "POINTS")]
+    pub rate_limit: u64,
+
     /// Bytes of memory for answers that are kept until something that they show changes; 0 keeps none.
     #[arg(
         long,

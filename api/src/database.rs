@@ -105,6 +105,13 @@ impl Database {
         &self.reader
     }
 
+    /// A connection for what the processes of this database tell each other beside content; nothing on SQLite, which serves
+    /// one process. What is written there is in nobody's transaction, and no change.
+    #[must_use]
+    pub fn shared(&self) -> Option<&DatabaseConnection> {
+        (self.writer.get_database_backend() == DbBackend::Postgres).then_some(&self.writer)
+    }
+
     /// A transaction that sees one state of the database and cannot write.
     ///
     /// # Errors

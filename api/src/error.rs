@@ -73,7 +73,7 @@ pub enum Code {
     SessionEnded,
     /// The link to set a password with is unknown, used or expired, or its account is shut out.
     LinkEnded,
-    /// Too many attempts; try again later.
+    /// Too many attempts, or the quota is used up; try again later.
     RateLimited,
     /// The change that the client named is not here yet; try again.
     ChangeNotSeen,

@@ -11,6 +11,7 @@ mod freshness;
 mod graphql;
 mod known;
 mod media_type;
+mod meter;
 mod metrics;
 mod parameters;
 pub mod server;
@@ -32,6 +33,7 @@ use self::{
     figures::Figures,
     graphql::{Executed, Operation, Prepared, Refusal},
     media_type::{MediaType, codings},
+    meter::Meter,
     parameters::{BodySettings, Received, RequestedDocument},
 };
 pub(crate) use self::{graphql::Service, known::validate::operation_names};
@@ -73,7 +75,17 @@ pub fn app(state: &State) -> Result<impl Endpoint<Output = Response> + 'static> 
     let shared = HeaderValue::try_from(shared).map_err(Error::internal)?;
     let cors = Cors::new(&state.config().allowed_origins).map_err(Error::internal)?;
     let routes = Route::new()
-        .at("/graphql", Graphql { service, documents, body, state: state.clone(), shared })
+        .at(
+            "/graphql",
+            Graphql {
+                service,
+                documents,
+                body,
+                state: state.clone(),
+                shared,
+                policy: meter::policy(config.rate_limit),
+            },
+        )
         .at("/figures/:name", Figures::new(state.clone()))
         .at("/healthz", get(healthz))
         .at("/readyz", get(readyz))
@@ -136,6 +148,8 @@ struct Graphql {
     state: State,
     /// The `Cache-Control` of what everybody may see.
     shared: HeaderValue,
+    /// The `RateLimit-Policy`, if there is a limit.
+    policy: Option<HeaderValue>,
 }
 
 impl Endpoint for Graphql {
@@ -143,14 +157,19 @@ impl Endpoint for Graphql {
 
     async fn call(&self, mut request: Request) -> poem::Result<Response> {
         let id = request.extensions().get::<RequestId>().map_or_else(String::new, |id| id.0.clone());
-        let Some(media_type) = MediaType::negotiate(request.headers()) else {
-            let message = "The response can be application/graphql-response+json or application/json.";
-            let mut response = Refusal::new(Code::NotAcceptable, message).into_response(MediaType::Json, |error| error);
-            private(&mut response);
-            return Ok(response);
-        };
+        let mut meter = Meter::new(&self.state);
+        let negotiated = MediaType::negotiate(request.headers());
+        let media_type = negotiated.unwrap_or(MediaType::Json);
         let present = |error| schema::present(error, &id);
-        let mut response = self.answer(&mut request, &id, media_type).await.unwrap_or_else(|refusal| {
+        let answer = match negotiated {
+            Some(media_type) => self.answer(&mut request, &id, media_type, &mut meter).await,
+            None => {
+                let message = "The response can be application/graphql-response+json or application/json.";
+                Err(Refusal::new(Code::NotAcceptable, message))
+            }
+        };
+        let mut response = answer.unwrap_or_else(|refusal| {
+            let refusal = meter.charge_refused(&request).err().unwrap_or(refusal);
             let mut response = refusal.into_response(media_type, present);
             if response.status() == StatusCode::UNAUTHORIZED {
                 let challenge = HeaderValue::from_static("Bearer error=\"invalid_token\"");
@@ -160,23 +179,33 @@ impl Endpoint for Graphql {
             response
         });
         freshness::mark(&self.state, &mut response);
+        let is_shared = response.headers().get(header::CACHE_CONTROL) == Some(&self.shared);
+        meter.tell(self.policy.as_ref(), is_shared, &mut response);
         Ok(response)
     }
 }
 
 impl Graphql {
-    async fn answer(&self, request: &mut Request, id: &str, media_type: MediaType) -> Result<Response, Refusal> {
+    async fn answer(
+        &self,
+        request: &mut Request,
+        id: &str,
+        media_type: MediaType,
+        meter: &mut Meter<'_>,
+    ) -> Result<Response, Refusal> {
         let refuse = |error: Error| {
             schema::log(&error, id);
             Refusal::new(error.code(), error.to_string())
         };
         let caller = caller::identify(&self.state, request, id.to_owned()).await.map_err(refuse)?;
+        meter.identify(&caller)?;
         let key = caller::idempotency_key(request).map_err(|message| Refusal::new(Code::BadRequest, message))?;
         let is_public = caller.credential.is_none() && request.header(PREVIEW).is_none();
         let snapshot = freshness::snapshot(&self.state, request, id).await?;
         let received = Received::read(request, &self.body).await?;
         let answers = self.state.answers();
         if is_public && let Some(answer) = answers.recall(received.sent(), &snapshot) {
+            meter.charge(meter::LEAST)?;
             return Ok(self.give(request, media_type, &answer, snapshot.seq));
         }
 
@@ -193,6 +222,7 @@ impl Graphql {
             RequestContext { caller, asking, idempotency }
         };
         if !is_public || !prepared.known.is_lasting {
+            meter.charge(meter::price(&prepared))?;
             let executed = self.service.execute(&prepared, context(snapshot), present).await?;
             let mut response = executed.into_response(media_type);
             private(&mut response);
@@ -203,10 +233,12 @@ impl Graphql {
         let key = prepared.key();
         let mut response = match answers.get(&key, &snapshot).await {
             Ok(answer) => {
+                meter.charge(meter::LEAST)?;
                 answers.note(received.sent(), &key);
                 self.give(request, media_type, &answer, snapshot.seq)
             }
             Err(turn) => {
+                meter.charge(meter::price(&prepared))?;
                 let executed = self.service.execute(&prepared, context(snapshot), present).await?;
                 if executed.is_shareable {
                     let Executed { body, reading, .. } = executed;

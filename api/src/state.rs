@@ -18,6 +18,7 @@ use crate::{
     access::{
         issuer::Issuers,
         key::{self, KeyRing},
+        quota::Quota,
         throttle::Throttle,
     },
     change,
@@ -58,6 +59,7 @@ struct Inner {
     rebuild: tokio::sync::Mutex<()>,
     feed: Feed,
     throttle: Throttle,
+    quota: Quota,
     issuers: Issuers,
     previews: Previews,
     hashing: Semaphore,
@@ -78,6 +80,7 @@ impl State {
         let answers = Answers::new(config.response_cache_bytes);
         bodies.fill(database.reader(), READY_BODIES).await?;
         let throttle = Throttle::new(clock.clone());
+        let quota = Quota::new(config.rate_limit, database.shared().is_some());
         let issuers = Issuers::read(config.trusted_issuers.as_deref()).map_err(Error::internal)?;
         Ok(Self(Arc::new(Inner {
             config,
@@ -92,6 +95,7 @@ impl State {
             rebuild: tokio::sync::Mutex::default(),
             feed: Feed::new(opened),
             throttle,
+            quota,
             issuers,
             previews: Previews::default(),
             hashing: Semaphore::new(CONCURRENT_HASHES),
@@ -139,6 +143,12 @@ impl State {
     #[must_use]
     pub fn throttle(&self) -> &Throttle {
         &self.0.throttle
+    }
+
+    /// How much each caller may ask for.
+    #[must_use]
+    pub fn quota(&self) -> &Quota {
+        &self.0.quota
     }
 
     /// The identity providers whose tokens are taken beside ours.

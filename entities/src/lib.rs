@@ -29,6 +29,7 @@ pub mod page_redirect;
 pub mod page_text;
 pub mod preview;
 pub mod publication;
+pub mod rate_limit;
 pub mod refresh_token;
 pub mod revision;
 pub mod schedule;

@@ -7,6 +7,7 @@ mod audit_log;
 mod issuers;
 mod matrix;
 mod people;
+mod quota;
 mod sessions;
 mod sign_in;
 mod tokens;

@@ -71,6 +71,7 @@ pub(crate) fn config() -> Config {
         session_days: 30,
         max_connections: 16,
         max_body_bytes: 2 * 1024 * 1024,
+        rate_limit: 2_000_000,
         response_cache_bytes: 4 * 1024 * 1024,
         shared_max_age: 5,
         stale_while_revalidate: 5,

@@ -19,8 +19,8 @@ pub async fn everything(app: &TestApp) -> BTreeSet<String> {
     }
     tables!(account account_link api_token category category_name change country country_name document document_locale);
     tables!(fact_sheet_metadata);
-    tables!(idempotency_key key lease page page_redirect page_text preview publication refresh_token revision schedule);
-    tables!(session site site_locale staff staff_text trusted_document visit_count yearly_total);
+    tables!(idempotency_key key lease page page_redirect page_text preview publication rate_limit refresh_token revision);
+    tables!(schedule session site site_locale staff staff_text trusted_document visit_count yearly_total);
     all
 }
 

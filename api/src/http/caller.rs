@@ -103,6 +103,11 @@ fn address(state: &State, request: &Request) -> Option<IpAddr> {
     address.map(|address| address.to_canonical())
 }
 
+/// The network that a request comes from, as [`Caller::network`] has it.
+pub(super) fn network_of(state: &State, request: &Request) -> String {
+    address(state, request).map(network).unwrap_or_default()
+}
+
 /// What counts as one client when attempts are counted.
 fn network(address: IpAddr) -> String {
     match address {

@@ -12,7 +12,8 @@ use poem::{
 const METHODS: &str = "GET, POST, OPTIONS";
 const REQUEST_HEADERS: &str =
     "accept, almanac-change-token, almanac-preview, authorization, content-type, idempotency-key, x-request-id";
-const RESPONSE_HEADERS: &str = "almanac-change-token, almanac-snapshot-age, retry-after, x-request-id";
+const RESPONSE_HEADERS: &str =
+    "almanac-change-token, almanac-snapshot-age, etag, ratelimit, ratelimit-policy, retry-after, x-request-id";
 /// Seconds for which a browser may remember a preflight; browsers cap it at two hours or less.
 const MAX_AGE: &str = "7200";
 

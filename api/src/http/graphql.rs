@@ -32,6 +32,7 @@ use super::{
     parameters::Parameters,
 };
 use crate::{
+    access::quota::Exceeded,
     delivery::{answer::AnswerKey, change_token, reading::Reading},
     error::{Code, Error},
     graphql::{RequestContext, Writer},
@@ -241,7 +242,7 @@ fn append(body: &mut Vec<u8>, value: &impl Serialize) -> Result<(), Refusal> {
 pub fn validation_refusal(mut errors: Vec<ServerError>) -> Refusal {
     errors.truncate(VALIDATION_ERRORS);
     let code = errors.first().map_or(Code::GraphqlValidationFailed, |error| validation_code(&error.message));
-    Refusal { code, errors: errors.into_iter().map(mark_validation).collect(), allow: None }
+    Refusal { code, errors: errors.into_iter().map(mark_validation).collect(), allow: None, retry_after: None }
 }
 
 /// The HTTP status of a refusal. Clients that take `application/json` expect 200 for everything that came out of
@@ -269,17 +270,19 @@ pub struct Refusal {
     errors: Vec<ServerError>,
     /// The `Allow` header of a response with status 405.
     allow: Option<&'static str>,
+    /// Seconds after which the same request may be sent again.
+    retry_after: Option<i64>,
 }
 
 impl Refusal {
     /// Refuses with one error.
     pub fn new(code: Code, message: impl Into<String>) -> Self {
-        Self { code, errors: vec![with_code(ServerError::new(message, None), code)], allow: None }
+        Self { code, errors: vec![with_code(ServerError::new(message, None), code)], allow: None, retry_after: None }
     }
 
     /// Refuses a document that cannot be parsed.
     pub fn parse(error: ServerError) -> Self {
-        Self { code: Code::GraphqlParseFailed, errors: vec![error], allow: None }
+        Self { code: Code::GraphqlParseFailed, errors: vec![error], allow: None, retry_after: None }
     }
 
     /// Refuses the method, and says which ones the address or the operation takes.
@@ -303,7 +306,7 @@ impl Refusal {
     /// The response, without a `data` member. For `present` see [`Service::execute`].
     pub fn into_response(self, media_type: MediaType, present: impl Fn(ServerError) -> ServerError) -> Response {
         let errors: Vec<ServerError> = self.errors.into_iter().map(present).collect();
-        let retry_after = retry_after(&errors);
+        let retry_after = self.retry_after.or_else(|| retry_after(&errors)?.try_into().ok());
         let mut response = match serde_json::to_vec(&json!({ "errors": errors })) {
             Ok(body) => response(media_type, body).with_status(status(self.code, media_type)).into_response(),
             Err(_) => response(media_type, INTERNAL_SERVER_ERROR)
@@ -320,6 +323,12 @@ impl Refusal {
     }
 }
 
+impl From<Exceeded> for Refusal {
+    fn from(exceeded: Exceeded) -> Self {
+        Self { retry_after: Some(exceeded.reset), ..Self::new(Code::RateLimited, exceeded.to_string()) }
+    }
+}
+
 impl From<LimitExceeded> for Refusal {
     fn from(exceeded: LimitExceeded) -> Self {
         let mut error = with_code(ServerError::new(exceeded.to_string(), None), Code::LimitExceeded);
@@ -327,7 +336,7 @@ impl From<LimitExceeded> for Refusal {
             extensions.set("limit", exceeded.limit);
             extensions.set("maximum", exceeded.maximum);
         }
-        Self { code: Code::LimitExceeded, errors: vec![error], allow: None }
+        Self { code: Code::LimitExceeded, errors: vec![error], allow: None, retry_after: None }
     }
 }
 
