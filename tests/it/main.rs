@@ -5,6 +5,7 @@
 mod access;
 mod consistency;
 mod content;
+mod delivery;
 mod docs;
 mod editing;
 mod errors;

@@ -4,7 +4,10 @@
 
 use std::{
     collections::{BTreeSet, HashMap},
-    sync::{Arc, Mutex, PoisonError},
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicUsize, Ordering},
+    },
 };
 
 use entities::Slug;
@@ -24,6 +27,10 @@ use crate::{
     locale::Preference,
 };
 
+/// How many pages below other pages one request reads at most. Nobody says beforehand how many there are, so the cost of a
+/// document cannot tell, and with each level of `children` they multiply.
+pub const MAX_CHILDREN: usize = 20_000;
+
 /// What one request reads.
 #[derive(Debug)]
 pub struct Reading {
@@ -31,6 +38,8 @@ pub struct Reading {
     bodies: Arc<Bodies>,
     fetched: HashMap<BodyKey, Arc<Body>>,
     notes: Mutex<Notes>,
+    /// How many pages were read below others.
+    children: AtomicUsize,
 }
 
 #[derive(Debug, Default)]
@@ -50,7 +59,7 @@ impl Reading {
     /// Reads this state.
     #[must_use]
     pub fn new(snapshot: Arc<Snapshot>, bodies: Arc<Bodies>) -> Self {
-        Self { snapshot, bodies, fetched: HashMap::new(), notes: Mutex::default() }
+        Self { snapshot, bodies, fetched: HashMap::new(), notes: Mutex::default(), children: AtomicUsize::new(0) }
     }
 
     fn note(&self, tag: Tag) {
@@ -104,10 +113,17 @@ impl Reading {
         self.snapshot.content.page(id)
     }
 
-    /// The pages below this one, in their order.
+    /// The pages below this one, in their order; none any more once [`Reading::is_exhausted`].
     pub fn children(&self, parent: Uuid) -> impl Iterator<Item = &Arc<Page>> {
         self.note(Tag::All(tag::PAGES));
-        self.snapshot.content.children(Some(parent))
+        let children = self.snapshot.content.children(Some(parent));
+        children.take_while(|_| self.children.fetch_add(1, Ordering::Relaxed) < MAX_CHILDREN)
+    }
+
+    /// Whether more than [`MAX_CHILDREN`] pages were asked for. What was read is of no use then.
+    #[must_use]
+    pub fn is_exhausted(&self) -> bool {
+        self.children.load(Ordering::Relaxed) > MAX_CHILDREN
     }
 
     /// The pages that have a text to serve, in an order; only those of this scope.
@@ -183,6 +199,7 @@ impl Reading {
             bodies: Arc::clone(&self.bodies),
             fetched,
             notes: Mutex::default(),
+            children: AtomicUsize::new(0),
         })
     }
 }

@@ -33,7 +33,11 @@ use super::{
 };
 use crate::{
     access::quota::Exceeded,
-    delivery::{answer::AnswerKey, change_token, reading::Reading},
+    delivery::{
+        answer::AnswerKey,
+        change_token,
+        reading::{MAX_CHILDREN, Reading},
+    },
     error::{Code, Error},
     graphql::{RequestContext, Writer},
     schema::{
@@ -127,7 +131,7 @@ impl Service {
     /// from a resolver and is the caller's to judge.
     ///
     /// # Errors
-    /// When it fails validation after all; then nothing was executed.
+    /// When it fails validation after all; then nothing was executed. When it reads too much.
     pub async fn execute(
         &self,
         prepared: &Prepared,
@@ -142,6 +146,7 @@ impl Service {
                 if plan.write(&context.asking, &prepared.variables, &mut out).is_err() {
                     break;
                 }
+                check_size(&context.asking.reading)?;
                 if !context.asking.reading.is_incomplete() {
                     let reading = Arc::clone(&context.asking.reading);
                     let mut body = out.into_bytes();
@@ -155,6 +160,7 @@ impl Service {
         loop {
             let result = self.run(prepared, context.clone()).await?;
             let reading = Arc::clone(&context.asking.reading);
+            check_size(&reading)?;
             if reading.is_incomplete() {
                 // Only queries read what is published, so nothing is done twice.
                 context.asking = context.asking.fetch().await.map_err(unavailable)?;
@@ -228,6 +234,12 @@ impl Executed {
         }
         response
     }
+}
+
+/// Refuses what turned out to read more than its cost could tell. Only queries read what is published, so nothing was done.
+fn check_size(reading: &Reading) -> Result<(), LimitExceeded> {
+    let exceeded = LimitExceeded { limit: "children", maximum: MAX_CHILDREN, actual: MAX_CHILDREN + 1 };
+    if reading.is_exhausted() { Err(exceeded) } else { Ok(()) }
 }
 
 /// Appends a value as JSON.

@@ -478,3 +478,24 @@ fn check_types_of_defaults(document: &ExecutableDocument, types: &HashSet<String
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn known_documents_take_no_more_than_their_room() {
+        let known = KnownDocuments::new(HashSet::new(), Limits::default());
+        let (mut first, none) = (true, Map::new());
+        for number in 0..60 {
+            // The longest that is read: a document of two selections and a comment.
+            let text: Arc<str> = format!("{{ locales {{ code }} }} # {number:02} {}", "x".repeat(60_000)).into();
+            let got = known.get(&text, None, &none, &Method::POST).await;
+            assert!(got.is_ok(), "document {number}");
+            assert!(known.cache.weight() <= MEMORY, "{} bytes", known.cache.weight());
+            first &= known.cache.len() == number + 1;
+        }
+        assert!(!first, "together they are more than there is room for");
+        assert!(known.cache.weight() > MEMORY / 2, "the room is used");
+    }
+}

@@ -61,7 +61,7 @@ impl Default for Limits {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("This request exceeds the limit \"{limit}\": at most {maximum} allowed, found {actual} or more.")]
 pub struct LimitExceeded {
-    /// Name of the limit, as it is called in [`Limits`].
+    /// Name of the limit, as it is called in [`Limits`]; `children` for pages below others, which are counted as they are read.
     pub limit: &'static str,
     /// What the limit allows.
     pub maximum: usize,
