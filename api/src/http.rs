@@ -94,7 +94,13 @@ pub fn app(state: &State) -> Result<impl Endpoint<Output = Response> + 'static> 
         .catch_all_error(async |error| unrouted(&error))
         .with(cors)
         .data(state.clone());
-    Ok(Observed { inner: routes, state: state.clone() })
+    Ok(observed(state, routes))
+}
+
+/// `endpoint`, as everything that is served is: named, logged, with the headers of every answer. By itself it is for what
+/// is held against the application (`tests/benches/delivery/`).
+pub fn observed<E: Endpoint>(state: &State, endpoint: E) -> impl Endpoint<Output = Response> + use<E> {
+    Observed { inner: endpoint, state: state.clone() }
 }
 
 /// GraphQL over HTTP, as it is served and as documents are checked that are served later.

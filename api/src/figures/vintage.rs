@@ -258,11 +258,9 @@ impl Vintages {
         let event = match what {
             Counted::Other(what) => Arc::new(origin.event(what)),
             Counted::Sheet(key, counted) => {
-                let known = self.histories.get(&key).map(|history| History::clone(history));
-                let mut history = known.unwrap_or_else(|| History::new(self.policy));
-                let event = history.next(origin, key.clone(), counted);
-                self.histories.insert(key, Arc::new(history));
-                event
+                let known = self.histories.entry(key.clone());
+                let history = known.or_insert_with(|| Arc::new(History::new(self.policy)));
+                Arc::make_mut(history).next(origin, key, counted)
             }
         };
         self.now.apply(&event);
