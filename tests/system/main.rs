@@ -9,6 +9,7 @@ mod blank;
 mod http;
 mod ledger;
 mod process;
+mod proxy;
 
 mod audit;
 mod backup;
