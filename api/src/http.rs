@@ -252,7 +252,7 @@ impl Graphql {
                     if depends_on_trust {
                         tags.push(trusted::TAG.to_owned());
                     }
-                    let answer = Arc::new(Answer::new(reading.seq(), tags, prepared.cost, body));
+                    let answer = Arc::new(Answer::new(reading.seq(), tags, body));
                     if let Some(turn) = turn {
                         turn.keep(&answer);
                         answers.note(received.sent(), &key);
@@ -301,12 +301,13 @@ impl Graphql {
 
 /// Says which answer it is, and what it depends on: for caches that are told to forget what bears a tag.
 fn tag_answer(headers: &mut HeaderMap, answer: &Answer, coding: Coding) {
+    let [by_spaces, by_commas] = answer.tag_lists().clone();
     for (name, value) in [
         (header::ETAG, answer.etag(coding)),
-        (HeaderName::from_static("surrogate-key"), answer.tags().join(" ")),
-        (HeaderName::from_static("cache-tag"), answer.tags().join(",")),
+        (HeaderName::from_static("surrogate-key"), by_spaces),
+        (HeaderName::from_static("cache-tag"), by_commas),
     ] {
-        if let Ok(value) = HeaderValue::from_maybe_shared(bytes::Bytes::from(value)) {
+        if let Ok(value) = HeaderValue::from_maybe_shared(value) {
             headers.insert(name, value);
         }
     }

@@ -69,7 +69,10 @@ pub struct Answer {
     identity: Bytes,
     /// The middle of its entity tag: a hash of the bytes.
     hash: String,
-    cost: usize,
+    /// Its entity tag in each encoding, in the order of [`Coding::ALL`].
+    etags: [Bytes; 4],
+    /// Its tags with spaces, and with commas, between.
+    tag_lists: [Bytes; 2],
     asked_again: AtomicBool,
     compressed: OnceLock<Compressed>,
 }
@@ -84,16 +87,22 @@ struct Compressed {
 impl Answer {
     /// An answer made of change `seq` that depends on nothing but what these tags stand for.
     #[must_use]
-    pub fn new(seq: i64, tags: Vec<String>, cost: usize, bytes: Vec<u8>) -> Self {
+    pub fn new(seq: i64, tags: Vec<String>, bytes: Vec<u8>) -> Self {
         let hash = digest::digest(&digest::SHA256, &bytes);
+        // 96 bits tell apart more answers than there will ever be.
+        let hash = BASE64_URL_SAFE_NO_PAD.encode(&hash.as_ref()[..12]);
+        let etag = |coding| match coding {
+            Coding::Identity => format!("\"{hash}\"").into(),
+            coding => format!("\"{hash}-{}\"", coding.as_str()).into(),
+        };
         Self {
+            etags: Coding::ALL.map(etag),
+            tag_lists: [" ", ","].map(|between| tags.join(between).into()),
             seq,
             tags: tags.into(),
             holds: AtomicI64::new(seq),
-            // 96 bits tell apart more answers than there will ever be.
-            hash: BASE64_URL_SAFE_NO_PAD.encode(&hash.as_ref()[..12]),
+            hash,
             identity: bytes.into(),
-            cost,
             asked_again: AtomicBool::new(false),
             compressed: OnceLock::new(),
         }
@@ -105,16 +114,10 @@ impl Answer {
         self.seq
     }
 
-    /// What its documents and figures are tagged with.
+    /// The tags of what it shows, with spaces, and with commas, between.
     #[must_use]
-    pub fn tags(&self) -> &[String] {
-        &self.tags
-    }
-
-    /// What it cost to make.
-    #[must_use]
-    pub const fn cost(&self) -> usize {
-        self.cost
+    pub const fn tag_lists(&self) -> &[Bytes; 2] {
+        &self.tag_lists
     }
 
     /// Its bytes in the first of these encodings that there is, and the encoding.
@@ -132,11 +135,9 @@ impl Answer {
 
     /// Its strong entity tag in an encoding: two that are equal are equal byte for byte.
     #[must_use]
-    pub fn etag(&self, coding: Coding) -> String {
-        match coding {
-            Coding::Identity => format!("\"{}\"", self.hash),
-            coding => format!("\"{}-{}\"", self.hash, coding.as_str()),
-        }
+    pub fn etag(&self, coding: Coding) -> Bytes {
+        let place = Coding::ALL.iter().position(|known| *known == coding).unwrap_or_default();
+        self.etags[place].clone()
     }
 
     /// Whether an entity tag is one of this answer's, in any encoding. A proxy that compresses makes a strong tag a weak one.

@@ -123,7 +123,7 @@ impl Figures {
             let made = tokio::task::spawn_blocking(move || make(what, &of, parameters, address, &asked)).await;
             let tags = [tag::SITE, tag::FIGURES].map(str::to_owned).to_vec();
             let bytes = made.map_err(Error::internal)??;
-            Ok(Arc::new(Answer::new(snapshot.seq, tags, 1, bytes)))
+            Ok(Arc::new(Answer::new(snapshot.seq, tags, bytes)))
         };
         let answer = if is_private {
             making.await.map_err(refuse)?

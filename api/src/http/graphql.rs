@@ -190,16 +190,16 @@ impl Service {
     /// Ends the body of a response with what it cost, on request with what it depends on, and with the token of the change
     /// that it made, for clients that do not get to see headers.
     fn close(body: &mut Vec<u8>, prepared: &Prepared, reading: &Reading, headers: &HeaderMap) {
-        let mut extensions = json!({ "cost": { "total": prepared.cost, "maximum": MAX_COMPLEXITY } });
+        let cost = prepared.cost;
+        let mut extensions = format!(r#","extensions":{{"cost":{{"total":{cost},"maximum":{MAX_COMPLEXITY}}}"#);
         if let Some(token) = headers.get(change_token::HEADER).and_then(|token| token.to_str().ok()) {
-            extensions["changeToken"] = token.into();
+            extensions += &format!(r#","changeToken":{}"#, Value::from(token));
         }
         if prepared.wants_tags() {
-            extensions["cacheTags"] = reading.tags().into();
+            extensions += &format!(r#","cacheTags":{}"#, Value::from(reading.tags()));
         }
-        body.extend_from_slice(br#","extensions":"#);
-        body.extend_from_slice(extensions.to_string().as_bytes());
-        body.push(b'}');
+        extensions += "}}";
+        body.extend_from_slice(extensions.as_bytes());
     }
 
     async fn run(&self, prepared: &Prepared, context: RequestContext) -> Result<async_graphql::Response, Refusal> {
