@@ -3,6 +3,7 @@
 
 use std::{
     fs,
+    io::Write as _,
     net::{SocketAddr, TcpListener},
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
@@ -35,7 +36,7 @@ impl Proxy {
         let found = ["/usr/sbin/nginx", "/usr/bin/nginx", "/usr/local/sbin/nginx"].map(Path::new);
         let Some(program) = found.into_iter().find(|path| path.exists()) else {
             assert!(option_env!("ALMANAC_REQUIRE_NGINX").is_none(), "there is no nginx");
-            eprintln!("There is no nginx: a test of caches in front is skipped.");
+            writeln!(std::io::stderr(), "There is no nginx: a test of caches in front is skipped.").ok();
             return None;
         };
         let folder = TempDir::new().expect("a folder");
@@ -95,7 +96,9 @@ impl Proxy {
             .map(|entry| entry.expect("an entry").path())
             .filter(is_tagged)
             .collect();
-        kept.iter().for_each(|path| fs::remove_file(path).expect("it goes"));
+        for path in &kept {
+            fs::remove_file(path).expect("it goes");
+        }
         kept.len()
     }
 }

@@ -5,7 +5,7 @@ use api::figures::{
     vintage::{Changed, Event},
 };
 use entities::{DocumentKind, document, publication};
-use sea_orm::{ColumnTrait, DatabaseTransaction, EntityTrait, QueryFilter};
+use sea_orm::{DatabaseTransaction, EntityTrait, QueryFilter};
 use serde_json::{Value, json};
 use tests::{TestApp, on_both_databases};
 

@@ -83,7 +83,7 @@ pub fn plan(published: &Published, request: Request, preference: &Preference) ->
         title: format!("{title}: {what}"),
         description: shown.join(super::words::say(language, ", ", "、")),
         unit: text(&about.unit).unwrap_or_default(),
-        years: sheet.years.to_vec(),
+        years: sheet.years,
         series,
         breaks,
         events,

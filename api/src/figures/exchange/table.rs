@@ -50,7 +50,7 @@ pub fn table(
             .into_iter()
             .map(|index| (country(index).code.clone(), named(&country(index).names, country(index).code.as_str())))
             .collect(),
-        years: sheet.years.to_vec(),
+        years: sheet.years,
         rows,
     })
 }

@@ -140,7 +140,7 @@ fn publications(steps: &[(Vec<Act>, i64)]) -> (Vec<Vec<Changed>>, Vec<Vec<serde_
                 }
             };
             let key = format!("{}/{name}", kind.as_str());
-            let mut id = [0; 16];
+            let mut id = [0_u8; 16];
             for (index, byte) in key.bytes().enumerate() {
                 id[index % 16] = byte.wrapping_add(id[index % 16].wrapping_mul(31));
             }
@@ -224,8 +224,6 @@ fn assert_disclosed(published: &Published, states: &[Publication]) {
             }
         }
         let expected = disclose(published.policy, &sheets.iter().collect::<Vec<_>>());
-        let old = crate::figures::old_disclosure::disclose(published.policy, &sheets.iter().collect::<Vec<_>>());
-        assert_eq!(format!("{expected:?}"), format!("{old:?}")); // TEMPORARY
         let shown = published.vintages.history(key).filter_map(|event| match &event.what {
             What::Sheet(_, sheet) => sheet.as_deref(),
             _ => None,
@@ -318,7 +316,7 @@ fn what_stays_as_it_is_is_shared() {
     let then = before.as_of(start() + Duration::minutes(10));
     assert!(Arc::ptr_eq(&then, &after.as_of(start() + Duration::minutes(10))));
     for minute in 0..9 {
-        after.as_of(start() + Duration::minutes(minute));
+        let _ = after.as_of(start() + Duration::minutes(minute));
     }
     assert!(!Arc::ptr_eq(&then, &after.as_of(start() + Duration::minutes(10))), "not for ever");
 }
