@@ -385,6 +385,7 @@ async fn serve(config: Config) -> anyhow::Result<()> {
         state.database().fold_log().await
     }));
     let sharing = tokio::spawn(quota::follow(state.clone()));
+    let filling = tokio::spawn(fill(state.clone()));
     let settings = server::Settings {
         max_connections: usize::try_from(state.config().max_connections)?,
         ..server::Settings::default()
@@ -394,8 +395,17 @@ async fn serve(config: Config) -> anyhow::Result<()> {
     scheduling.abort();
     folding.abort();
     sharing.abort();
+    filling.abort();
     state.database().clone().close().await?;
     Ok(())
+}
+
+/// Brings the texts of pages into memory, as far as there is room, so that they are there when the database is not.
+async fn fill(state: State) {
+    if let Err(error) = state.bodies().fill(state.database().reader(), None).await {
+        // They are read when somebody asks for them.
+        tracing::warn!(error = &error as &dyn std::error::Error, "the texts of pages cannot be read ahead");
+    }
 }
 
 fn greeting(address: std::net::SocketAddr, first: Option<setup::FirstSignIn>) -> String {

@@ -78,7 +78,7 @@ impl State {
         let documents = Documents::load(&database).await?;
         let bodies = Bodies::new(config.page_body_bytes);
         let answers = Answers::new(config.response_cache_bytes);
-        bodies.fill(database.reader(), READY_BODIES).await?;
+        bodies.fill(database.reader(), Some(READY_BODIES)).await?;
         let throttle = Throttle::new(clock.clone());
         let quota = Quota::new(config.rate_limit, database.shared().is_some());
         let issuers = Issuers::read(config.trusted_issuers.as_deref()).map_err(Error::internal)?;

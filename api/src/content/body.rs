@@ -126,11 +126,11 @@ impl Bodies {
         Ok(found)
     }
 
-    /// Reads published texts until there is no more room, or no more of them; at most `limit`.
+    /// Reads published texts until there is no more room, or no more of them; at most `limit`, if there is one.
     ///
     /// # Errors
     /// When the database cannot be read.
-    pub async fn fill(&self, connection: &impl ConnectionTrait, limit: u64) -> Result<()> {
+    pub async fn fill(&self, connection: &impl ConnectionTrait, limit: Option<u64>) -> Result<()> {
         let published = document::Entity::find()
             .filter(document::COLUMN.kind.eq(DocumentKind::PageText))
             .filter(document::COLUMN.published_number.is_not_null())
