@@ -15,7 +15,7 @@ use crate::{
 pub struct Change {
     /// Its place in the feed, from 1.
     pub seq: i64,
-    /// What it changed, such as `page:about-us`.
+    /// What it changed, such as `pages`.
     pub tags: Vec<String>,
 }
 

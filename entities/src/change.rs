@@ -10,7 +10,7 @@ pub struct Model {
     /// 1 for the first change, then one more each time, in the order of the commits.
     #[sea_orm(primary_key, auto_increment = false)]
     pub seq: i64,
-    /// What changed: an array of tags such as `page:about-us`.
+    /// What changed: an array of tags such as `pages` and `page:<document>`.
     pub tags: Json,
     /// When.
     pub at: DateTimeUtc,
