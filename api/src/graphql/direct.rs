@@ -1,7 +1,7 @@
 //! Objects that write themselves as JSON, straight from a [`Plan`], without the engine: no future, no map and no value
 //! for each field.
 //!
-//! An object is declared once, with [`object!`] or [`fields!`]: the engine's resolvers and the direct ones come out of the
+//! An object is declared once, with [`object!`] or [`record!`]: the engine's resolvers and the direct ones come out of the
 //! same declaration, so they cannot say different things. What a direct answer cannot be, an answer with an error, is
 //! never written here: whoever asks lets the engine answer then.
 
