@@ -181,18 +181,6 @@ fn ceiling(request: Request) -> Response {
     Response::builder().content_type("application/json").body(Body::from(body))
 }
 
-/// Whether a process can be told how large its response cache is, and hence to have none.
-#[must_use]
-pub fn knows_response_cache() -> bool {
-    let command = Command::augment_subcommands(clap::Command::new("delivery"));
-    command
-        .find_subcommand("serve")
-        .is_some_and(|serve| serve.get_arguments().any(|argument| argument.get_long() == Some(RESPONSE_CACHE)))
-}
-
-/// The setting that turns the response cache off.
-const RESPONSE_CACHE: &str = "response-cache-bytes";
-
 /// How a server is started.
 #[derive(Clone, Debug)]
 pub struct Start {
@@ -230,8 +218,8 @@ impl Server {
         }
         // All of the load is one caller, who asks for more in a minute than anybody may.
         command.args(["--rate-limit", "0"]);
-        if !start.cached && knows_response_cache() {
-            command.args([&format!("--{RESPONSE_CACHE}"), "0"]);
+        if !start.cached {
+            command.args(["--response-cache-bytes", "0"]);
         }
         let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn()?;
         let mut line = String::new();

@@ -91,9 +91,6 @@ impl Run {
         if cfg!(debug_assertions) {
             println!("Without optimisation: these numbers say nothing.");
         }
-        if !process::knows_response_cache() {
-            println!("There is no response cache: hits are misses.");
-        }
         Ok(Self {
             workloads: arguments.workload,
             workers,
