@@ -236,7 +236,7 @@ impl Graphql {
             return Ok(response);
         }
 
-        let key = prepared.key();
+        let key = prepared.key(depends_on_trust);
         let mut response = match answers.get(&key, &snapshot).await {
             Ok(answer) => {
                 meter.charge(meter::LEAST)?;

@@ -175,12 +175,6 @@ impl State {
         self.0.snapshot.load_full()
     }
 
-    /// What a request reads: the newest state.
-    #[must_use]
-    pub fn reading(&self) -> Reading {
-        self.reading_of(self.snapshot())
-    }
-
     /// What a request reads of this state.
     #[must_use]
     pub fn reading_of(&self, snapshot: Arc<Snapshot>) -> Reading {

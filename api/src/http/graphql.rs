@@ -71,10 +71,11 @@ impl Prepared {
         self.extensions.get("cacheTags") == Some(&Value::Bool(true))
     }
 
-    /// What the answer is found by: the same for all requests that ask for the same.
-    pub fn key(&self) -> AnswerKey {
+    /// What the answer is found by: the same for all requests that ask for the same. An answer that somebody got because
+    /// the document is trusted is kept apart, since it ends with the trust.
+    pub fn key(&self, depends_on_trust: bool) -> AnswerKey {
         let mut key = self.known.key(&self.variables);
-        key.push(self.wants_tags().into());
+        key.extend([self.wants_tags(), depends_on_trust].map(u8::from));
         key.into()
     }
 }

@@ -75,6 +75,8 @@ on_both_databases! {
         // A change of something else comes after it, and hides nothing.
         commands::rotate_key(app.state()).await.expect("rotates");
         feed::look(replica.state()).await.expect("a look");
+        // What anybody may ask for by its text is answered by name only as long as the name is there.
+        assert!(replica.anonymous().run(MENU, json!({})).await.at("/data/site/name").is_string());
         assert!(ask().await.at("/data/site/name").is_string());
         commands::distrust(app.state(), &["menu"]).await.expect("no document");
         feed::look(replica.state()).await.expect("a look");
