@@ -380,6 +380,8 @@ fn sqlite(url: &str, connections: u32) -> ConnectOptions {
                 // An acknowledged write survives a power cut, not only a crash of the process.
                 .synchronous(SqliteSynchronous::Full)
                 // A log that grew beside a long reader is cut off when it begins anew.
+                // What a statement may have to take back would go to a file otherwise.
+                .pragma("temp_store", "MEMORY")
                 .pragma("journal_size_limit", (LARGE_LOG * 4_096).to_string())
         });
     options
