@@ -188,7 +188,7 @@ impl Import<'_> {
         if !requirements.is_empty() {
             return Err(Error::Invalid(requirements).within(name(content)));
         }
-        self.edit.publish(&saved, content, Release { kind, reason }).await?;
+        self.edit.publish(&saved, content, None, Release { kind, reason }).await?;
         self.published.push((saved.id, content.clone().into()));
         Ok(saved.id)
     }

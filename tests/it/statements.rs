@@ -50,7 +50,7 @@ on_both_databases! {
             costs.push(app.statements().so_far());
         }
         assert_eq!(costs, [costs[0]; 3]);
-        assert!(costs[0] <= 45, "{} statements for one update", costs[0]);
+        assert!(costs[0] <= 25, "{} statements for one update", costs[0]);
     }
 
     async fn an_editor_s_read_costs_a_handful_of_statements(app: TestApp) {

@@ -106,7 +106,13 @@ impl Kind for Page {
         Ok(Vec::new())
     }
 
-    async fn project(&self, transaction: &DatabaseTransaction, document: Uuid, _: DateTime<Utc>) -> Result<()> {
+    async fn project(
+        &self,
+        transaction: &DatabaseTransaction,
+        document: Uuid,
+        _: Option<&Self>,
+        _: DateTime<Utc>,
+    ) -> Result<()> {
         let before = page::Entity::find_by_id(document).one(transaction).await?;
         if let Some(before) = before.filter(|before| before.slug != self.slug) {
             remember(transaction, before.slug, document).await?;
@@ -205,7 +211,13 @@ impl Kind for PageText {
         Ok(page.is_none().then(|| Fault::new(["pageId"], Rule::NotPublished)).into_iter().collect())
     }
 
-    async fn project(&self, transaction: &DatabaseTransaction, document: Uuid, now: DateTime<Utc>) -> Result<()> {
+    async fn project(
+        &self,
+        transaction: &DatabaseTransaction,
+        document: Uuid,
+        _: Option<&Self>,
+        now: DateTime<Utc>,
+    ) -> Result<()> {
         let row = page_text::ActiveModel {
             document_id: Set(document),
             page_id: Set(self.page),

@@ -108,7 +108,13 @@ impl Kind for Site {
         Ok(faults)
     }
 
-    async fn project(&self, transaction: &DatabaseTransaction, document: Uuid, _: DateTime<Utc>) -> Result<()> {
+    async fn project(
+        &self,
+        transaction: &DatabaseTransaction,
+        document: Uuid,
+        _: Option<&Self>,
+        _: DateTime<Utc>,
+    ) -> Result<()> {
         for (index, locale) in self.locales.iter().enumerate() {
             let position = Position::try_from(i64::try_from(index).unwrap_or(i64::MAX))
                 .map_err(|rule| Error::invalid(["locales"], rule))?;

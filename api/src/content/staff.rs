@@ -71,7 +71,13 @@ impl Kind for StaffMember {
         Ok(taken.then(|| Fault::new(["slug"], Rule::Taken)).into_iter().collect())
     }
 
-    async fn project(&self, transaction: &DatabaseTransaction, document: Uuid, _: DateTime<Utc>) -> Result<()> {
+    async fn project(
+        &self,
+        transaction: &DatabaseTransaction,
+        document: Uuid,
+        _: Option<&Self>,
+        _: DateTime<Utc>,
+    ) -> Result<()> {
         let row = staff::ActiveModel {
             document_id: Set(document),
             slug: Set(self.slug.clone()),
@@ -136,7 +142,13 @@ impl Kind for StaffText {
         Ok(member.is_none().then(|| Fault::new(["staffId"], Rule::NotPublished)).into_iter().collect())
     }
 
-    async fn project(&self, transaction: &DatabaseTransaction, document: Uuid, _: DateTime<Utc>) -> Result<()> {
+    async fn project(
+        &self,
+        transaction: &DatabaseTransaction,
+        document: Uuid,
+        _: Option<&Self>,
+        _: DateTime<Utc>,
+    ) -> Result<()> {
         let row = staff_text::ActiveModel {
             document_id: Set(document),
             staff_id: Set(self.staff),

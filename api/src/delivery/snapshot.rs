@@ -43,7 +43,7 @@ impl Snapshot {
     pub async fn load(database: &Database, now: DateTime<Utc>, settled: i64) -> Result<Self> {
         let transaction = database.begin_read().await?;
         let mut snapshot = Self::read(&transaction, now).await?;
-        snapshot.seq = reached(&transaction, settled).await?;
+        snapshot.seq = change::reached(settled, &change::since(&transaction, settled).await?);
         transaction.commit().await?;
         Ok(snapshot)
     }
@@ -59,7 +59,8 @@ impl Snapshot {
         Ok(Self { seq, content, figures, changed: imbl::HashMap::new(), since: seq })
     }
 
-    /// The newest state. Only what was published since this one is read. No change up to `settled` may be on its way still.
+    /// The newest state. Only what was published since this one is read. No change up to `settled` may be on its way still; a
+    /// later one that is here before its predecessor is not counted, so it is looked at again.
     ///
     /// # Errors
     /// When the database cannot be read.
@@ -71,15 +72,21 @@ impl Snapshot {
         settled: i64,
     ) -> Result<Self> {
         let transaction = database.begin_read().await?;
-        let mut next = self.read_on(&transaction, bodies, now).await?;
-        next.seq = reached(&transaction, settled).await?;
+        let next = self.read_on(&transaction, bodies, now, settled).await?;
         transaction.commit().await?;
         Ok(next)
     }
 
-    async fn read_on(&self, transaction: &DatabaseTransaction, bodies: &Bodies, now: DateTime<Utc>) -> Result<Self> {
+    async fn read_on(
+        &self,
+        transaction: &DatabaseTransaction,
+        bodies: &Bodies,
+        now: DateTime<Utc>,
+        settled: i64,
+    ) -> Result<Self> {
         let changes = change::since(transaction, self.seq).await?;
-        let seq = changes.last().map_or(self.seq, |newest| newest.seq);
+        let newer = changes.partition_point(|change| change.seq <= settled);
+        let seq = change::reached(settled, changes.get(newer..).unwrap_or_default());
         let publications = publication::Entity::find()
             .find_also_related(document::Entity)
             .filter(publication::COLUMN.change_seq.gt(self.seq))
@@ -121,7 +128,7 @@ impl Snapshot {
         if of_site {
             // Which locales there are and what small counts must become holds for everything.
             let whole = Self::read(transaction, now).await?;
-            return Ok(Self { changed: last_changed, since: self.since, ..whole });
+            return Ok(Self { seq, changed: last_changed, since: self.since, ..whole });
         }
         let content = self.content.advance(transaction, &pages, &staff).await?;
         // At hand before the first reader comes.
@@ -146,10 +153,4 @@ impl Snapshot {
     pub fn still_holds<'a>(&self, seq: i64, tags: impl IntoIterator<Item = &'a str>) -> bool {
         seq >= self.since && tags.into_iter().all(|tag| self.changed.get(tag).is_none_or(|changed| *changed <= seq))
     }
-}
-
-/// The number of a state that this transaction sees. It may hold a change whose predecessor it does not hold. That one is not
-/// counted, so it is looked at again.
-async fn reached(transaction: &DatabaseTransaction, settled: i64) -> Result<i64> {
-    Ok(change::reached(settled, &change::since(transaction, settled).await?))
 }

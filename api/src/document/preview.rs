@@ -185,7 +185,7 @@ async fn show(transaction: &DatabaseTransaction, id: Uuid, mut content: Content,
     if !faults.is_empty() {
         return Err(Error::PreviewEnded);
     }
-    each!(&content, content => content.project(transaction, id, now).await)
+    each!(&content, content => content.project(transaction, id, None, now).await)
 }
 
 /// Snapshots of previews that were asked for lately: a front end asks several times for one page.

@@ -69,11 +69,11 @@ async fn carry_out(
             match release {
                 _ if !faults.is_empty() => {}
                 Some(release) => {
-                    edit.publish(row, content, release.clone()).await?;
+                    edit.publish(row, content, None, release.clone()).await?;
                     published.push((row, Content::from(content.clone())));
                 }
                 None => {
-                    content.project(edit.connection(), row.id, row.created_at).await?;
+                    content.project(edit.connection(), row.id, None, row.created_at).await?;
                     published.push((row, Content::from(content.clone())));
                 }
             }

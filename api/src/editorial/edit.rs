@@ -11,7 +11,7 @@ use crate::{
     editorial::{
         Kind,
         kind::document_key,
-        revision::{changed_fields, conflict, content, find, get},
+        revision::{changed_fields, conflict, content, find, find_at, get},
         schedule,
     },
     error::{Error, Result},
@@ -43,6 +43,12 @@ impl<K> Base<K> {
             Some((_, content)) => Some(content),
             None => None,
         }
+    }
+
+    /// The content that is public, if that is what the editor had seen.
+    pub fn live(&self) -> Option<&K> {
+        let (document, content) = self.seen.as_ref()?;
+        (document.published_number == Some(self.expected)).then_some(content)
     }
 
     /// The version that the editor had seen.
@@ -95,8 +101,8 @@ impl<'a> Edit<'a> {
     /// # Errors
     /// [`Error::Conflict`] when there never was such a version; [`Error::NotFound`] when there is no document.
     pub async fn base<K: Kind>(&mut self, key: &str, expected: Version) -> Result<Base<K>> {
-        match find(self.connection(), K::KIND, key).await? {
-            Some(document) => self.base_of(document, expected).await,
+        match find_at(self.connection(), K::KIND, key, expected).await? {
+            Some((document, seen)) => self.base_of(document, seen, expected).await,
             None if expected == Version::NONE => Ok(Base { expected, seen: None }),
             None => Err(Error::NotFound("the document")),
         }
@@ -110,12 +116,18 @@ impl<'a> Edit<'a> {
     pub async fn base_by_id<K: Kind>(&mut self, id: Uuid, expected: Version) -> Result<Base<K>> {
         let found = document::Entity::find_by_id(id).one(self.connection()).await?;
         let found = found.filter(|document| document.kind == K::KIND);
-        self.base_of(found.ok_or_else(|| Error::invalid([K::HANDLE], Rule::Unknown))?, expected).await
+        let document = found.ok_or_else(|| Error::invalid([K::HANDLE], Rule::Unknown))?;
+        let seen = revision::Entity::find_by_id((document.id, expected)).one(self.connection()).await?;
+        self.base_of(document, seen, expected).await
     }
 
-    async fn base_of<K: Kind>(&mut self, document: document::Model, expected: Version) -> Result<Base<K>> {
+    async fn base_of<K: Kind>(
+        &mut self,
+        document: document::Model,
+        seen: Option<revision::Model>,
+        expected: Version,
+    ) -> Result<Base<K>> {
         self.transaction.about(document.id, expected);
-        let seen = revision::Entity::find_by_id((document.id, expected)).one(self.connection()).await?;
         match seen {
             Some(seen) => Ok(Base { expected, seen: Some((document, content(&seen)?)) }),
             // What was to change is unknown without a base: every field counts, or a client that merges by itself would
@@ -224,26 +236,33 @@ impl<'a> Edit<'a> {
 
     /// Makes the newest revision of a document public: projects it into the live tables and notes the change. What must
     /// be public before ([`Kind::requirements`]) and what may not stay as it is after ([`Kind::blockers`]) is the
-    /// caller's to ask, since that depends on what else is published in the same transaction.
+    /// caller's to ask, since that depends on what else is published in the same transaction. `live` is what is public of it
+    /// so far, where the caller has it: then only what differs need be written. Returns the document as it is then.
     ///
     /// # Errors
     /// [`Error::Forbidden`]; [`Error::Invalid`] when kind or reason of the release do not fit.
-    pub async fn publish<K: Kind>(&mut self, document: &document::Model, content: &K, release: Release) -> Result<()> {
+    pub async fn publish<K: Kind>(
+        &mut self,
+        document: &document::Model,
+        content: &K,
+        live: Option<&K>,
+        release: Release,
+    ) -> Result<document::Model> {
         self.editor.permit(Action::Publish, K::KIND, content.locale())?;
         let release = content.release(release, document.published_number.is_some());
         let release = release.map_err(|fault| Error::Invalid(vec![fault]))?;
         let now = self.transaction.now();
-        content.project(self.connection(), document.id, now).await?;
+        content.project(self.connection(), document.id, live, now).await?;
         let change = document::ActiveModel {
             id: Set(document.id),
             published_number: Set(Some(document.version)),
             first_published_at: Set(document.first_published_at.or(Some(now))),
             ..Default::default()
         };
-        change.update(self.connection()).await?;
-        schedule::settle(self.connection(), document, &[ScheduleAction::Publish], now).await?;
-        self.note(document, Some(document.version), release, content.tags(document.id));
-        Ok(())
+        let document = change.update(self.connection()).await?;
+        schedule::settle(self.connection(), &document, &[ScheduleAction::Publish], now).await?;
+        self.note(&document, Some(document.version), release, content.tags(document.id));
+        Ok(document)
     }
 
     /// Takes a document out of the public's sight. Its revisions stay.

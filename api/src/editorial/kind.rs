@@ -70,11 +70,12 @@ pub trait Kind: Clone + PartialEq + Serialize + DeserializeOwned + Send + Sync {
         async { Ok(Vec::new()) }
     }
 
-    /// Replaces the rows of the live tables that this document feeds.
+    /// Replaces the rows of the live tables that this document feeds. `live` is what they hold, where the caller has it.
     fn project(
         &self,
         transaction: &DatabaseTransaction,
         document: Uuid,
+        live: Option<&Self>,
         now: DateTime<Utc>,
     ) -> impl Future<Output = Result<()>> + Send;
 

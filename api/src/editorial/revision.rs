@@ -3,7 +3,10 @@
 use std::collections::BTreeSet;
 
 use entities::{DocumentKind, Rule, Version, document, revision};
-use sea_orm::{ConnectionTrait, EntityTrait, QueryFilter};
+use sea_orm::{
+    ConnectionTrait, EntityTrait, ExprTrait, LinkDef, Linked, QueryFilter, RelationDef,
+    sea_query::{Expr, IntoCondition},
+};
 use serde_json::{Map, Value};
 use uuid::Uuid;
 
@@ -19,6 +22,39 @@ use crate::{
 pub async fn find(connection: &impl ConnectionTrait, kind: DocumentKind, key: &str) -> Result<Option<document::Model>> {
     let key = document_key(kind, key);
     Ok(document::Entity::find().filter(document::COLUMN.key.eq(key)).one(connection).await?)
+}
+
+/// The same with one of its revisions, if there is that one.
+///
+/// # Errors
+/// When the database cannot be read.
+pub async fn find_at(
+    connection: &impl ConnectionTrait,
+    kind: DocumentKind,
+    key: &str,
+    number: Version,
+) -> Result<Option<(document::Model, Option<revision::Model>)>> {
+    let found = document::Entity::find().find_also_linked(At(number));
+    Ok(found.filter(document::COLUMN.key.eq(document_key(kind, key))).one(connection).await?)
+}
+
+/// From a document to its revision with this number.
+struct At(Version);
+
+impl Linked for At {
+    type FromEntity = document::Entity;
+    type ToEntity = revision::Entity;
+
+    fn link(&self) -> Vec<LinkDef> {
+        let number = self.0;
+        let revisions: RelationDef = revision::Entity::belongs_to(document::Entity)
+            .from(revision::Column::DocumentId)
+            .to(document::Column::Id)
+            .into();
+        let with_number =
+            move |_, revision| Expr::col((revision, revision::Column::Number)).eq(number).into_condition();
+        vec![revisions.rev().on_condition(with_number)]
+    }
 }
 
 /// One revision of a document.

@@ -67,7 +67,13 @@ impl Kind for Category {
         Ok(faults)
     }
 
-    async fn project(&self, transaction: &DatabaseTransaction, document: Uuid, _: DateTime<Utc>) -> Result<()> {
+    async fn project(
+        &self,
+        transaction: &DatabaseTransaction,
+        document: Uuid,
+        _: Option<&Self>,
+        _: DateTime<Utc>,
+    ) -> Result<()> {
         let row = category::ActiveModel {
             code: Set(self.code.clone()),
             document_id: Set(document),

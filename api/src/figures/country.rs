@@ -57,7 +57,13 @@ impl Kind for Country {
         Ok(faults)
     }
 
-    async fn project(&self, transaction: &DatabaseTransaction, document: Uuid, _: DateTime<Utc>) -> Result<()> {
+    async fn project(
+        &self,
+        transaction: &DatabaseTransaction,
+        document: Uuid,
+        _: Option<&Self>,
+        _: DateTime<Utc>,
+    ) -> Result<()> {
         let row = country::ActiveModel {
             code: Set(self.code.clone()),
             document_id: Set(document),

@@ -161,7 +161,13 @@ impl Kind for FactSheetMetadata {
         Ok(faults)
     }
 
-    async fn project(&self, transaction: &DatabaseTransaction, document: Uuid, _: DateTime<Utc>) -> Result<()> {
+    async fn project(
+        &self,
+        transaction: &DatabaseTransaction,
+        document: Uuid,
+        _: Option<&Self>,
+        _: DateTime<Utc>,
+    ) -> Result<()> {
         let row =
             fact_sheet_metadata::ActiveModel { document_id: Set(document), content: Set(serde_json::to_value(self)?) };
         let replace = OnConflict::column(fact_sheet_metadata::Column::DocumentId)

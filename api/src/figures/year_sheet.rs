@@ -9,11 +9,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use chrono::{DateTime, Utc};
 use entities::{
     CategoryCode, Count, CountryCode, DocumentKind, Flags, Localized, Observation, ObservationStatus, Prose,
-    ReleaseKind, Rule, Unexplained, Year, category, country, document, revision as revisions, visit_count,
-    yearly_total,
+    ReleaseKind, Rule, Unexplained, Year, category, country, document, visit_count, yearly_total,
 };
 use sea_orm::{
     ActiveValue::Set, ColumnTrait, ConnectionTrait, DatabaseTransaction, EntityTrait, QueryFilter, QuerySelect,
+    sea_query::OnConflict,
 };
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
@@ -177,6 +177,15 @@ impl YearSheet {
         self.total.is_none() && self.counts.is_empty()
     }
 
+    async fn withdraw_total(&self, transaction: &DatabaseTransaction) -> Result<()> {
+        yearly_total::Entity::delete_many()
+            .filter(yearly_total::COLUMN.category.eq(self.category.clone()))
+            .filter(yearly_total::COLUMN.year.eq(self.year))
+            .exec(transaction)
+            .await?;
+        Ok(())
+    }
+
     /// Whether a note says what a reader must know about the total.
     fn is_explained(&self) -> bool {
         self.total.as_ref().is_some_and(|total| !total.note.is_empty())
@@ -211,7 +220,9 @@ impl Kind for YearSheet {
         for code in self.counts.keys().filter(|code| !known.contains(code)) {
             faults.push(Fault::new(["counts", code.as_str(), "country"], Rule::Unknown));
         }
-        let offered = locale::offered(transaction).await?;
+        let has_notes = self.total.iter().any(|total| !total.note.is_empty())
+            || self.counts.values().any(|cell| !cell.note.is_empty());
+        let offered = if has_notes { locale::offered(transaction).await? } else { BTreeSet::new() };
         if let Some(total) = &self.total {
             faults.extend(locale::unknown(&offered, &["totalNote"], total.note.keys()));
         }
@@ -224,10 +235,33 @@ impl Kind for YearSheet {
         Ok(faults)
     }
 
-    async fn project(&self, transaction: &DatabaseTransaction, document: Uuid, _: DateTime<Utc>) -> Result<()> {
-        self.withdraw(transaction, document).await?;
-        let mut counts = Vec::with_capacity(self.counts.len());
-        for (country, cell) in &self.counts {
+    async fn project(
+        &self,
+        transaction: &DatabaseTransaction,
+        document: Uuid,
+        live: Option<&Self>,
+        _: DateTime<Utc>,
+    ) -> Result<()> {
+        // A correction changes a few figures of many.
+        let nothing = Self::empty(self.category.clone(), self.year);
+        let live = match live {
+            Some(live) => live,
+            None => {
+                self.withdraw(transaction, document).await?;
+                &nothing
+            }
+        };
+        let gone: Vec<_> = live.counts.keys().filter(|country| !self.counts.contains_key(*country)).cloned().collect();
+        if !gone.is_empty() {
+            visit_count::Entity::delete_many()
+                .filter(visit_count::COLUMN.category.eq(self.category.clone()))
+                .filter(visit_count::COLUMN.year.eq(self.year))
+                .filter(visit_count::COLUMN.country.is_in(gone))
+                .exec(transaction)
+                .await?;
+        }
+        let mut counts = Vec::new();
+        for (country, cell) in self.counts.iter().filter(|(country, cell)| live.counts.get(*country) != Some(*cell)) {
             counts.push(visit_count::ActiveModel {
                 category: Set(self.category.clone()),
                 country: Set(country.clone()),
@@ -239,9 +273,20 @@ impl Kind for YearSheet {
             });
         }
         if !counts.is_empty() {
-            visit_count::Entity::insert_many(counts).exec(transaction).await?;
+            let key = [visit_count::Column::Category, visit_count::Column::Country, visit_count::Column::Year];
+            let values = [
+                visit_count::Column::Value,
+                visit_count::Column::Status,
+                visit_count::Column::Flags,
+                visit_count::Column::Note,
+            ];
+            let replace = OnConflict::columns(key).update_columns(values).to_owned();
+            visit_count::Entity::insert_many(counts).on_conflict(replace).exec_without_returning(transaction).await?;
         }
-        if let Some(total) = &self.total {
+        if live.total.is_some() && self.total.is_none() {
+            self.withdraw_total(transaction).await?;
+        }
+        if let Some(total) = self.total.as_ref().filter(|total| live.total.as_ref() != Some(*total)) {
             let row = yearly_total::ActiveModel {
                 category: Set(self.category.clone()),
                 year: Set(self.year),
@@ -250,7 +295,15 @@ impl Kind for YearSheet {
                 flags: Set(others(total.observation())?),
                 note: Set(serde_json::to_value(&total.note)?),
             };
-            yearly_total::Entity::insert(row).exec(transaction).await?;
+            let values = [
+                yearly_total::Column::Value,
+                yearly_total::Column::Status,
+                yearly_total::Column::Flags,
+                yearly_total::Column::Note,
+            ];
+            let key = [yearly_total::Column::Category, yearly_total::Column::Year];
+            let replace = OnConflict::columns(key).update_columns(values).to_owned();
+            yearly_total::Entity::insert(row).on_conflict(replace).exec_without_returning(transaction).await?;
         }
         Ok(())
     }
@@ -261,12 +314,7 @@ impl Kind for YearSheet {
             .filter(visit_count::COLUMN.year.eq(self.year))
             .exec(transaction)
             .await?;
-        yearly_total::Entity::delete_many()
-            .filter(yearly_total::COLUMN.category.eq(self.category.clone()))
-            .filter(yearly_total::COLUMN.year.eq(self.year))
-            .exec(transaction)
-            .await?;
-        Ok(())
+        self.withdraw_total(transaction).await
     }
 
     async fn blockers(&self, _: &DatabaseTransaction, _: Uuid) -> Result<Vec<Fault>> {
@@ -300,12 +348,21 @@ impl Kind for YearSheet {
 pub struct Editable {
     /// The document, once there is one.
     pub document: Option<document::Model>,
-    /// The newest revision, once there is one.
-    pub newest: Option<revisions::Model>,
+    /// When the newest revision was saved and by which account, once there is one.
+    pub saved: Option<Saved>,
     /// The content of the newest revision; empty when there is none.
     pub draft: YearSheet,
     /// The content that the public sees.
     pub published: Option<YearSheet>,
+}
+
+/// How a revision came to be.
+#[derive(Clone, Copy, Debug)]
+pub struct Saved {
+    /// When.
+    pub at: DateTime<Utc>,
+    /// The account; none at the command line.
+    pub by: Option<Uuid>,
 }
 
 /// The sheet of a category and year, for editors. A sheet that does not exist yet is empty and has no document.
@@ -326,7 +383,7 @@ pub async fn find(
         Some(document) => load(connection, document).await,
         None => {
             let draft = YearSheet::empty(category.clone(), year);
-            Ok(Editable { document: None, newest: None, draft, published: None })
+            Ok(Editable { document: None, saved: None, draft, published: None })
         }
     }
 }
@@ -341,6 +398,7 @@ pub async fn get(connection: &impl ConnectionTrait, editor: &Editor, id: Uuid) -
     load(connection, document.ok_or(Error::NotFound("the year sheet"))?).await
 }
 
+/// What editors see of this document.
 async fn load(connection: &impl ConnectionTrait, document: document::Model) -> Result<Editable> {
     let newest = revision::get(connection, document.id, document.version).await?;
     let draft = revision::content(&newest)?;
@@ -349,7 +407,8 @@ async fn load(connection: &impl ConnectionTrait, document: document::Model) -> R
         Some(number) => Some(revision::content(&revision::get(connection, document.id, number).await?)?),
         None => None,
     };
-    Ok(Editable { document: Some(document), newest: Some(newest), draft, published })
+    let saved = Saved { at: newest.created_at, by: newest.editor_id };
+    Ok(Editable { document: Some(document), saved: Some(saved), draft, published })
 }
 
 /// The natural key of the sheet of a category and year.

@@ -82,12 +82,12 @@ impl YearSheet {
 
     /// When the newest version was saved.
     async fn changed_at(&self) -> Option<DateTime<Utc>> {
-        self.0.newest.as_ref().map(|revision| revision.created_at)
+        self.0.saved.map(|saved| saved.at)
     }
 
     /// The e-mail address of the account that saved the newest version; null when it was saved at the command line.
     async fn changed_by(&self, ctx: &Context<'_>) -> Option<Result<String>> {
-        let id = self.0.newest.as_ref()?.editor_id?;
+        let id = self.0.saved?.by?;
         Some(crate::access::account::email(ctx.state(), id).await)
     }
 }

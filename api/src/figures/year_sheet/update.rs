@@ -4,11 +4,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use entities::{
     CategoryCode, Count, CountryCode, DocumentKind, Flags, Localized, Observation, ObservationStatus, Prose,
-    RevisionAction, Rule, Version, Year, category,
+    RevisionAction, Rule, Version, Year, category, document,
 };
 use sea_orm::EntityTrait;
 
-use super::{Cell, Editable, Total, YearSheet, get, key};
+use super::{Cell, Editable, Saved, Total, YearSheet, key, load};
 use crate::{
     access::{Editor, permission::Action},
     editorial::{Base, Edit, Kind, Release, revision},
@@ -195,7 +195,8 @@ pub async fn update(
         faults.extend(sheet.release(release.clone(), is_published(&base)).err());
     }
     // Stale input may look wrong against the newer sheet: who lost the race is told that first.
-    let document = match edit.save(base, &sheet, RevisionAction::Save, reason).await {
+    let live = base.live().cloned();
+    let mut document = match edit.save(base, &sheet, RevisionAction::Save, reason).await {
         Ok(document) if faults.is_empty() => document,
         Ok(_) => return Err(Error::Invalid(faults)),
         Err(Error::Invalid(more)) => {
@@ -205,16 +206,35 @@ pub async fn update(
         Err(error) => return Err(error),
     };
     if let Some(release) = release {
-        edit.publish(&document, &sheet, release).await?;
+        document = edit.publish(&document, &sheet, live.as_ref(), release).await?;
         let blockers = sheet.blockers(edit.connection(), document.id).await?;
         if !blockers.is_empty() {
             let blocker = |fault| Blocker { document_id: document.id, fault };
             return Err(Error::Blocked(blockers.into_iter().map(blocker).collect()));
         }
     }
-    // Read before the commit lets the next writer in: an answer that already has their version would have this editor
-    // overwrite figures that they never saw.
-    get(edit.connection(), editor, document.id).await
+    // As it stands before the commit lets the next writer in: an answer that already has their version would have this
+    // editor overwrite figures that they never saw.
+    as_written(&mut edit, document, sheet, live).await
+}
+
+/// A sheet as editors see it after it was written in this transaction. `live` is what was public before, if that is known.
+async fn as_written(
+    edit: &mut Edit<'_>,
+    document: document::Model,
+    draft: YearSheet,
+    live: Option<YearSheet>,
+) -> Result<Editable> {
+    let published = match document.published_number {
+        Some(number) if number == document.version => Some(draft.clone()),
+        Some(number) if live.is_none() => {
+            Some(revision::content(&revision::get(edit.connection(), document.id, number).await?)?)
+        }
+        Some(_) => live,
+        None => None,
+    };
+    let saved = Saved { at: edit.transaction().now(), by: edit.editor().actor().account() };
+    Ok(Editable { document: Some(document), saved: Some(saved), draft, published })
 }
 
 /// Changes several sheets together, each as one new revision, and publishes them if asked. A sheet that the changes leave
@@ -271,11 +291,11 @@ pub async fn update_all(transaction: &mut Transaction, editor: &Editor, batch: B
     let mut documents = Vec::with_capacity(prepared.len());
     let mut published = Vec::new();
     for (index, base, sheet) in prepared {
-        let before = base.content().cloned();
+        let (before, live) = (base.content().cloned(), base.live().cloned());
         let was_published = is_published(&base);
         outcome.differences.extend(differences(before.as_ref(), &sheet));
         let known = base.document().cloned();
-        let document = match known {
+        let mut document = match known {
             Some(document) if before.as_ref() == Some(&sheet) => {
                 revision::expect(edit.connection(), &document, base.expected()).await?;
                 document
@@ -290,13 +310,13 @@ pub async fn update_all(transaction: &mut Transaction, editor: &Editor, batch: B
                 })?
             }
         };
-        documents.push(document.id);
         if publish && document.published_number != Some(document.version) {
             // What comes out for the first time is a release, whatever the others are.
             let kind = release.kind.filter(|_| was_published);
-            edit.publish(&document, &sheet, Release { kind, ..release.clone() }).await?;
+            document = edit.publish(&document, &sheet, live.as_ref(), Release { kind, ..release.clone() }).await?;
             published.push((document.id, sheet));
         }
+        documents.push(document);
     }
     let mut blockers = Vec::new();
     for (id, sheet) in published {
@@ -306,8 +326,8 @@ pub async fn update_all(transaction: &mut Transaction, editor: &Editor, batch: B
     if !blockers.is_empty() {
         return Err(Error::Blocked(blockers));
     }
-    for id in documents {
-        outcome.sheets.push(get(edit.connection(), editor, id).await?);
+    for document in documents {
+        outcome.sheets.push(load(edit.connection(), document).await?);
     }
     Ok(outcome)
 }
@@ -322,11 +342,14 @@ struct Prepared {
 
 async fn prepare(edit: &mut Edit<'_>, changes: Changes, faults: &mut Vec<Fault>) -> Result<Prepared> {
     edit.editor().permit(Action::Save, DocumentKind::YearSheet, None)?;
-    if category::Entity::find_by_id(changes.category.clone()).one(edit.connection()).await?.is_none() {
+    let base = edit.base::<YearSheet>(&key(&changes.category, changes.year), changes.expected).await;
+    // What there is a sheet of is there itself.
+    let is_new = base.as_ref().map_or(true, |base| base.document().is_none());
+    if is_new && category::Entity::find_by_id(changes.category.clone()).one(edit.connection()).await?.is_none() {
         faults.push(Fault::new(["category"], Rule::Unknown));
         return Err(Error::Invalid(std::mem::take(faults)));
     }
-    let base = edit.base::<YearSheet>(&key(&changes.category, changes.year), changes.expected).await?;
+    let base = base?;
     let rows = changes.counts.iter().rev().map(|cell| (cell.country.clone(), cell.row)).collect();
     let empty = || YearSheet::empty(changes.category.clone(), changes.year);
     let mut sheet = base.content().filter(|_| !changes.clear).cloned().unwrap_or_else(empty);
