@@ -10,6 +10,7 @@ use entities::{
     Email, Line, Locale, Localized, Position, Prose, Slug, Version, document, page, page_redirect, page_text, site,
     site_locale, staff, staff_text,
 };
+use futures_util::TryStreamExt;
 use imbl::OrdMap;
 use sea_orm::{
     ColumnTrait, Condition, DatabaseTransaction, EntityTrait, JoinType, QueryFilter, QueryOrder, QuerySelect,
@@ -299,7 +300,7 @@ async fn load_pages(transaction: &DatabaseTransaction, ids: Option<&BTreeSet<Uui
         Some(ids) => Condition::all().add(column.is_in(ids.iter().copied())),
         None => Condition::all(),
     };
-    let rows: Vec<TextRow> = page_text::Entity::find()
+    let mut rows = page_text::Entity::find()
         .select_only()
         .columns([
             page_text::Column::DocumentId,
@@ -314,11 +315,13 @@ async fn load_pages(transaction: &DatabaseTransaction, ids: Option<&BTreeSet<Uui
         .column(document::Column::PublishedNumber)
         .join(JoinType::InnerJoin, page_text::Relation::Document.def())
         .filter(among(page_text::Column::PageId))
-        .into_tuple()
-        .all(transaction)
+        .into_tuple::<TextRow>()
+        .stream(transaction)
         .await?;
     let mut texts: HashMap<Uuid, Localized<Arc<PageText>>> = HashMap::new();
-    for (document, page, locale, title, summary, description, signature, published_at, version) in rows {
+    // One by one: together, as the database hands them over, they take several times what is kept of them.
+    while let Some(row) = rows.try_next().await? {
+        let (document, page, locale, title, summary, description, signature, published_at, version) = row;
         // What is public is a revision of its document.
         let Some(version) = version else { continue };
         let text = PageText {
@@ -332,6 +335,7 @@ async fn load_pages(transaction: &DatabaseTransaction, ids: Option<&BTreeSet<Uui
         };
         texts.entry(page).or_default().insert(locale, Arc::new(text));
     }
+    drop(rows);
     let mut redirects = page_redirect::Entity::find();
     let mut pages = page::Entity::find();
     if let Some(ids) = ids {
