@@ -22,6 +22,7 @@ pub mod identity;
 pub mod issuer;
 pub mod key;
 pub mod link;
+pub mod network;
 pub mod password;
 pub mod permission;
 pub mod quota;
@@ -36,9 +37,7 @@ use permission::{Action, Capability, Grants};
 pub struct Caller {
     /// What a valid token says, if there was a token. A bad token never gets this far.
     pub credential: Option<Credential>,
-    /// The network that the request came from, for throttling: an IPv4 address, or the /64 of an IPv6 address.
-    pub network: String,
-    /// The name of the request and where it came from, for the audit log.
+    /// The name of the request and where it came from: for the audit log, and for what is counted by network.
     pub origin: Origin,
 }
 

@@ -3,7 +3,7 @@
 //! Operations take `&mut Transaction` and never commit. Whoever began it commits it under the name of the mutation or
 //! command (`graphql/mutation.rs`, `cli.rs`), or has a refusal recorded in it.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, sync::Arc};
 
 use chrono::{DateTime, Utc};
 use entities::{Version, publication};
@@ -11,7 +11,7 @@ use sea_orm::{ActiveValue::Set, DatabaseTransaction, EntityTrait};
 use uuid::Uuid;
 
 use crate::{
-    access::{Actor, audit},
+    access::{Actor, audit, network::Network},
     change,
     database::{self, WriteTransaction},
     error::{Code, Result},
@@ -21,13 +21,13 @@ use crate::{
 /// Both databases bound the parameters of one statement (32,766 on SQLite).
 const ROWS_PER_STATEMENT: usize = 1_000;
 
-/// Where a request came from, for the audit log. Empty at the command line.
+/// Where a request came from. Empty at the command line.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Origin {
     /// The name of the request in the log.
-    pub request_id: Option<String>,
-    /// The network of the client: an IPv4 /24 or an IPv6 /48.
-    pub network: Option<String>,
+    pub request_id: Option<Arc<str>>,
+    /// The network of the client.
+    pub network: Network,
     /// The API token that was used, if one was.
     pub api_token: Option<Uuid>,
 }

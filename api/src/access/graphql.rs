@@ -225,7 +225,7 @@ pub struct PasswordChangePayload {
 
 /// Whether a refusal leaves no trace: one of too many attempts. An audit log that anybody can fill hides what matters.
 fn is_noise(ctx: &Context<'_>, error: &Error) -> bool {
-    matches!(error, Error::RateLimited(_)) && !ctx.state().throttle().record(&ctx.caller().network)
+    matches!(error, Error::RateLimited(_)) && !ctx.state().throttle().record(ctx.caller().origin.network)
 }
 
 /// Mutations of sessions.

@@ -76,7 +76,7 @@ pub async fn create(
 /// # Errors
 /// [`Error::LinkEnded`]; [`Error::RateLimited`].
 pub async fn owner(state: &State, caller: &Caller, token: &str) -> Result<Email> {
-    state.throttle().attempt_from(&caller.network)?;
+    state.throttle().attempt_from(caller.origin.network)?;
     let (_, account) = open(state.database().reader(), token, state.now()).await?;
     Ok(account.email)
 }

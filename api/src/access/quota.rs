@@ -29,7 +29,7 @@ use sea_orm::{
 };
 use uuid::Uuid;
 
-use super::{Caller, Credential, audit::sha256};
+use super::{Caller, Credential, audit::sha256, network::Network};
 use crate::{
     background::repeat,
     error::{Error, Result},
@@ -53,7 +53,7 @@ pub enum Subject {
     /// An API token.
     ApiToken(Uuid),
     /// A network with somebody in it who is not signed in.
-    Network(String),
+    Network(Network),
 }
 
 impl Subject {
@@ -64,7 +64,7 @@ impl Subject {
             Some(Credential::Session(claims)) => Self::Account(claims.sub),
             Some(Credential::Foreign(account)) => Self::Account(*account),
             Some(Credential::ApiToken(id)) => Self::ApiToken(*id),
-            None => Self::Network(caller.network.clone()),
+            None => Self::Network(caller.origin.network),
         }
     }
 
@@ -312,39 +312,41 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 #[cfg(test)]
 mod tests {
+    use std::net::IpAddr;
+
     use super::*;
 
     fn at(seconds: i64) -> DateTime<Utc> {
         DateTime::from_timestamp(seconds, 0).expect("a moment")
     }
 
-    fn network(name: &str) -> Subject {
-        Subject::Network(name.to_owned())
+    fn network(number: u32) -> Subject {
+        Subject::Network(Network::of(IpAddr::V4(number.into())))
     }
 
     #[test]
     fn a_quota_is_for_one_caller_and_one_minute() {
         let quota = Quota::new(100, false);
-        assert_eq!(quota.draw(&network("a"), 60, at(120)), Ok(Remaining { points: 40, reset: 60 }));
-        assert_eq!(quota.draw(&network("a"), 60, at(150)), Ok(Remaining { points: 0, reset: 30 }));
-        assert_eq!(quota.draw(&network("a"), 1, at(179)), Err(Exceeded { reset: 1 }));
-        assert_eq!(quota.draw(&network("b"), 1, at(179)), Ok(Remaining { points: 99, reset: 1 }));
-        assert_eq!(quota.draw(&network("a"), 1, at(180)), Ok(Remaining { points: 99, reset: 60 }));
+        assert_eq!(quota.draw(&network(1), 60, at(120)), Ok(Remaining { points: 40, reset: 60 }));
+        assert_eq!(quota.draw(&network(1), 60, at(150)), Ok(Remaining { points: 0, reset: 30 }));
+        assert_eq!(quota.draw(&network(1), 1, at(179)), Err(Exceeded { reset: 1 }));
+        assert_eq!(quota.draw(&network(2), 1, at(179)), Ok(Remaining { points: 99, reset: 1 }));
+        assert_eq!(quota.draw(&network(1), 1, at(180)), Ok(Remaining { points: 99, reset: 60 }));
     }
 
     #[test]
     fn a_clock_that_is_read_late_or_set_back_gives_nothing_away_and_shuts_nobody_out() {
         let quota = Quota::new(100, false);
-        quota.draw(&network("a"), 100, at(3_600)).expect("a quota");
-        assert!(quota.draw(&network("a"), 1, at(3_599)).is_err(), "read late");
-        assert!(quota.draw(&network("a"), 1, at(60)).is_ok(), "set back");
+        quota.draw(&network(1), 100, at(3_600)).expect("a quota");
+        assert!(quota.draw(&network(1), 1, at(3_599)).is_err(), "read late");
+        assert!(quota.draw(&network(1), 1, at(60)).is_ok(), "set back");
     }
 
     #[test]
     fn without_a_limit_nothing_is_counted() {
         let quota = Quota::new(0, true);
         for _ in 0..3 {
-            assert_eq!(quota.draw(&network("a"), u64::MAX, at(0)), Ok(Remaining { points: u64::MAX, reset: 60 }));
+            assert_eq!(quota.draw(&network(1), u64::MAX, at(0)), Ok(Remaining { points: u64::MAX, reset: 60 }));
         }
         assert_eq!(quota.counters.len(), 0);
     }
@@ -352,8 +354,8 @@ mod tests {
     #[test]
     fn callers_without_number_take_no_more_memory_than_there_is_for_them() {
         let quota = Quota::new(100, true);
-        for n in 0..CALLERS * 2 {
-            quota.draw(&network(&n.to_string()), 1, at(0)).expect("a quota");
+        for number in 0..u32::try_from(CALLERS * 2).expect("not that many") {
+            quota.draw(&network(number), 1, at(0)).expect("a quota");
         }
         assert!(quota.counters.len() <= CALLERS);
         assert_eq!(quota.unshared.map(|unshared| lock(&unshared).len()), Some(CALLERS));
@@ -363,13 +365,13 @@ mod tests {
     fn what_could_not_be_shared_is_shared_the_next_time() {
         let quota = Quota::new(100, true);
         let listed = || mem::take(&mut *lock(quota.unshared.as_ref().expect("others")));
-        quota.draw(&network("a"), 30, at(0)).expect("a quota");
+        quota.draw(&network(1), 30, at(0)).expect("a quota");
         let failed = shares(listed());
-        quota.draw(&network("a"), 2, at(1)).expect("a quota");
+        quota.draw(&network(1), 2, at(1)).expect("a quota");
         quota.take_back(&failed[0]);
         let next = shares(listed());
         assert_eq!((next.len(), next[0].points), (1, 32));
         next[0].take_over(&HashMap::from([((next[0].key.clone(), 0), 90)]));
-        assert_eq!(quota.draw(&network("a"), 3, at(2)), Ok(Remaining { points: 7, reset: 58 }));
+        assert_eq!(quota.draw(&network(1), 3, at(2)), Ok(Remaining { points: 7, reset: 58 }));
     }
 }

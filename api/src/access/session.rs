@@ -48,7 +48,7 @@ pub struct Verified(account::Model);
 /// [`Error::InvalidCredentials`], alike for an unknown address, a wrong password and a disabled account;
 /// [`Error::RateLimited`].
 pub async fn verify(state: &State, caller: &Caller, email: &Email, password: &str) -> Result<Verified> {
-    state.throttle().attempt(email, &caller.network)?;
+    state.throttle().attempt(email, caller.origin.network)?;
     let account = accounts::find_by_email(state.database().reader(), email).await?;
     let hash = account.as_ref().and_then(|account| account.password_hash.as_deref());
     let right = password::verify(state, password, hash).await?;

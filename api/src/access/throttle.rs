@@ -7,6 +7,7 @@ use entities::Email;
 use governor::{NotUntil, Quota, RateLimiter, middleware::NoOpMiddleware, state::keyed::DashMapStateStore};
 
 use crate::{
+    access::network::Network,
     error::{Error, Result},
     state::Clock,
 };
@@ -45,7 +46,7 @@ impl Throttle {
     ///
     /// # Errors
     /// [`Error::RateLimited`] with the time to wait.
-    pub fn attempt(&self, email: &Email, network: &str) -> Result<()> {
+    pub fn attempt(&self, email: &Email, network: Network) -> Result<()> {
         self.attempt_from(network)?;
         check(&self.accounts, email.as_str())
     }
@@ -54,14 +55,14 @@ impl Throttle {
     ///
     /// # Errors
     /// [`Error::RateLimited`] with the time to wait.
-    pub fn attempt_from(&self, network: &str) -> Result<()> {
-        check(&self.networks, network)
+    pub fn attempt_from(&self, network: Network) -> Result<()> {
+        check(&self.networks, &network.to_string())
     }
 
     /// Whether the refusal of somebody unknown is to be recorded: an audit log that anybody can fill hides what matters.
     #[must_use]
-    pub fn record(&self, network: &str) -> bool {
-        check(&self.records, network).is_ok()
+    pub fn record(&self, network: Network) -> bool {
+        check(&self.records, &network.to_string()).is_ok()
     }
 }
 

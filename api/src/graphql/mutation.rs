@@ -195,7 +195,7 @@ async fn refused<T, P: From<Expected<T>>>(
     // Nobody knows who it was. Attempts beyond a throttle have been counted before the transaction.
     if transaction.actor() == Actor::Anonymous
         && code != Code::RateLimited
-        && !ctx.state().throttle().record(&ctx.caller().network)
+        && !ctx.state().throttle().record(ctx.caller().origin.network)
     {
         return Mutated::unrecorded::<T>(error);
     }
@@ -209,7 +209,7 @@ async fn refused<T, P: From<Expected<T>>>(
 /// audit log is not theirs to fill.
 async fn turn_away<P>(ctx: &Context<'_>, action: &'static str) -> Result<Mutated<P>> {
     let (state, caller) = (ctx.state(), ctx.caller());
-    if state.throttle().record(&caller.network) {
+    if state.throttle().record(caller.origin.network) {
         let mut transaction = Transaction::begin(state, Actor::Anonymous, caller.origin.clone()).await?;
         transaction.checkpoint().await?;
         transaction.refuse(action, Code::Unauthenticated).await?;
