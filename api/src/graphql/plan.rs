@@ -14,7 +14,7 @@ use async_graphql_value::{ConstValue, Name, Value};
 
 use super::{
     Asking,
-    direct::{Member, Shape, Writer},
+    direct::{Lead, Member, Shape, Writer},
 };
 
 /// The fields to write of one object.
@@ -24,8 +24,7 @@ pub struct Plan(Box<[Step]>);
 /// One field to write.
 #[derive(Debug)]
 pub struct Step {
-    /// The response key as it is written, with quotes and colon.
-    key: Box<[u8]>,
+    lead: Lead,
     member: u16,
     plan: Plan,
 }
@@ -41,9 +40,9 @@ impl Plan {
 }
 
 impl Step {
-    /// The response key as it is written, with quotes and colon.
-    pub fn key(&self) -> &[u8] {
-        &self.key
+    /// The response key and what else stands before the value.
+    pub const fn lead(&self) -> &Lead {
+        &self.lead
     }
 
     /// The number of the field within its type.
@@ -111,7 +110,7 @@ fn has_members(read: &ConstValue, sent: &ConstValue) -> bool {
 pub struct OperationPlan(Vec<RootStep>);
 
 struct RootStep {
-    key: Box<[u8]>,
+    lead: Lead,
     /// None for `__typename`.
     root: Option<&'static Root>,
     arguments: Vec<(Name, Value)>,
@@ -143,7 +142,7 @@ impl OperationPlan {
             };
             let arguments = field.arguments.iter();
             let arguments = arguments.map(|(name, value)| (name.node.clone(), value.node.clone())).collect();
-            steps.push(RootStep { key: key(merged.key), root, arguments, plan });
+            steps.push(RootStep { lead: Lead::new(merged.key, steps.is_empty()), root, arguments, plan });
         }
         Some(Self(steps))
     }
@@ -153,17 +152,14 @@ impl OperationPlan {
     /// # Errors
     /// [`Unfit`] when the engine has to answer.
     pub fn write(&self, asking: &Asking, variables: &Variables, out: &mut Writer) -> Result<(), Unfit> {
-        let mut first = true;
         for step in &self.0 {
-            out.raw(if first { b"{" } else { b"," });
-            first = false;
-            out.raw(&step.key);
+            out.lead(&step.lead);
             match step.root {
                 None => out.string("Query"),
                 Some(root) => (root.write)(asking, &step.arguments(variables)?, &step.plan, out)?,
             }
         }
-        out.raw(if first { b"{}" } else { b"}" });
+        out.raw(if self.0.is_empty() { b"{}" } else { b"}" });
         Ok(())
     }
 }
@@ -216,6 +212,9 @@ pub fn switches(document: &ExecutableDocument, operation: &OperationDefinition) 
     names
 }
 
+/// How many fields are looked through one by one.
+const FEW: usize = 16;
+
 /// The fields of one response key.
 struct Merged<'a> {
     key: &'a str,
@@ -233,7 +232,7 @@ impl<'a> Planner<'a> {
     fn plan_of(&self, merged: &Merged<'a>, shape: Option<Shape>) -> Option<Plan> {
         let Some(shape) = shape else { return Some(Plan::default()) };
         let fields = self.collect(&merged.sets, shape.name)?;
-        let step = |merged: Merged<'a>| {
+        let step = |(index, merged): (usize, Merged<'a>)| {
             let field = merged.first;
             let (member, plan) = if field.name.node == "__typename" {
                 (Plan::TYPENAME, Plan::default())
@@ -244,15 +243,16 @@ impl<'a> Planner<'a> {
                 }
                 (number, self.plan_of(&merged, shape)?)
             };
-            Some(Step { key: key(merged.key), member, plan })
+            Some(Step { lead: Lead::new(merged.key, index == 0), member, plan })
         };
-        Some(Plan(fields.into_iter().map(step).collect::<Option<_>>()?))
+        Some(Plan(fields.into_iter().enumerate().map(step).collect::<Option<_>>()?))
     }
 
     /// The fields that these selections come to, in the order in which their keys first appear (`CollectFields` of the
     /// specification).
     fn collect(&self, sets: &[&'a SelectionSet], type_name: &str) -> Option<Vec<Merged<'a>>> {
         let mut fields: Vec<Merged<'a>> = Vec::new();
+        // A table pays only where there are many.
         let mut places: HashMap<&'a str, usize> = HashMap::new();
         // The last is the next: what a fragment selects comes where the fragment stands.
         let mut open: Vec<std::slice::Iter<'a, Positioned<Selection>>> =
@@ -269,7 +269,14 @@ impl<'a> Planner<'a> {
                         continue;
                     }
                     let key = field.response_key().node.as_str();
-                    let place = *places.entry(key).or_insert(fields.len());
+                    if fields.len() == FEW {
+                        places.extend(fields.iter().enumerate().map(|(place, field)| (field.key, place)));
+                    }
+                    let place = if fields.len() < FEW {
+                        fields.iter().position(|field| field.key == key).unwrap_or(fields.len())
+                    } else {
+                        *places.entry(key).or_insert(fields.len())
+                    };
                     if place == fields.len() {
                         fields.push(Merged { key, first: field, sets: Vec::new() });
                     }
@@ -317,9 +324,4 @@ impl<'a> Planner<'a> {
         }
         Some(included)
     }
-}
-
-/// A response key as it is written. It is a name, so nothing in it needs an escape.
-fn key(name: &str) -> Box<[u8]> {
-    format!("\"{name}\":").into_bytes().into()
 }
