@@ -3,6 +3,7 @@
 //! `graphql` speaks GraphQL over HTTP, `known` remembers documents, `documents` finds the one that is asked for, `server` accepts connections, `cors` decides which pages may read answers. What a
 //! request may ask for is decided in `schema/limits.rs`, what it may do in `access.rs`.
 
+mod apart;
 mod caller;
 mod cors;
 mod documents;
@@ -28,6 +29,7 @@ use tokio::time::{Instant, timeout};
 
 pub use self::cors::InvalidOrigin;
 use self::{
+    caller::RequestId,
     cors::Cors,
     documents::Resolver,
     figures::Figures,
@@ -38,10 +40,11 @@ use self::{
 };
 pub(crate) use self::{graphql::Service, known::validate::operation_names};
 use crate::{
-    access::audit::sha256,
+    access::{Caller, audit::sha256},
     delivery::{
         answer::{Answer, Coding},
         change_token, documents as trusted,
+        snapshot::Snapshot,
     },
     error::{Code, Error, Result},
     graphql::{Asking, RequestContext},
@@ -50,8 +53,10 @@ use crate::{
     state::State,
 };
 
+/// [`change_token::HEADER`], read once.
+const CHANGE_TOKEN: HeaderName = HeaderName::from_static(change_token::HEADER);
 /// The header that bears the token of a preview.
-pub const PREVIEW: &str = "almanac-preview";
+pub const PREVIEW: HeaderName = HeaderName::from_static("almanac-preview");
 /// Time in which a request body must have arrived.
 const BODY_TIMEOUT: Duration = Duration::from_secs(20);
 /// Time in which the database must answer to count as reachable; probes are impatient.
@@ -66,7 +71,7 @@ pub fn app(state: &State) -> Result<impl Endpoint<Output = Response> + 'static> 
         limit: usize::try_from(state.config().max_body_bytes).map_err(Error::internal)?,
         timeout: BODY_TIMEOUT,
     };
-    let (service, documents) = (service(state)?, Resolver::new(state.clone())?);
+    let (service, documents) = (service(state), Resolver::new(state.clone())?);
     let config = state.config();
     let shared = match config.shared_max_age {
         0 => "public, no-cache".to_owned(),
@@ -74,27 +79,42 @@ pub fn app(state: &State) -> Result<impl Endpoint<Output = Response> + 'static> 
     };
     let shared = HeaderValue::try_from(shared).map_err(Error::internal)?;
     let cors = Cors::new(&state.config().allowed_origins).map_err(Error::internal)?;
-    let routes = Route::new()
-        .at(
-            "/graphql",
-            Graphql {
-                service,
-                documents,
-                body,
-                state: state.clone(),
-                shared,
-                policy: meter::policy(config.rate_limit),
-            },
-        )
+    let graphql =
+        Graphql { service, documents, body, state: state.clone(), shared, policy: meter::policy(config.rate_limit) };
+    let others = Route::new()
         .at("/figures/:name", Figures::new(state.clone()))
         .at("/healthz", get(healthz))
         .at("/readyz", get(readyz))
         .at("/metrics", get(metrics::metrics))
         .at("/.well-known/jwks.json", get(jwks))
         .catch_all_error(async |error| unrouted(&error))
-        .with(cors)
+        .with(cors.clone())
         .data(state.clone());
-    Ok(observed(state, routes))
+    Ok(observed(state, Doors { graphql, cors, others }))
+}
+
+/// `/graphql`, where nearly all requests go, beside everything else.
+struct Doors<E> {
+    graphql: Graphql,
+    cors: Cors,
+    others: E,
+}
+
+impl<E: Endpoint<Output = Response>> Endpoint for Doors<E> {
+    type Output = Response;
+
+    async fn call(&self, mut request: Request) -> poem::Result<Response> {
+        if request.uri().path() != "/graphql" {
+            // Apart, since a future is moved with everything that it may ever hold.
+            return Box::pin(self.others.call(request)).await;
+        }
+        if let Some(preflight) = self.cors.preflight(&request) {
+            return Ok(preflight);
+        }
+        let mut response = self.graphql.respond(&mut request).await;
+        self.cors.mark(&request, &mut response);
+        Ok(response)
+    }
 }
 
 /// `endpoint`, as everything that is served is: named, logged, with the headers of every answer. By itself it is for what
@@ -104,13 +124,9 @@ pub fn observed<E: Endpoint>(state: &State, endpoint: E) -> impl Endpoint<Output
 }
 
 /// GraphQL over HTTP, as it is served and as documents are checked that are served later.
-pub(crate) fn service(state: &State) -> Result<Service> {
-    Service::new(schema::schema(state.clone()), Limits::default()).map_err(Error::internal)
+pub(crate) fn service(state: &State) -> Service {
+    Service::new(schema::schema(state.clone()), Limits::default())
 }
-
-/// The name of a request, for everything that looks at it.
-#[derive(Clone)]
-struct RequestId(String);
 
 /// Names each request, logs how it ended, and adds the headers that every answer has.
 struct Observed<E> {
@@ -124,21 +140,21 @@ impl<E: Endpoint> Endpoint for Observed<E> {
     async fn call(&self, mut request: Request) -> poem::Result<Response> {
         let started = Instant::now();
         let id = caller::request_id(&self.state, &request);
-        let (method, path) = (request.method().clone(), request.uri().path().to_owned());
-        request.extensions_mut().insert(RequestId(id.clone()));
+        let (method, uri) = (request.method().clone(), request.uri().clone());
+        request.extensions_mut().insert(id.clone());
         let mut response = self.inner.get_response(request).await;
         // No query string, no body, no header: a token, a password or an address could stand there.
         tracing::info!(
-            request.id = id,
+            request.id = id.as_str(),
             http.method = %method,
-            http.path = path,
+            http.path = uri.path(),
             http.status = response.status().as_u16(),
             graphql.operation = response.extensions().get::<Operation>().and_then(|operation| operation.name.as_deref()),
             duration_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX),
             "request"
         );
         let headers = response.headers_mut();
-        if let Ok(id) = HeaderValue::from_str(&id) {
+        if let Ok(id) = HeaderValue::from_str(id.as_str()) {
             headers.insert(caller::REQUEST_ID, id);
         }
         headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
@@ -158,24 +174,24 @@ struct Graphql {
     policy: Option<HeaderValue>,
 }
 
-impl Endpoint for Graphql {
-    type Output = Response;
-
-    async fn call(&self, mut request: Request) -> poem::Result<Response> {
-        let id = request.extensions().get::<RequestId>().map_or_else(String::new, |id| id.0.clone());
-        let mut meter = Meter::new(&self.state);
+impl Graphql {
+    /// The response to a request, whatever becomes of it.
+    async fn respond(&self, request: &mut Request) -> Response {
+        let id = caller::named(&self.state, request);
+        let now = self.state.now();
+        let mut meter = Meter::new(&self.state, now);
         let negotiated = MediaType::negotiate(request.headers());
         let media_type = negotiated.unwrap_or(MediaType::Json);
-        let present = |error| schema::present(error, &id);
+        let present = |error| schema::present(error, id.as_str());
         let answer = match negotiated {
-            Some(media_type) => self.answer(&mut request, &id, media_type, &mut meter).await,
+            Some(media_type) => self.answer(request, &id, media_type, &mut meter).await,
             None => {
                 let message = "The response can be application/graphql-response+json or application/json.";
                 Err(Refusal::new(Code::NotAcceptable, message))
             }
         };
         let mut response = answer.unwrap_or_else(|refusal| {
-            let refusal = meter.charge_refused(&request).err().unwrap_or(refusal);
+            let refusal = meter.charge_refused(request).err().unwrap_or(refusal);
             let mut response = refusal.into_response(media_type, present);
             if response.status() == StatusCode::UNAUTHORIZED {
                 let challenge = HeaderValue::from_static("Bearer error=\"invalid_token\"");
@@ -184,29 +200,27 @@ impl Endpoint for Graphql {
             private(&mut response);
             response
         });
-        freshness::mark(&self.state, &mut response);
+        freshness::mark(&self.state, now, &mut response);
         let is_shared = response.headers().get(header::CACHE_CONTROL) == Some(&self.shared);
         meter.tell(self.policy.as_ref(), is_shared, &mut response);
-        Ok(response)
+        response
     }
-}
 
-impl Graphql {
     async fn answer(
         &self,
         request: &mut Request,
-        id: &str,
+        id: &RequestId,
         media_type: MediaType,
         meter: &mut Meter<'_>,
     ) -> Result<Response, Refusal> {
         let refuse = |error: Error| {
-            schema::log(&error, id);
+            schema::log(&error, id.as_str());
             Refusal::new(error.code(), error.to_string())
         };
-        let caller = caller::identify(&self.state, request, id.to_owned()).await.map_err(refuse)?;
+        let caller = caller::identify(&self.state, request, id).await.map_err(refuse)?;
         meter.identify(&caller)?;
         let key = caller::idempotency_key(request).map_err(|message| Refusal::new(Code::BadRequest, message))?;
-        let is_public = caller.credential.is_none() && request.header(PREVIEW).is_none();
+        let is_public = caller.credential.is_none() && !request.headers().contains_key(PREVIEW);
         let snapshot = freshness::snapshot(&self.state, request, id).await?;
         let received = Received::read(request, &self.body).await?;
         let answers = self.state.answers();
@@ -214,14 +228,22 @@ impl Graphql {
             meter.charge(meter::LEAST)?;
             return Ok(self.give(request, media_type, &answer, snapshot.seq));
         }
+        // Most requests have been answered by now, and a future is moved with everything that it may ever hold.
+        Box::pin(self.work_out(Asked { request, id, media_type, caller, key, is_public, snapshot, received }, meter))
+            .await
+    }
 
+    /// Answers what was not asked before, or what is not for everybody.
+    async fn work_out(&self, asked: Asked<'_>, meter: &mut Meter<'_>) -> Result<Response, Refusal> {
+        let Asked { request, id, media_type, caller, key, is_public, snapshot, received } = asked;
+        let answers = self.state.answers();
         let (document, parameters) = received.parse()?;
         let restricted = self.documents.restricts(&caller);
         let depends_on_trust = restricted || !matches!(document, RequestedDocument::Text(_));
         let text = self.documents.resolve(&self.service, document, restricted).await?;
         let prepared = self.service.prepare(&text, parameters).await?;
         let operation = prepared.known.operation.clone();
-        let present = |error| schema::present(error, id);
+        let present = |error| schema::present(error, id.as_str());
         let idempotency = key.map(|key| KeyedRequest { key, fingerprint: fingerprint(&prepared) });
         let context = |snapshot| {
             let asking = Asking { state: self.state.clone(), reading: Arc::new(self.state.reading_of(snapshot)) };
@@ -275,15 +297,19 @@ impl Graphql {
         let (coding, bytes) = answer.bytes(codings(request.headers()));
         let by_get = *request.method() == Method::GET;
         let is_known = by_get && names(request, answer);
-        let mut response = if is_known { Response::default() } else { graphql::response(media_type, bytes.clone()) };
-        if is_known {
-            response.set_status(StatusCode::NOT_MODIFIED);
-        }
+        let mut response = Response::default();
         let headers = response.headers_mut();
+        headers.reserve(HEADERS);
+        if !is_known {
+            headers.insert(header::CONTENT_TYPE, media_type.content_type());
+            if coding != Coding::Identity {
+                headers.insert(header::CONTENT_ENCODING, HeaderValue::from_static(coding.as_str()));
+            }
+        }
         headers.insert(header::VARY, HeaderValue::from_static(VARY));
         // Whoever shows it to another process reads nothing older there.
         if let Ok(token) = HeaderValue::from_str(&change_token::encode(seq.max(answer.seq()))) {
-            headers.insert(change_token::HEADER, token);
+            headers.insert(CHANGE_TOKEN, token);
         }
         if by_get {
             headers.insert(header::CACHE_CONTROL, self.shared.clone());
@@ -292,22 +318,36 @@ impl Graphql {
             // What was posted is not for others to keep, whatever the answer.
             headers.insert(header::CACHE_CONTROL, HeaderValue::from_static(PRIVATE));
         }
-        if coding != Coding::Identity && !is_known {
-            headers.insert(header::CONTENT_ENCODING, HeaderValue::from_static(coding.as_str()));
+        if is_known {
+            response.set_status(StatusCode::NOT_MODIFIED);
+        } else {
+            response.set_body(bytes.clone());
         }
         response
     }
 }
 
+/// A request on its way to an answer.
+struct Asked<'a> {
+    request: &'a Request,
+    id: &'a RequestId,
+    media_type: MediaType,
+    caller: Caller,
+    /// The idempotency key.
+    key: Option<String>,
+    /// Whether it is asked for what everybody may see.
+    is_public: bool,
+    snapshot: Arc<Snapshot>,
+    received: Received,
+}
+
 /// Says which answer it is, and what it depends on: for caches that are told to forget what bears a tag.
 fn tag_answer(headers: &mut HeaderMap, answer: &Answer, coding: Coding) {
-    let [by_spaces, by_commas] = answer.tag_lists().clone();
-    for (name, value) in [
-        (header::ETAG, answer.etag(coding)),
-        (HeaderName::from_static("surrogate-key"), by_spaces),
-        (HeaderName::from_static("cache-tag"), by_commas),
-    ] {
-        if let Ok(value) = HeaderValue::from_maybe_shared(value) {
+    let labels = answer.labels();
+    let told =
+        [(header::ETAG, labels.etag(coding)), (SURROGATE_KEY, &labels.by_spaces), (CACHE_TAG, &labels.by_commas)];
+    for (name, value) in told {
+        if let Ok(value) = HeaderValue::from_maybe_shared(value.clone()) {
             headers.insert(name, value);
         }
     }
@@ -316,7 +356,7 @@ fn tag_answer(headers: &mut HeaderMap, answer: &Answer, coding: Coding) {
 /// Whether the client says that it has this answer.
 fn names(request: &Request, answer: &Answer) -> bool {
     let known = request.headers().get_all(header::IF_NONE_MATCH).iter().filter_map(|value| value.to_str().ok());
-    known.flat_map(|value| value.split(',')).map(str::trim).any(|etag| etag == "*" || answer.is_named(etag))
+    known.flat_map(|value| value.split(',')).map(str::trim).any(|etag| etag == "*" || answer.labels().is_named(etag))
 }
 
 /// SHA-256 of everything that a request asks for: document, operation and variables.
@@ -324,6 +364,11 @@ fn fingerprint(prepared: &Prepared) -> String {
     sha256(&prepared.known.key(&prepared.variables))
 }
 
+/// The headers by which caches are told to forget, in the words of Fastly and Varnish, and of Cloudflare.
+const SURROGATE_KEY: HeaderName = HeaderName::from_static("surrogate-key");
+const CACHE_TAG: HeaderName = HeaderName::from_static("cache-tag");
+/// Room for all headers of an answer, those added further out included.
+const HEADERS: usize = 14;
 /// The `Cache-Control` of what only the one who asked may see.
 const PRIVATE: &str = "private, no-store";
 /// What decides on an answer beside its address.

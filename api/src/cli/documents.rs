@@ -57,7 +57,7 @@ async fn add(state: &State, administrator: &Administrator, files: &[PathBuf]) ->
             faults.extend(documents::collect(&mut documents, id, text).err().map(|fault| fault.to_string()));
         }
     }
-    let service = http::service(state)?;
+    let service = http::service(state);
     for (id, text) in &documents {
         if let Err(refusal) = service.validate(text).await {
             faults.extend(refusal.messages().map(|message| format!("{id}: {message}")));

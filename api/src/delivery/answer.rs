@@ -12,7 +12,6 @@ use std::{
     },
 };
 
-use aws_lc_rs::digest;
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
 use bytes::Bytes;
 use quick_cache::{
@@ -20,6 +19,7 @@ use quick_cache::{
     sync::{Cache, DefaultLifecycle, PlaceholderGuard},
 };
 use tokio::sync::Semaphore;
+use xxhash_rust::xxh3::xxh3_128;
 
 use crate::delivery::snapshot::Snapshot;
 
@@ -67,14 +67,51 @@ pub struct Answer {
     /// The newest change up to which it is known to hold.
     holds: AtomicI64,
     identity: Bytes,
-    /// The middle of its entity tag: a hash of the bytes.
-    hash: String,
-    /// Its entity tag in each encoding, in the order of [`Coding::ALL`].
-    etags: [Bytes; 4],
-    /// Its tags with spaces, and with commas, between.
-    tag_lists: [Bytes; 2],
+    labels: OnceLock<Labels>,
     asked_again: AtomicBool,
     compressed: OnceLock<Compressed>,
+}
+
+/// What caches are told of an answer, worked out when the first one is.
+#[derive(Debug)]
+pub struct Labels {
+    /// The middle of its entity tags: a hash of the bytes.
+    hash: String,
+    /// Its strong entity tags, in the order of [`Coding::ALL`].
+    etags: [Bytes; 4],
+    /// The tags of what it shows, for `Surrogate-Key`.
+    pub by_spaces: Bytes,
+    /// The same for `Cache-Tag`.
+    pub by_commas: Bytes,
+}
+
+impl Labels {
+    fn new(bytes: &[u8], tags: &[String]) -> Self {
+        // Not against forgers, who cannot choose what is published: to tell answers apart, and fast.
+        let hash = BASE64_URL_SAFE_NO_PAD.encode(xxh3_128(bytes).to_be_bytes());
+        let etag = |coding| match coding {
+            Coding::Identity => format!("\"{hash}\"").into(),
+            coding => format!("\"{hash}-{}\"", coding.as_str()).into(),
+        };
+        Self { etags: Coding::ALL.map(etag), by_spaces: tags.join(" ").into(), by_commas: tags.join(",").into(), hash }
+    }
+
+    /// The strong entity tag in an encoding: two that are equal are equal byte for byte.
+    #[must_use]
+    pub fn etag(&self, coding: Coding) -> &Bytes {
+        let place = Coding::ALL.iter().position(|known| *known == coding).unwrap_or_default();
+        &self.etags[place]
+    }
+
+    /// Whether an entity tag is one of the answer's, in any encoding. A proxy that compresses makes a strong tag a weak one.
+    #[must_use]
+    pub fn is_named(&self, etag: &str) -> bool {
+        let etag = etag.strip_prefix("W/").unwrap_or(etag);
+        let inner = etag.strip_prefix('"').and_then(|etag| etag.strip_suffix('"'));
+        inner.and_then(|inner| inner.strip_prefix(self.hash.as_str())).is_some_and(|coding| {
+            coding.is_empty() || Coding::ALL.iter().any(|known| coding.strip_prefix('-') == Some(known.as_str()))
+        })
+    }
 }
 
 #[derive(Debug)]
@@ -88,21 +125,12 @@ impl Answer {
     /// An answer made of change `seq` that depends on nothing but what these tags stand for.
     #[must_use]
     pub fn new(seq: i64, tags: Vec<String>, bytes: Vec<u8>) -> Self {
-        let hash = digest::digest(&digest::SHA256, &bytes);
-        // 96 bits tell apart more answers than there will ever be.
-        let hash = BASE64_URL_SAFE_NO_PAD.encode(&hash.as_ref()[..12]);
-        let etag = |coding| match coding {
-            Coding::Identity => format!("\"{hash}\"").into(),
-            coding => format!("\"{hash}-{}\"", coding.as_str()).into(),
-        };
         Self {
-            etags: Coding::ALL.map(etag),
-            tag_lists: [" ", ","].map(|between| tags.join(between).into()),
             seq,
             tags: tags.into(),
             holds: AtomicI64::new(seq),
-            hash,
             identity: bytes.into(),
+            labels: OnceLock::new(),
             asked_again: AtomicBool::new(false),
             compressed: OnceLock::new(),
         }
@@ -114,10 +142,10 @@ impl Answer {
         self.seq
     }
 
-    /// The tags of what it shows, with spaces, and with commas, between.
+    /// What caches are told of it.
     #[must_use]
-    pub const fn tag_lists(&self) -> &[Bytes; 2] {
-        &self.tag_lists
+    pub fn labels(&self) -> &Labels {
+        self.labels.get_or_init(|| Labels::new(&self.identity, &self.tags))
     }
 
     /// Its bytes in the first of these encodings that there is, and the encoding.
@@ -131,23 +159,6 @@ impl Answer {
         };
         let found = codings.into_iter().find_map(|coding| Some((coding, in_coding(coding)?)));
         found.unwrap_or((Coding::Identity, &self.identity))
-    }
-
-    /// Its strong entity tag in an encoding: two that are equal are equal byte for byte.
-    #[must_use]
-    pub fn etag(&self, coding: Coding) -> Bytes {
-        let place = Coding::ALL.iter().position(|known| *known == coding).unwrap_or_default();
-        self.etags[place].clone()
-    }
-
-    /// Whether an entity tag is one of this answer's, in any encoding. A proxy that compresses makes a strong tag a weak one.
-    #[must_use]
-    pub fn is_named(&self, etag: &str) -> bool {
-        let etag = etag.strip_prefix("W/").unwrap_or(etag);
-        let inner = etag.strip_prefix('"').and_then(|etag| etag.strip_suffix('"'));
-        inner.and_then(|inner| inner.strip_prefix(self.hash.as_str())).is_some_and(|coding| {
-            coding.is_empty() || Coding::ALL.iter().any(|known| coding.strip_prefix('-') == Some(known.as_str()))
-        })
     }
 
     fn holds(&self, snapshot: &Snapshot) -> bool {

@@ -5,7 +5,7 @@
 //! read responses still has to authenticate.
 
 use poem::{
-    Endpoint, IntoResponse, Middleware, Request, Response, Result,
+    Endpoint, Middleware, Request, Response, Result,
     http::{HeaderValue, Method, StatusCode, Uri, header},
 };
 
@@ -56,10 +56,33 @@ impl Cors {
         Ok(Self { origins })
     }
 
+    /// The response to a browser that asks beforehand; nothing when it does not.
+    pub fn preflight(&self, request: &Request) -> Option<Response> {
+        let is_preflight = request.method() == Method::OPTIONS
+            && request.headers().contains_key(header::ORIGIN)
+            && request.headers().contains_key(header::ACCESS_CONTROL_REQUEST_METHOD);
+        if !is_preflight || matches!(&self.origins, Origins::Only(allowed) if allowed.is_empty()) {
+            return None;
+        }
+        let mut response = Response::builder()
+            .status(StatusCode::NO_CONTENT)
+            .header(header::ACCESS_CONTROL_ALLOW_METHODS, METHODS)
+            .header(header::ACCESS_CONTROL_ALLOW_HEADERS, REQUEST_HEADERS)
+            .header(header::ACCESS_CONTROL_MAX_AGE, MAX_AGE)
+            .finish();
+        self.mark(request, &mut response);
+        Some(response)
+    }
+
     /// Adds to a response what the browser must know about the origin of its request.
-    fn mark(&self, origin: Option<&HeaderValue>, response: &mut Response) {
+    pub fn mark(&self, request: &Request, response: &mut Response) {
+        self.mark_for(request.headers().get(header::ORIGIN), response);
+    }
+
+    fn mark_for(&self, origin: Option<&HeaderValue>, response: &mut Response) {
         let headers = response.headers_mut();
         match &self.origins {
+            Origins::Only(allowed) if allowed.is_empty() => return,
             Origins::Any => {
                 headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
             }
@@ -106,24 +129,12 @@ impl<E: Endpoint> Endpoint for CorsEndpoint<E> {
     type Output = Response;
 
     async fn call(&self, request: Request) -> Result<Response> {
-        if matches!(&self.cors.origins, Origins::Only(allowed) if allowed.is_empty()) {
-            return self.endpoint.call(request).await.map(IntoResponse::into_response);
+        if let Some(preflight) = self.cors.preflight(&request) {
+            return Ok(preflight);
         }
         let origin = request.headers().get(header::ORIGIN).cloned();
-        let is_preflight = request.method() == Method::OPTIONS
-            && origin.is_some()
-            && request.headers().contains_key(header::ACCESS_CONTROL_REQUEST_METHOD);
-        let mut response = if is_preflight {
-            Response::builder()
-                .status(StatusCode::NO_CONTENT)
-                .header(header::ACCESS_CONTROL_ALLOW_METHODS, METHODS)
-                .header(header::ACCESS_CONTROL_ALLOW_HEADERS, REQUEST_HEADERS)
-                .header(header::ACCESS_CONTROL_MAX_AGE, MAX_AGE)
-                .finish()
-        } else {
-            self.endpoint.get_response(request).await
-        };
-        self.cors.mark(origin.as_ref(), &mut response);
+        let mut response = self.endpoint.get_response(request).await;
+        self.cors.mark_for(origin.as_ref(), &mut response);
         Ok(response)
     }
 }

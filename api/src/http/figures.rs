@@ -14,7 +14,9 @@ use poem::{
 use tokio::sync::Semaphore;
 
 use super::{
-    PREVIEW, RequestId, VARY, caller, freshness,
+    PREVIEW, VARY,
+    caller::{self, RequestId},
+    freshness,
     graphql::Refusal,
     media_type::{MediaType, codings, prefer},
     names, private, tag_answer,
@@ -100,16 +102,16 @@ impl Figures {
         Self { state, making: Arc::new(Semaphore::new(CONCURRENT)) }
     }
 
-    async fn answer(&self, request: &Request, id: &str) -> Result<Response, Refusal> {
+    async fn answer(&self, request: &Request, id: &RequestId) -> Result<Response, Refusal> {
         let refuse = |error: Error| {
-            schema::log(&error, id);
+            schema::log(&error, id.as_str());
             Refusal::new(error.code(), error.to_string())
         };
         if !matches!(*request.method(), Method::GET | Method::HEAD) {
             return Err(Refusal::method("GET, HEAD", "this address is for reading"));
         }
-        let caller = caller::identify(&self.state, request, id.to_owned()).await.map_err(refuse)?;
-        let is_private = caller.credential.is_some() || request.header(PREVIEW).is_some();
+        let caller = caller::identify(&self.state, request, id).await.map_err(refuse)?;
+        let is_private = caller.credential.is_some() || request.headers().contains_key(PREVIEW);
         let snapshot = freshness::snapshot(&self.state, request, id).await?;
         let (what, negotiated) = wanted(request)?;
         let parameters = Parameters::read(request, self.state.now()).map_err(refuse)?;
@@ -172,7 +174,7 @@ impl Endpoint for Figures {
     type Output = Response;
 
     async fn call(&self, request: Request) -> poem::Result<Response> {
-        let id = request.extensions().get::<RequestId>().map_or_else(String::new, |id| id.0.clone());
+        let id = caller::named(&self.state, &request);
         let mut response = self.answer(&request, &id).await.unwrap_or_else(|refusal| {
             let status = refusal.code().status();
             let mut response = refusal.into_response(MediaType::Json, |error| error);
@@ -180,7 +182,7 @@ impl Endpoint for Figures {
             private(&mut response);
             response
         });
-        freshness::mark(&self.state, &mut response);
+        freshness::mark(&self.state, self.state.now(), &mut response);
         Ok(response)
     }
 }

@@ -2,9 +2,13 @@
 
 use std::{sync::Arc, time::Duration};
 
-use poem::{Request, Response, http::HeaderValue};
+use chrono::{DateTime, Utc};
+use poem::{
+    Request, Response,
+    http::{HeaderName, HeaderValue},
+};
 
-use super::{PREVIEW, graphql::Refusal};
+use super::{CHANGE_TOKEN, PREVIEW, caller::RequestId, graphql::Refusal};
 use crate::{
     delivery::{change_token, feed, snapshot::Snapshot},
     document::preview,
@@ -14,7 +18,7 @@ use crate::{
 };
 
 /// The header of an answer that may be older than [`FRESH`]: how many seconds.
-const SNAPSHOT_AGE: &str = "almanac-snapshot-age";
+const SNAPSHOT_AGE: HeaderName = HeaderName::from_static("almanac-snapshot-age");
 /// An answer that is at most so old is as fresh as answers are: the change feed is looked at more often.
 const FRESH: Duration = Duration::from_secs(2);
 
@@ -22,16 +26,19 @@ const FRESH: Duration = Duration::from_secs(2);
 ///
 /// # Errors
 /// When the change is not here, or the preview has ended; or a header is not what it should be.
-pub(super) async fn snapshot(state: &State, request: &Request, request_id: &str) -> Result<Arc<Snapshot>, Refusal> {
+pub(super) async fn snapshot(state: &State, request: &Request, id: &RequestId) -> Result<Arc<Snapshot>, Refusal> {
     let refuse = |error: Error| {
-        schema::log(&error, request_id);
+        schema::log(&error, id.as_str());
         Refusal::new(error.code(), error.to_string())
     };
     if let Some(seq) = named_change(request)? {
-        feed::reach(state, seq).await.map_err(refuse)?;
+        Box::pin(feed::reach(state, seq)).await.map_err(refuse)?;
     }
-    match request.header(PREVIEW) {
-        Some(token) => preview::snapshot(state, token).await.map_err(refuse),
+    match request.headers().get(PREVIEW) {
+        Some(token) => {
+            let token = token.to_str().unwrap_or_default();
+            Box::pin(preview::snapshot(state, token)).await.map_err(refuse)
+        }
         None => Ok(state.snapshot()),
     }
 }
@@ -39,7 +46,7 @@ pub(super) async fn snapshot(state: &State, request: &Request, request_id: &str)
 /// The change that a request names.
 fn named_change(request: &Request) -> Result<Option<i64>, Refusal> {
     let refuse = |message| Err(Refusal::new(Code::BadRequest, message));
-    let mut tokens = request.headers().get_all(change_token::HEADER).iter();
+    let mut tokens = request.headers().get_all(CHANGE_TOKEN).iter();
     match (tokens.next(), tokens.next()) {
         (None, _) => Ok(None),
         (Some(token), None) => match token.to_str().ok().and_then(change_token::decode) {
@@ -51,8 +58,8 @@ fn named_change(request: &Request) -> Result<Option<i64>, Refusal> {
 }
 
 /// Says how old an answer may be, if it may be older than a client expects.
-pub(super) fn mark(state: &State, response: &mut Response) {
-    let age = state.feed().age(state.now());
+pub(super) fn mark(state: &State, now: DateTime<Utc>, response: &mut Response) {
+    let age = state.feed().age(now);
     if age > FRESH {
         response.headers_mut().insert(SNAPSHOT_AGE, HeaderValue::from(age.as_secs()));
     }

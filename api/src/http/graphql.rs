@@ -12,13 +12,7 @@
 
 use std::{collections::HashSet, sync::Arc};
 
-use async_graphql::{
-    ServerError, Variables,
-    parser::{
-        parse_schema,
-        types::{OperationType, TypeSystemDefinition},
-    },
-};
+use async_graphql::{ServerError, Variables, parser::types::OperationType};
 use poem::{
     IntoResponse, Response,
     http::{HeaderMap, HeaderValue, StatusCode, header},
@@ -27,6 +21,7 @@ use serde::Serialize;
 use serde_json::{Map, Value, json};
 
 use super::{
+    apart::{self, Apart},
     known::{Known, KnownDocuments},
     media_type::MediaType,
     parameters::Parameters,
@@ -51,6 +46,7 @@ use crate::{
 pub struct Service {
     schema: Schema,
     known: KnownDocuments,
+    apart: Arc<Apart>,
 }
 
 /// What a request asks to be run.
@@ -93,17 +89,11 @@ pub struct Executed {
 
 impl Service {
     /// Serves this schema within these limits. Expensive: meant to be called once.
-    ///
-    /// # Errors
-    /// When the schema's own description of itself cannot be parsed, which would be a defect of the engine.
-    pub fn new(schema: Schema, limits: Limits) -> Result<Self, async_graphql::parser::Error> {
-        let mut types = HashSet::from(["Boolean", "Float", "ID", "Int", "String"].map(str::to_owned));
-        for definition in parse_schema(schema.sdl())?.definitions {
-            if let TypeSystemDefinition::Type(definition) = definition {
-                types.insert(definition.node.name.node.to_string());
-            }
-        }
-        Ok(Self { schema, known: KnownDocuments::new(types, limits) })
+    #[must_use]
+    pub fn new(schema: Schema, limits: Limits) -> Self {
+        let types = type_names(&schema.sdl());
+        let apart = Arc::<Apart>::default();
+        Self { schema, known: KnownDocuments::new(types, limits, Arc::clone(&apart)), apart }
     }
 
     /// Nothing, if the document is within the limits, well-formed and valid, whatever values its variables will have.
@@ -159,7 +149,10 @@ impl Service {
             }
         }
         loop {
-            let result = self.run(prepared, context.clone()).await?;
+            // What writes waits for other writers.
+            let may_take_long = prepared.known.operation.kind == OperationType::Query
+                && (prepared.cost > apart::DEAR || prepared.known.text().len() > apart::LONG);
+            let result = self.apart.run(may_take_long, self.run(prepared, context.clone())).await?;
             let reading = Arc::clone(&context.asking.reading);
             check_size(&reading)?;
             if reading.is_incomplete() {
@@ -235,6 +228,22 @@ impl Executed {
         }
         response
     }
+}
+
+/// The names of all types, out of the schema's description of itself: a definition begins a line. To parse it would take
+/// more memory at the start than the process needs ever after.
+fn type_names(sdl: &str) -> HashSet<String> {
+    const KINDS: [&str; 6] = ["enum", "input", "interface", "scalar", "type", "union"];
+    let mut names = HashSet::from(["Boolean", "Float", "ID", "Int", "String"].map(str::to_owned));
+    for line in sdl.lines() {
+        let mut words = line.split(' ');
+        if words.next().is_some_and(|kind| KINDS.contains(&kind))
+            && let Some(name) = words.next()
+        {
+            names.insert(name.to_owned());
+        }
+    }
+    names
 }
 
 /// Refuses what turned out to read more than its cost could tell. Only queries read what is published, so nothing was done.
@@ -409,3 +418,23 @@ pub fn response(media_type: MediaType, body: impl Into<poem::Body>) -> Response 
 
 /// The body of a response when everything else failed.
 pub const INTERNAL_SERVER_ERROR: &str = r#"{"errors":[{"message":"internal error","extensions":{"code":"INTERNAL"}}]}"#;
+
+#[cfg(test)]
+mod tests {
+    use async_graphql::parser::{parse_schema, types::TypeSystemDefinition};
+
+    use super::*;
+    use crate::schema;
+
+    #[test]
+    fn the_names_of_all_types_are_found() {
+        let sdl = schema::sdl();
+        let definitions = parse_schema(&sdl).expect("a schema").definitions;
+        let names = definitions.into_iter().filter_map(|definition| match definition {
+            TypeSystemDefinition::Type(definition) => Some(definition.node.name.node.to_string()),
+            _ => None,
+        });
+        let builtin = ["Boolean", "Float", "ID", "Int", "String"].map(str::to_owned);
+        assert_eq!(type_names(&sdl), names.chain(builtin).collect());
+    }
+}

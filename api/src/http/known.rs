@@ -15,10 +15,7 @@ use std::{
 use async_graphql::{
     Response, ValidationResult, Value as ConstValue, Variables,
     extensions::{Extension, ExtensionContext, ExtensionFactory, NextExecute, NextValidation},
-    parser::{
-        parse_query,
-        types::{BaseType, ExecutableDocument, OperationDefinition, OperationType, Selection, SelectionSet},
-    },
+    parser::types::{BaseType, ExecutableDocument, OperationDefinition, OperationType, Selection, SelectionSet},
 };
 use async_graphql_value::Name;
 use poem::http::Method;
@@ -26,12 +23,13 @@ use quick_cache::{Equivalent, Weighter, sync::Cache};
 use serde_json::{Map, Value};
 
 use super::{
+    apart::{self, Apart},
     graphql::{Operation, Refusal, validation_refusal},
     parameters::bad_request,
 };
 use crate::{
     error::Code,
-    graphql::{OperationPlan, switches},
+    graphql::{OperationPlan, parse, switches},
     schema::{
         self, Schema,
         limits::{self, Limits},
@@ -183,6 +181,7 @@ pub struct KnownDocuments {
     limits: Limits,
     /// The names of all types, for [`check_types_of_defaults`].
     types: HashSet<String>,
+    apart: Arc<Apart>,
     cache: Cache<DocumentKey, Arc<Known>, BySize>,
 }
 
@@ -222,9 +221,9 @@ impl Weighter<DocumentKey, Arc<Known>> for BySize {
 
 impl KnownDocuments {
     /// Holds documents against this schema, whose types have these names, within these limits.
-    pub fn new(types: HashSet<String>, limits: Limits) -> Self {
+    pub fn new(types: HashSet<String>, limits: Limits, apart: Arc<Apart>) -> Self {
         let schema = schema::builder().extension(CheckOnly).finish();
-        Self { schema, limits, types, cache: Cache::with_weighter(1_000, MEMORY, BySize) }
+        Self { schema, limits, types, apart, cache: Cache::with_weighter(1_000, MEMORY, BySize) }
     }
 
     /// Holds the variables of a request, and its additions to the protocol, against the limits.
@@ -255,6 +254,16 @@ impl KnownDocuments {
             check_operation_type(known.operation.kind, method)?;
             return Ok(known);
         }
+        self.apart.run(text.len() > apart::LONG, self.learn(text, operation, variables, method)).await
+    }
+
+    async fn learn(
+        &self,
+        text: &Arc<str>,
+        operation: Option<&str>,
+        variables: &Map<String, Value>,
+        method: &Method,
+    ) -> Result<Arc<Known>, Refusal> {
         let mut known = self.read(text, operation)?;
         check_operation_type(known.operation.kind, method)?;
         // Its variables are part of what is validated, so a document with bad ones is not known yet.
@@ -295,7 +304,7 @@ impl KnownDocuments {
     fn parse(&self, text: &str) -> Result<ExecutableDocument, Refusal> {
         limits::scan(text, &self.limits)?;
         let document =
-            parse_query(text).map_err(|error| Refusal::parse(with_code(error.into(), Code::GraphqlParseFailed)))?;
+            parse(text).map_err(|error| Refusal::parse(with_code(error.into(), Code::GraphqlParseFailed)))?;
         limits::check(&document, &self.limits)?;
         check_types_of_defaults(&document, &self.types)?;
         Ok(document)
@@ -485,7 +494,7 @@ mod tests {
 
     #[tokio::test]
     async fn known_documents_take_no_more_than_their_room() {
-        let known = KnownDocuments::new(HashSet::new(), Limits::default());
+        let known = KnownDocuments::new(HashSet::new(), Limits::default(), Arc::default());
         let (mut first, none) = (true, Map::new());
         for number in 0..60 {
             // The longest that is read: a document of two selections and a comment.

@@ -21,6 +21,13 @@ impl MediaType {
     /// The draft lets the server decide when there is no header or only `*/*`; whoever leaves it open is most likely an
     /// older client or a person with a shell, so that is `application/json`.
     pub fn negotiate(headers: &HeaderMap) -> Option<Self> {
+        // What nearly every client sends needs no reading.
+        let mut values = headers.get_all(header::ACCEPT).iter();
+        match (values.next().map(HeaderValue::as_bytes), values.next()) {
+            (None | Some(b"*/*" | b"application/json"), None) => return Some(Self::Json),
+            (Some(b"application/graphql-response+json"), None) => return Some(Self::GraphqlResponse),
+            _ => {}
+        }
         let ranges: Vec<(Mime, u16)> = accepted(headers).collect();
         if ranges.is_empty() && headers.get_all(header::ACCEPT).iter().all(HeaderValue::is_empty) {
             return Some(Self::Json);

@@ -4,6 +4,7 @@
 //! keep says nothing of what is left: it is given to others, later.
 
 use async_graphql::parser::types::OperationType;
+use chrono::{DateTime, Utc};
 use poem::{
     Request, Response,
     http::{HeaderName, HeaderValue},
@@ -46,6 +47,7 @@ pub(super) fn price(prepared: &Prepared) -> u64 {
 /// Draws what one request costs.
 pub(super) struct Meter<'a> {
     state: &'a State,
+    now: DateTime<Utc>,
     subject: Option<Subject>,
     remaining: Option<Remaining>,
     is_charged: bool,
@@ -53,8 +55,8 @@ pub(super) struct Meter<'a> {
 
 impl<'a> Meter<'a> {
     /// For a request of somebody who is not known yet.
-    pub(super) fn new(state: &'a State) -> Self {
-        Self { state, subject: None, remaining: None, is_charged: false }
+    pub(super) fn new(state: &'a State, now: DateTime<Utc>) -> Self {
+        Self { state, now, subject: None, remaining: None, is_charged: false }
     }
 
     /// From now on it is known who sends the request.
@@ -84,13 +86,13 @@ impl<'a> Meter<'a> {
         if self.is_charged {
             return Ok(());
         }
-        self.subject.get_or_insert_with(|| Subject::Network(caller::network_of(self.state, request)));
+        self.subject.get_or_insert_with(|| Subject::Network(caller::network(self.state, request)));
         self.charge(LEAST)
     }
 
     fn draw(&mut self, points: u64) -> Result<(), Refusal> {
         let Some(subject) = &self.subject else { return Ok(()) };
-        match self.state.quota().draw(subject, points, self.state.now()) {
+        match self.state.quota().draw(subject, points, self.now) {
             Ok(remaining) => {
                 self.remaining = Some(remaining);
                 Ok(())

@@ -184,6 +184,9 @@ fn check_content_type(headers: &HeaderMap) -> Result<(), Refusal> {
     };
     let mut content_types = headers.get_all(header::CONTENT_TYPE).iter();
     let (Some(content_type), None) = (content_types.next(), content_types.next()) else { return refuse() };
+    if content_type == "application/json" && !headers.contains_key(header::CONTENT_ENCODING) {
+        return Ok(());
+    }
     let Some(content_type) = content_type.to_str().ok().and_then(|value| value.parse::<Mime>().ok()) else {
         return refuse();
     };
