@@ -11,7 +11,7 @@ use std::fmt::Write as _;
 
 use seed::{Dataset, Files};
 use serde_json::{Value, json};
-use tests::{Client, Reply, TestApp, commands};
+use tests::{Client, Reply, TestApp, commands, dataset::page};
 
 /// The address of a query with these parameters beside it.
 fn address(query: &str, more: &[(&str, &str)]) -> String {
@@ -36,27 +36,6 @@ fn address(query: &str, more: &[(&str, &str)]) -> String {
 /// The public's answer to a query by GET.
 async fn get(app: &TestApp, query: &str) -> Reply {
     app.anonymous().get(&address(query, &[])).await
-}
-
-/// A page of the dataset with a text in each of these locales, below `about-us` or another page.
-fn page(slug: &str, parent: Option<&str>, position: i64, locales: &[&str], title: &str, body: &str) -> seed::Page {
-    let text = |locale: &&str| {
-        let text = seed::PageText {
-            title: title.parse().expect("a line"),
-            summary: None,
-            description: None,
-            signature: None,
-            body: body.parse().expect("Markdown"),
-        };
-        (locale.parse().expect("a locale"), text)
-    };
-    seed::Page {
-        slug: slug.parse().expect("a slug"),
-        parent: parent.map(|slug| slug.parse().expect("a slug")),
-        position: position.try_into().expect("a position"),
-        former_slugs: [].into(),
-        texts: locales.iter().map(text).collect(),
-    }
 }
 
 /// The example, changed.

@@ -12,15 +12,17 @@
 //! ```
 //!
 //! `app` has the clients, `editing` their mutations, `reply` what comes back, `database` and `postgres` the databases, `cluster` servers that a test may stop,
-//! `tables` what stands in them. Requests go through
+//! `tables` what stands in them, `dataset` and `attacks` what is put in and sent. Requests go through
 //! everything that is served, without a port. There is no shared state: no test can see another one's rows.
 
 #![expect(clippy::expect_used, clippy::missing_panics_doc, clippy::panic, reason = "a harness stops where it stands")]
 
 mod app;
+pub mod attacks;
 pub mod cluster;
 pub mod commands;
 mod database;
+pub mod dataset;
 mod editing;
 mod postgres;
 mod reply;

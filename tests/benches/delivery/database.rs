@@ -7,29 +7,33 @@ use std::{
     time::Instant,
 };
 
+use clap::ValueEnum;
 use migration::MigratorTrait;
 use tempfile::TempDir;
 
 use crate::process::{self, PASSWORD};
 
 /// Which content a database has.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Data {
     /// The built-in example.
     Seeded,
     /// What `dataset.rs` makes.
     Big,
+    /// The built-in example with the pages that hostile documents are made for.
+    Crowded,
 }
 
 impl Data {
-    /// Both.
-    pub const ALL: [Self; 2] = [Self::Seeded, Self::Big];
+    /// What is read, written and started.
+    pub const DELIVERED: [Self; 2] = [Self::Seeded, Self::Big];
 
     /// What the table calls it.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Seeded => "seeded",
             Self::Big => "big",
+            Self::Crowded => "crowded",
         }
     }
 }
@@ -67,7 +71,7 @@ impl Databases {
     /// The file to copy. Importing the big dataset takes long, so what was made is kept from run to run.
     fn template(&self, data: Data) -> anyhow::Result<PathBuf> {
         let file = match data {
-            Data::Seeded => self.folder.path().join("seeded.db"),
+            Data::Seeded | Data::Crowded => self.folder.path().join(format!("{}.db", data.name())),
             Data::Big => self.templates.join(format!("big-{:016x}.db", version())),
         };
         if !file.exists() {
@@ -75,7 +79,7 @@ impl Databases {
             fs::write(&password_file, PASSWORD)?;
             // Under its own name only once it is whole.
             let unfinished = self.folder.path().join("unfinished.db");
-            process::make_database(&unfinished, &password_file, data == Data::Big)?;
+            process::make_database(&unfinished, &password_file, data)?;
             fs::rename(unfinished, &file)?;
             eprintln!("{}: made in {:.1} s, {}", data.name(), started.elapsed().as_secs_f64(), file.display());
         }
@@ -83,10 +87,11 @@ impl Databases {
     }
 }
 
-/// Changes when the big dataset does, or the tables that it is kept in.
+/// Changes when the big dataset does, or what is asked of it, or the tables that it is kept in.
 fn version() -> u64 {
     let mut hasher = DefaultHasher::new();
     include_str!("dataset.rs").hash(&mut hasher);
+    include_str!("reading.rs").hash(&mut hasher);
     for step in migration::Migrator::migrations() {
         step.name().hash(&mut hasher);
     }

@@ -30,9 +30,11 @@ use nix::{
     unistd::Pid,
 };
 use poem::{Body, Endpoint, Request, Response};
+use seed::{Dataset, Files};
+use tests::attacks::crowd;
 use tokio::{net::TcpListener, sync::oneshot};
 
-use crate::dataset;
+use crate::{database::Data, dataset, reading::READS};
 
 /// The administrator whom every measured database has.
 pub const EMAIL: &str = "admin@example.org";
@@ -52,9 +54,9 @@ pub enum Command {
     Make {
         #[command(flatten)]
         config: Config,
-        /// With the big dataset instead of the built-in example.
+        /// What is in it.
         #[arg(long)]
-        big: bool,
+        data: Data,
     },
     /// Serve a database.
     #[command(hide = true)]
@@ -81,7 +83,7 @@ impl Command {
     /// When the database cannot be made, or the address not be listened on.
     pub fn run(self) -> anyhow::Result<()> {
         match self {
-            Self::Make { config, big } => runtime(1)?.block_on(make(config, big)),
+            Self::Make { config, data } => runtime(1)?.block_on(make(config, data)),
             Self::Serve(Serve { config, workers, core }) => {
                 // Before there are threads, for they stay where the first one was.
                 core.map(stay_on).transpose()?;
@@ -114,12 +116,25 @@ async fn open(config: Config) -> anyhow::Result<State> {
     Ok(setup::open(config, database, Clock::System, Random::from_system()?).await?)
 }
 
-async fn make(config: Config, big: bool) -> anyhow::Result<()> {
+async fn make(config: Config, data: Data) -> anyhow::Result<()> {
     let state = open(config).await?;
-    if big {
-        tests::commands::import(&state, &dataset::big()?, "Made for measuring").await?;
+    let dataset = match data {
+        Data::Seeded => None,
+        Data::Big => Some(dataset::big()?),
+        Data::Crowded => {
+            let mut dataset = Dataset::parse(&Files::example())?;
+            crowd(&mut dataset);
+            Some(dataset)
+        }
+    };
+    if let Some(dataset) = dataset {
+        tests::commands::import(&state, &dataset, "Made for measuring").await?;
     }
     setup::fill(&state).await?;
+    let reads = READS.iter().filter(|read| read.data == data && read.is_fixed());
+    let documents: Vec<(&str, String)> = reads.map(|read| (read.name, read.text())).collect();
+    let documents: Vec<(&str, &str)> = documents.iter().map(|(id, text)| (*id, text.as_str())).collect();
+    tests::commands::trust(&state, &documents).await?;
     Ok(state.database().clone().close().await?)
 }
 
@@ -252,8 +267,28 @@ impl Server {
     /// # Errors
     /// When the process has ended.
     pub fn resident_bytes(&self) -> anyhow::Result<u64> {
+        self.status("VmRSS:")
+    }
+
+    /// The most memory of the process that was in RAM since [`Server::forget_peak`], in bytes.
+    ///
+    /// # Errors
+    /// When the process has ended.
+    pub fn peak_bytes(&self) -> anyhow::Result<u64> {
+        self.status("VmHWM:")
+    }
+
+    /// Has the peak begin anew.
+    ///
+    /// # Errors
+    /// When the process has ended.
+    pub fn forget_peak(&self) -> anyhow::Result<()> {
+        Ok(std::fs::write(format!("/proc/{}/clear_refs", self.child.id()), "5")?)
+    }
+
+    fn status(&self, name: &str) -> anyhow::Result<u64> {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id()))?;
-        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).context("no VmRSS")?;
+        let line = status.lines().find_map(|line| line.strip_prefix(name)).with_context(|| format!("no {name}"))?;
         let kibibytes: u64 = line.trim().trim_end_matches("kB").trim().parse()?;
         Ok(kibibytes * 1024)
     }
@@ -282,12 +317,10 @@ impl Drop for Server {
 ///
 /// # Errors
 /// When that fails.
-pub fn make_database(file: &Path, password_file: &Path, big: bool) -> anyhow::Result<()> {
+pub fn make_database(file: &Path, password_file: &Path, data: Data) -> anyhow::Result<()> {
     let mut command = this_executable()?;
     command.arg("make").args(settings(file)).arg("--admin-password-file").arg(password_file);
-    if big {
-        command.arg("--big");
-    }
+    command.args(["--data", data.name()]);
     let status = command.status()?;
     ensure!(status.success(), "the database could not be made: {status}");
     Ok(())

@@ -80,6 +80,8 @@ const LIST_AFTER: &str = r#"pages(first: 20, after: "AFTER", locale: "en") {
 /// How a document is asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Way {
+    /// The same request again and again, by GET and the id of a trusted document.
+    ById,
     /// The same request again and again, by GET.
     Get,
     /// The same request again and again, by POST.
@@ -96,11 +98,13 @@ pub enum Way {
 
 impl Way {
     /// All of them that are measured with the response cache.
-    pub const CACHED: [Self; 5] = [Self::Get, Self::Post, Self::Compressed, Self::Unchanged, Self::FirstSight];
+    pub const CACHED: [Self; 6] =
+        [Self::ById, Self::Get, Self::Post, Self::Compressed, Self::Unchanged, Self::FirstSight];
 
     /// What the table calls it.
     pub const fn name(self) -> &'static str {
         match self {
+            Self::ById => "hit, GET by id",
             Self::Get => "hit, GET",
             Self::Post => "hit, POST",
             Self::Compressed => "hit, br",
@@ -117,15 +121,34 @@ impl Read {
     /// # Errors
     /// When there is no such list.
     pub async fn document(&self, connection: &mut Connection) -> anyhow::Result<String> {
+        let mut document = self.text();
+        if !self.is_fixed() {
+            document = document.replace("AFTER", &cursor(connection, (FAR - 1) * LISTED).await?);
+        }
+        Ok(document)
+    }
+
+    /// The document, as far as it is known beforehand.
+    pub fn text(&self) -> String {
         let slug = match self.data {
-            Data::Seeded => "mission-and-vision".to_owned(),
+            Data::Seeded | Data::Crowded => "mission-and-vision".to_owned(),
             Data::Big => dataset::slug(dataset::PAGES / 2 + 1),
         };
-        let mut fields = self.fields.replace("SLUG", &slug);
-        if fields.contains("AFTER") {
-            fields = fields.replace("AFTER", &cursor(connection, (FAR - 1) * LISTED).await?);
+        format!("query {NAME} {{ {} }}", self.fields.replace("SLUG", &slug))
+    }
+
+    /// Whether all of the document is known beforehand, so that it is among the trusted ones, by the name of this.
+    pub fn is_fixed(&self) -> bool {
+        !self.fields.contains("AFTER")
+    }
+
+    /// The query string by which a cache in front knows the document.
+    fn address(&self, document: &str) -> String {
+        if self.is_fixed() {
+            format!("documentId={}", self.name)
+        } else {
+            format!("query={}", utf8_percent_encode(document, NON_ALPHANUMERIC))
         }
-        Ok(format!("query {NAME} {{ {fields} }}"))
     }
 
     /// The first answer to the document, after which all others are judged.
@@ -149,13 +172,17 @@ impl Read {
 /// When the server answers otherwise than it did first.
 pub async fn call(
     connection: &mut Connection,
+    read: &Read,
     document: &str,
     way: Way,
     body: &[u8],
 ) -> anyhow::Result<Option<Arc<Call>>> {
     let identity = |request| Call { request, number: None, status: 200, body: body.to_vec() };
+    let address = read.address(document);
     let call = match way {
-        Way::Get => identity(get(document, "")),
+        Way::ById if !read.is_fixed() => return Ok(None),
+        Way::ById => identity(get(&address, "")),
+        Way::Get => identity(get(&format!("query={}", utf8_percent_encode(document, NON_ALPHANUMERIC)), "")),
         Way::Post | Way::Miss => identity(post(document, "", "")),
         Way::FirstSight => {
             let never_again = "9".repeat(NUMBER_DIGITS);
@@ -163,14 +190,14 @@ pub async fn call(
             let place = request.windows(NUMBER_DIGITS).position(|bytes| bytes == never_again.as_bytes());
             Call { number: place, ..identity(request) }
         }
-        Way::Compressed => match compressed(connection, get(document, "accept-encoding: br\r\n")).await? {
+        Way::Compressed => match compressed(connection, get(&address, "accept-encoding: br\r\n")).await? {
             Some(call) => call,
             None => return Ok(None),
         },
         Way::Unchanged => {
-            let answer = connection.ask(&get(document, "")).await?;
+            let answer = connection.ask(&get(&address, "")).await?;
             let Some(tag) = answer.header("etag") else { return Ok(None) };
-            let request = get(document, &format!("if-none-match: {tag}\r\n"));
+            let request = get(&address, &format!("if-none-match: {tag}\r\n"));
             Call { request, number: None, status: 304, body: Vec::new() }
         }
     };
@@ -231,10 +258,9 @@ pub fn data(answer: &Answer<'_>) -> anyhow::Result<Value> {
     Ok(json)
 }
 
-fn get(document: &str, headers: &str) -> Vec<u8> {
-    let query = utf8_percent_encode(document, NON_ALPHANUMERIC);
+fn get(address: &str, headers: &str) -> Vec<u8> {
     format!(
-        "GET /graphql?query={query} HTTP/1.1\r\nhost: localhost\r\naccept: application/graphql-response+json\r\n{headers}\r\n"
+        "GET /graphql?{address} HTTP/1.1\r\nhost: localhost\r\naccept: application/graphql-response+json\r\n{headers}\r\n"
     )
     .into_bytes()
 }

@@ -39,15 +39,19 @@ impl Measured {
     pub fn of(windows: &[Window]) -> Self {
         let mut latencies: Vec<Duration> = windows.iter().flat_map(|window| window.latencies.iter().copied()).collect();
         latencies.sort_unstable();
-        let at =
-            |percent: usize| latencies.get((latencies.len() * percent / 100).min(latencies.len().saturating_sub(1)));
         Self {
             microseconds: median(windows.iter().map(Window::microseconds_per_request)),
             per_second: median(windows.iter().map(Window::requests_per_second)),
-            p50: at(50).copied().unwrap_or_default(),
-            p99: at(99).copied().unwrap_or_default(),
+            p50: percentile(&latencies, 50),
+            p99: percentile(&latencies, 99),
         }
     }
+}
+
+/// The latency that so many of a hundred do not go beyond. They are in order.
+pub fn percentile(latencies: &[Duration], percent: usize) -> Duration {
+    let place = (latencies.len() * percent / 100).min(latencies.len().saturating_sub(1));
+    latencies.get(place).copied().unwrap_or_default()
 }
 
 /// The median: the upper one of an even number.
