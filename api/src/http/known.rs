@@ -13,7 +13,7 @@ use std::{
 };
 
 use async_graphql::{
-    Response, ValidationResult, Value as ConstValue, Variables,
+    Positioned, Response, ValidationResult, Value as ConstValue, Variables,
     extensions::{Extension, ExtensionContext, ExtensionFactory, NextExecute, NextValidation},
     parser::types::{BaseType, ExecutableDocument, OperationDefinition, OperationType, Selection, SelectionSet},
 };
@@ -56,8 +56,6 @@ pub struct Known {
     /// What is run.
     pub operation: Operation,
     variables: Vec<Variable>,
-    /// The variables that are the whole value of an argument somewhere.
-    arguments: HashSet<Name>,
     switches: Vec<Name>,
     /// The variables that decide on the cost.
     sizes: Vec<Name>,
@@ -123,9 +121,9 @@ impl Known {
         operations.find(|(found, _)| found.map(Name::as_str) == name).map(|(_, operation)| &operation.node)
     }
 
-    /// The variables that a request sends, complete: with defaults, and null where leaving out means the same. For an
-    /// argument of ours it does, and the engine cannot tell the cost of a list by a variable that is not there. Inside input
-    /// objects absence has a meaning of its own, and is left alone.
+    /// The variables that a request sends, complete: with defaults, and with null for the size of a list that was left out,
+    /// where it means the same: the engine cannot tell the cost by a variable that is not there. Elsewhere absence has a
+    /// meaning of its own, such as the default of an argument, and is left alone.
     ///
     /// # Errors
     /// When one is missing that must be there. The engine looks at variables only where they are used, and then reports a
@@ -142,7 +140,7 @@ impl Known {
                 (Some(value), _) => ConstValue::from_json(value).map_err(|_| bad_request("A variable is not JSON."))?,
                 (None, Some(default)) => default.clone(),
                 (None, None) if !variable.nullable => return refuse(name, "not provided"),
-                (None, None) if self.arguments.contains(name) => ConstValue::Null,
+                (None, None) if self.sizes.contains(name) => ConstValue::Null,
                 (None, None) => continue,
             };
             complete.insert(name.clone(), value);
@@ -319,14 +317,12 @@ impl KnownDocuments {
             nullable: definition.node.var_type.node.nullable,
             default: definition.node.default_value.as_ref().map(|value| value.node.clone()),
         });
-        let (arguments, sizes) = variables_of_arguments(&document, definition);
-        let (variables, switches) = (variables.collect(), switches(&document, definition));
+        let (sizes, switches) = (sizes(&document, definition), switches(&document, definition));
         Ok(Known {
             text: Arc::clone(text),
             asked: asked.map(str::to_owned),
             operation,
-            variables,
-            arguments,
+            variables: variables.collect(),
             switches,
             sizes,
             is_lasting: false,
@@ -395,25 +391,18 @@ impl Extension for Checking {
 /// The arguments that declare the size of a list, and with it what a document costs.
 const SIZES: [&str; 2] = ["first", "ids"];
 
-/// The variables that are the whole value of an argument somewhere, and those that declare the size of a list.
-fn variables_of_arguments(
-    document: &ExecutableDocument,
-    operation: &OperationDefinition,
-) -> (HashSet<Name>, Vec<Name>) {
-    let (mut arguments, mut sizes) = (HashSet::new(), Vec::new());
+/// The variables that declare the size of a list.
+fn sizes(document: &ExecutableDocument, operation: &OperationDefinition) -> Vec<Name> {
+    let mut sizes = Vec::new();
     let fragments = document.fragments.values().map(|fragment| &fragment.node.selection_set.node);
     let mut open: Vec<&SelectionSet> = std::iter::once(&operation.selection_set.node).chain(fragments).collect();
     while let Some(selection_set) = open.pop() {
         for selection in &selection_set.items {
             match &selection.node {
                 Selection::Field(field) => {
-                    for (argument, value) in &field.node.arguments {
-                        if let async_graphql_value::Value::Variable(name) = &value.node {
-                            arguments.insert(name.clone());
-                        }
-                        if SIZES.contains(&argument.node.as_str()) {
-                            collect_variables(&value.node, &mut sizes);
-                        }
+                    let declaring = |(name, _): &&(Positioned<Name>, _)| SIZES.contains(&name.node.as_str());
+                    for (_, value) in field.node.arguments.iter().filter(declaring) {
+                        collect_variables(&value.node, &mut sizes);
                     }
                     open.push(&field.node.selection_set.node);
                 }
@@ -422,7 +411,7 @@ fn variables_of_arguments(
             }
         }
     }
-    (arguments, sizes)
+    sizes
 }
 
 /// The variables in a value. Values are not nested deeper than the limits allow.

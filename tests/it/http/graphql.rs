@@ -306,4 +306,10 @@ async fn a_variable_that_is_left_out_is_an_argument_that_is_left_out() {
     let reply = app.anonymous().run(document, json!({ "parent": null, "first": 2 })).await;
     assert_eq!(reply.at("/data/pages/nodes").as_array().map(Vec::len), Some(2));
     assert_ne!(reply.at("/data/top/totalCount"), 6);
+    // Without the engine and with it.
+    for engine in ["", "__schema { queryType { name } }"] {
+        let document = format!("query($told: Boolean) {{ factSheet(confidential: $told) {{ years }} {engine} }}");
+        let reply = app.anonymous().run(&document, json!({})).await;
+        assert!(reply.at("/data/factSheet/years").is_array(), "{}", reply.text());
+    }
 }

@@ -416,14 +416,15 @@ impl FactSheetQuery {
             desc = "What to serve instead, first choice first; the locale's own fallbacks when left out, none for []."
         )]
         fallback: Option<Vec<Input<Locale>>>,
+        // Without a default: for a variable that was left out the engine does not take it.
         #[graphql(
-            default,
-            desc = "Shows what was counted, whatever the disclosure policy keeps from the public. For statisticians; the \
-                    reading is recorded in the audit log."
+            desc = "Shows what was counted, whatever the disclosure policy keeps from the public; not when left out. For \
+                    statisticians; the reading is recorded in the audit log."
         )]
-        confidential: bool,
+        confidential: Option<bool>,
     ) -> Result<FactSheet> {
-        let published = if confidential { Arc::new(true_values(ctx).await?) } else { ctx.figures() };
+        let is_confidential = confidential == Some(true);
+        let published = if is_confidential { Arc::new(true_values(ctx).await?) } else { ctx.figures() };
         serve(ctx.asking(), published, Arguments { categories, from, to, as_of, locale, fallback })
     }
 }
