@@ -65,15 +65,6 @@ impl Asking {
         Arc::clone(self.reading.figures())
     }
 
-    /// The same with the texts that were not in memory.
-    ///
-    /// # Errors
-    /// When the database cannot be read.
-    pub async fn fetch(&self) -> Result<Self> {
-        let reading = Arc::new(self.reading.fetch(self.state.database()).await?);
-        Ok(Self { state: self.state.clone(), reading })
-    }
-
     /// The locales that the arguments `locale` and `fallback` ask for.
     ///
     /// # Errors

@@ -237,11 +237,13 @@ impl Graphql {
     async fn work_out(&self, asked: Asked<'_>, meter: &mut Meter<'_>) -> Result<Response, Refusal> {
         let Asked { request, id, media_type, caller, key, is_public, snapshot, received } = asked;
         let answers = self.state.answers();
-        let (document, parameters) = received.parse()?;
         let restricted = self.documents.restricts(&caller);
-        let depends_on_trust = restricted || !matches!(document, RequestedDocument::Text(_));
-        let text = self.documents.resolve(&self.service, document, restricted).await?;
-        let prepared = self.service.prepare(&text, parameters).await?;
+        let mut depends_on_trust = restricted;
+        let find = |document: RequestedDocument| {
+            depends_on_trust |= !matches!(document, RequestedDocument::Text(_));
+            self.documents.resolve(&self.service, document, restricted)
+        };
+        let prepared = self.service.prepare(&received, find).await?;
         let operation = prepared.known.operation.clone();
         let present = |error| schema::present(error, id.as_str());
         let idempotency = key.map(|key| KeyedRequest { key, fingerprint: fingerprint(&prepared) });

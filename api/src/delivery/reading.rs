@@ -30,6 +30,8 @@ use crate::{
 /// How many pages below other pages one request reads at most. Nobody says beforehand how many there are, so the cost of a
 /// document cannot tell, and with each level of `children` they multiply.
 pub const MAX_CHILDREN: usize = 20_000;
+/// How many of them it reads before it is known that it reads many.
+const FEW_CHILDREN: usize = 500;
 
 /// What one request reads.
 #[derive(Debug)]
@@ -40,6 +42,8 @@ pub struct Reading {
     notes: Mutex<Notes>,
     /// How many pages were read below others.
     children: AtomicUsize,
+    /// How many may be.
+    most_children: usize,
 }
 
 #[derive(Debug, Default)]
@@ -59,7 +63,14 @@ impl Reading {
     /// Reads this state.
     #[must_use]
     pub fn new(snapshot: Arc<Snapshot>, bodies: Arc<Bodies>) -> Self {
-        Self { snapshot, bodies, fetched: HashMap::new(), notes: Mutex::default(), children: AtomicUsize::new(0) }
+        Self {
+            snapshot,
+            bodies,
+            fetched: HashMap::new(),
+            notes: Mutex::default(),
+            children: AtomicUsize::new(0),
+            most_children: FEW_CHILDREN,
+        }
     }
 
     fn note(&self, tag: Tag) {
@@ -117,13 +128,31 @@ impl Reading {
     pub fn children(&self, parent: Uuid) -> impl Iterator<Item = &Arc<Page>> {
         self.note(Tag::All(tag::PAGES));
         let children = self.snapshot.content.children(Some(parent));
-        children.take_while(|_| self.children.fetch_add(1, Ordering::Relaxed) < MAX_CHILDREN)
+        children.take_while(|_| self.children.fetch_add(1, Ordering::Relaxed) < self.most_children)
     }
 
-    /// Whether more than [`MAX_CHILDREN`] pages were asked for. What was read is of no use then.
+    /// Whether more pages below others were asked for than this reads. What was read is of no use then.
     #[must_use]
     pub fn is_exhausted(&self) -> bool {
-        self.children.load(Ordering::Relaxed) > MAX_CHILDREN
+        self.children.load(Ordering::Relaxed) > self.most_children
+    }
+
+    /// Whether it may read many pages.
+    #[must_use]
+    pub fn is_large(&self) -> bool {
+        self.most_children == MAX_CHILDREN
+    }
+
+    /// The same reading anew, of [`MAX_CHILDREN`]; or nothing, if it was one of those.
+    #[must_use]
+    pub fn enlarge(&self) -> Option<Self> {
+        let enlarged = || Self { most_children: MAX_CHILDREN, ..self.anew(self.fetched.clone()) };
+        (!self.is_large()).then(enlarged)
+    }
+
+    fn anew(&self, fetched: HashMap<BodyKey, Arc<Body>>) -> Self {
+        let (snapshot, bodies) = (Arc::clone(&self.snapshot), Arc::clone(&self.bodies));
+        Self { fetched, most_children: self.most_children, ..Self::new(snapshot, bodies) }
     }
 
     /// The pages that have a text to serve, in an order; only those of this scope.
@@ -194,12 +223,6 @@ impl Reading {
         let missing = std::mem::take(&mut self.notes.lock().unwrap_or_else(PoisonError::into_inner).missing);
         let mut fetched = self.fetched.clone();
         fetched.extend(self.bodies.load(database.reader(), missing).await?);
-        Ok(Self {
-            snapshot: Arc::clone(&self.snapshot),
-            bodies: Arc::clone(&self.bodies),
-            fetched,
-            notes: Mutex::default(),
-            children: AtomicUsize::new(0),
-        })
+        Ok(self.anew(fetched))
     }
 }

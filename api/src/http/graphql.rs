@@ -24,7 +24,7 @@ use super::{
     apart::{self, Apart},
     known::{Known, KnownDocuments},
     media_type::MediaType,
-    parameters::Parameters,
+    parameters::{Parameters, Received, RequestedDocument},
 };
 use crate::{
     access::quota::Exceeded,
@@ -34,7 +34,7 @@ use crate::{
         reading::{MAX_CHILDREN, Reading},
     },
     error::{Code, Error},
-    graphql::{RequestContext, Writer},
+    graphql::{Asking, RequestContext, Writer},
     schema::{
         MAX_COMPLEXITY, Schema,
         limits::{LimitExceeded, Limits},
@@ -46,7 +46,7 @@ use crate::{
 pub struct Service {
     schema: Schema,
     known: KnownDocuments,
-    apart: Arc<Apart>,
+    apart: Apart,
 }
 
 /// What a request asks to be run.
@@ -59,6 +59,8 @@ pub struct Prepared {
     pub cost: usize,
     /// Additions to the protocol.
     pub extensions: Map<String, Value>,
+    /// Whether there is so much of it that it may take long.
+    is_long: bool,
 }
 
 impl Prepared {
@@ -92,8 +94,7 @@ impl Service {
     #[must_use]
     pub fn new(schema: Schema, limits: Limits) -> Self {
         let types = type_names(&schema.sdl());
-        let apart = Arc::<Apart>::default();
-        Self { schema, known: KnownDocuments::new(types, limits, Arc::clone(&apart)), apart }
+        Self { schema, known: KnownDocuments::new(types, limits), apart: Apart::default() }
     }
 
     /// Nothing, if the document is within the limits, well-formed and valid, whatever values its variables will have.
@@ -104,17 +105,32 @@ impl Service {
         self.known.validate(text).await
     }
 
-    /// Finds out what a request asks to be run, and whether it may be.
+    /// Finds out what a request asks to be run, and whether it may be. `find` gives the text of the document that it asks
+    /// for.
     ///
     /// # Errors
-    /// When it goes over a limit, cannot be parsed, is not valid, or costs too much.
-    pub async fn prepare(&self, text: &Arc<str>, parameters: Parameters) -> Result<Prepared, Refusal> {
+    /// When it is not well-formed, or asks for what there is not; when it goes over a limit, cannot be parsed, is not valid,
+    /// or costs too much.
+    pub async fn prepare<F: Future<Output = Result<Arc<str>, Refusal>> + Send>(
+        &self,
+        received: &Received,
+        find: impl FnOnce(RequestedDocument) -> F + Send,
+    ) -> Result<Prepared, Refusal> {
+        let is_long = received.sent().sent.len() > apart::LONG;
+        let prepare = async {
+            let (document, parameters) = received.parse()?;
+            self.check(&find(document).await?, parameters, is_long).await
+        };
+        self.apart.run(is_long, prepare).await
+    }
+
+    async fn check(&self, text: &Arc<str>, parameters: Parameters, is_long: bool) -> Result<Prepared, Refusal> {
         let Parameters { operation_name, variables, extensions, method } = parameters;
         self.known.check_variables(&variables, &extensions)?;
         let known = self.known.get(text, operation_name.as_deref(), &variables, &method).await?;
         let variables = known.complete(variables)?;
         let cost = self.known.price(&known, &variables).await?;
-        Ok(Prepared { known, variables, cost, extensions })
+        Ok(Prepared { known, variables, cost, extensions, is_long })
     }
 
     /// Carries it out: from the plan, or by the engine where there is none or an error has to be told. `present` sees every
@@ -129,37 +145,38 @@ impl Service {
         mut context: RequestContext,
         present: impl Fn(ServerError) -> ServerError,
     ) -> Result<Executed, Refusal> {
-        let unavailable = |error: Error| Refusal::new(error.code(), error.to_string());
-        if let Some(plan) = prepared.known.plan(&prepared.variables) {
-            loop {
+        loop {
+            let asking = &context.asking;
+            let write = async {
+                let plan = prepared.known.plan(&prepared.variables)?;
                 let mut out = Writer::new(16 * 1024);
                 out.raw(br#"{"data":"#);
-                if plan.write(&context.asking, &prepared.variables, &mut out).is_err() {
-                    break;
-                }
-                check_size(&context.asking.reading)?;
-                if !context.asking.reading.is_incomplete() {
-                    let reading = Arc::clone(&context.asking.reading);
-                    let mut body = out.into_bytes();
-                    let headers = HeaderMap::new();
-                    Self::close(&mut body, prepared, &reading, &headers);
-                    return Ok(Executed { body, reading, is_shareable: true, headers });
-                }
-                context.asking = context.asking.fetch().await.map_err(unavailable)?;
-            }
-        }
-        loop {
-            // What writes waits for other writers.
-            let may_take_long = prepared.known.operation.kind == OperationType::Query
-                && (prepared.cost > apart::DEAR || prepared.known.text().len() > apart::LONG);
-            let result = self.apart.run(may_take_long, self.run(prepared, context.clone())).await?;
-            let reading = Arc::clone(&context.asking.reading);
-            check_size(&reading)?;
-            if reading.is_incomplete() {
-                // Only queries read what is published, so nothing is done twice.
-                context.asking = context.asking.fetch().await.map_err(unavailable)?;
+                plan.write(asking, &prepared.variables, &mut out).ok()?;
+                Some(out)
+            };
+            let may_take_long = prepared.is_long || asking.reading.is_large();
+            let Some(out) = self.apart.run(may_take_long, write).await else { break };
+            if let Some(asking) = complete(asking).await? {
+                context.asking = asking;
                 continue;
             }
+            let reading = Arc::clone(&asking.reading);
+            let mut body = out.into_bytes();
+            let headers = HeaderMap::new();
+            Self::close(&mut body, prepared, &reading, &headers);
+            return Ok(Executed { body, reading, is_shareable: true, headers });
+        }
+        loop {
+            let is_large = prepared.is_long || prepared.cost > apart::DEAR || context.asking.reading.is_large();
+            // What writes waits for other writers.
+            let may_take_long = is_large && prepared.known.operation.kind == OperationType::Query;
+            let result = self.apart.run(may_take_long, self.run(prepared, context.clone())).await?;
+            // Only queries read what is published, so nothing is done twice.
+            if let Some(asking) = complete(&context.asking).await? {
+                context.asking = asking;
+                continue;
+            }
+            let reading = Arc::clone(&context.asking.reading);
             let is_shareable = result.errors.is_empty() && result.http_headers.is_empty();
             let mut headers = result.http_headers;
             let mut body = Vec::with_capacity(4 * 1024);
@@ -246,10 +263,22 @@ fn type_names(sdl: &str) -> HashSet<String> {
     names
 }
 
-/// Refuses what turned out to read more than its cost could tell. Only queries read what is published, so nothing was done.
-fn check_size(reading: &Reading) -> Result<(), LimitExceeded> {
-    let exceeded = LimitExceeded { limit: "children", maximum: MAX_CHILDREN, actual: MAX_CHILDREN + 1 };
-    if reading.is_exhausted() { Err(exceeded) } else { Ok(()) }
+/// What to ask again when an answer turned out to read more than was there for it, or nothing.
+///
+/// # Errors
+/// When it reads more than one may: its cost could not tell. When the database cannot be read.
+async fn complete(asking: &Asking) -> Result<Option<Asking>, Refusal> {
+    let Asking { state, reading } = asking;
+    let reading = if reading.is_exhausted() {
+        let exceeded = LimitExceeded { limit: "children", maximum: MAX_CHILDREN, actual: MAX_CHILDREN + 1 };
+        reading.enlarge().ok_or(exceeded)?
+    } else if reading.is_incomplete() {
+        let refuse = |error: Error| Refusal::new(error.code(), error.to_string());
+        reading.fetch(state.database()).await.map_err(refuse)?
+    } else {
+        return Ok(None);
+    };
+    Ok(Some(Asking { state: state.clone(), reading: Arc::new(reading) }))
 }
 
 /// Appends a value as JSON.

@@ -23,7 +23,6 @@ use quick_cache::{Equivalent, Weighter, sync::Cache};
 use serde_json::{Map, Value};
 
 use super::{
-    apart::{self, Apart},
     graphql::{Operation, Refusal, validation_refusal},
     parameters::bad_request,
 };
@@ -179,7 +178,6 @@ pub struct KnownDocuments {
     limits: Limits,
     /// The names of all types, for [`check_types_of_defaults`].
     types: HashSet<String>,
-    apart: Arc<Apart>,
     cache: Cache<DocumentKey, Arc<Known>, BySize>,
 }
 
@@ -219,9 +217,9 @@ impl Weighter<DocumentKey, Arc<Known>> for BySize {
 
 impl KnownDocuments {
     /// Holds documents against this schema, whose types have these names, within these limits.
-    pub fn new(types: HashSet<String>, limits: Limits, apart: Arc<Apart>) -> Self {
+    pub fn new(types: HashSet<String>, limits: Limits) -> Self {
         let schema = schema::builder().extension(CheckOnly).finish();
-        Self { schema, limits, types, apart, cache: Cache::with_weighter(1_000, MEMORY, BySize) }
+        Self { schema, limits, types, cache: Cache::with_weighter(1_000, MEMORY, BySize) }
     }
 
     /// Holds the variables of a request, and its additions to the protocol, against the limits.
@@ -252,16 +250,6 @@ impl KnownDocuments {
             check_operation_type(known.operation.kind, method)?;
             return Ok(known);
         }
-        self.apart.run(text.len() > apart::LONG, self.learn(text, operation, variables, method)).await
-    }
-
-    async fn learn(
-        &self,
-        text: &Arc<str>,
-        operation: Option<&str>,
-        variables: &Map<String, Value>,
-        method: &Method,
-    ) -> Result<Arc<Known>, Refusal> {
         let mut known = self.read(text, operation)?;
         check_operation_type(known.operation.kind, method)?;
         // Its variables are part of what is validated, so a document with bad ones is not known yet.
@@ -483,7 +471,7 @@ mod tests {
 
     #[tokio::test]
     async fn known_documents_take_no_more_than_their_room() {
-        let known = KnownDocuments::new(HashSet::new(), Limits::default(), Arc::default());
+        let known = KnownDocuments::new(HashSet::new(), Limits::default());
         let (mut first, none) = (true, Map::new());
         for number in 0..60 {
             // The longest that is read: a document of two selections and a comment.

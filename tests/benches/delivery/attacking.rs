@@ -65,7 +65,9 @@ pub async fn costs(server: &Server) -> anyhow::Result<Vec<Cost>> {
         let status = connection.ask(&request).await?.status;
         ensure!(status == 200 || status == 400, "{name}: status {status}");
         let time = server.processor_time()?.saturating_sub(time);
-        costs.push(Cost { name, time, memory: server.peak_bytes()?.saturating_sub(memory) });
+        let memory = server.peak_bytes()?.saturating_sub(memory);
+        eprintln!("{name}: {} µs, {} kB", time.as_micros(), memory / 1_000);
+        costs.push(Cost { name, time, memory });
     }
     Ok(costs)
 }
@@ -83,9 +85,9 @@ pub async fn latencies(
 ) -> anyhow::Result<Vec<Duration>> {
     let done = Arc::new(AtomicBool::new(!under_attack));
     let attacker = tokio::spawn({
-        let (done, address) = (Arc::clone(&done), server.address());
+        let (done, address, requests) = (Arc::clone(&done), server.address(), requests("later"));
         async move {
-            let (mut connection, requests) = (Connection::open(address).await?, requests("later"));
+            let mut connection = Connection::open(address).await?;
             let mut requests = requests.iter().cycle();
             while let (false, Some((_, request))) = (done.load(Ordering::Relaxed), requests.next()) {
                 connection.ask(request).await?;
