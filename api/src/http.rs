@@ -19,6 +19,7 @@ pub mod server;
 
 use std::{sync::Arc, time::Duration};
 
+use bytes::Bytes;
 use poem::{
     Endpoint, EndpointExt, IntoResponse, Request, Response, Route, get, handler,
     http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header},
@@ -310,7 +311,7 @@ impl Graphql {
         }
         headers.insert(header::VARY, HeaderValue::from_static(VARY));
         // Whoever shows it to another process reads nothing older there.
-        if let Ok(token) = HeaderValue::from_str(&change_token::encode(seq.max(answer.seq()))) {
+        if let Ok(token) = HeaderValue::from_maybe_shared(Bytes::from(change_token::encode(seq.max(answer.seq())))) {
             headers.insert(CHANGE_TOKEN, token);
         }
         if by_get {

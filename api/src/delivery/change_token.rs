@@ -9,7 +9,7 @@ const FORM: &str = "1";
 /// The token of a change.
 #[must_use]
 pub fn encode(seq: i64) -> String {
-    format!("{FORM}.{seq}")
+    [FORM, ".", itoa::Buffer::new().format(seq)].concat()
 }
 
 /// The change that a token names; nothing for what [`encode`] cannot have made.
