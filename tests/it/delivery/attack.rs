@@ -40,7 +40,8 @@ async fn run(client: &Client, attack: &Attack) -> Reply {
     client.run(&attack.document, attack.variables.clone()).await
 }
 
-#[tokio::test]
+// As the server has them: with threads to spare, what may take long is done apart.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_a_hostile_document_may_cost_is_decided_before_it_is_run() {
     // After a start, when texts are in memory.
     let app = crowded().await.reopen().await;
