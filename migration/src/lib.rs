@@ -17,6 +17,7 @@ mod m20261122_000006_create_people;
 mod m20261122_000007_create_statistics;
 mod m20261123_000008_create_delivery;
 mod m20261123_000009_create_rate_limits;
+mod m20261123_000010_index_publications;
 
 /// All steps, oldest first.
 pub struct Migrator;
@@ -34,6 +35,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261122_000007_create_statistics::Migration),
             Box::new(m20261123_000008_create_delivery::Migration),
             Box::new(m20261123_000009_create_rate_limits::Migration),
+            Box::new(m20261123_000010_index_publications::Migration),
         ]
     }
 }
