@@ -5,7 +5,7 @@ use std::{ops::Bound, sync::Arc};
 
 use async_graphql::{
     OutputType, SimpleObject,
-    connection::{Connection, CursorType, Edge, EmptyFields, PageInfo},
+    connection::{Connection, CursorType, Edge, EmptyFields},
 };
 use entities::Rule;
 use imbl::OrdMap;
@@ -63,6 +63,15 @@ pub trait Listed: Output + OutputType {
     const EDGE: &'static str;
 }
 
+/// `PageInfo` of the Relay specification.
+const PAGE_INFO: Shape = Shape {
+    name: "PageInfo",
+    member: |name| {
+        let fields = ["hasPreviousPage", "hasNextPage", "startCursor", "endCursor"];
+        fields.iter().zip(0..).find(|(field, _)| **field == name).map(|(_, number)| Member { number, shape: None })
+    },
+};
+
 impl<T: Listed> Output for PageOf<T> {
     const SHAPE: Option<Shape> = Some(Shape {
         name: T::CONNECTION,
@@ -76,7 +85,7 @@ impl<T: Listed> Output for PageOf<T> {
                 },
             };
             let (number, shape) = match name {
-                "pageInfo" => (0, PageInfo::SHAPE),
+                "pageInfo" => (0, Some(PAGE_INFO)),
                 "edges" => (1, Some(edge)),
                 "nodes" => (2, T::SHAPE),
                 "totalCount" => (3, None),
@@ -88,13 +97,12 @@ impl<T: Listed> Output for PageOf<T> {
 
     fn write(&self, plan: &Plan, out: &mut Writer) {
         out.object(T::CONNECTION, plan, |number, plan, out| match number {
-            0 => PageInfo {
-                has_previous_page: self.has_previous_page,
-                has_next_page: self.has_next_page,
-                start_cursor: self.edges.first().map(|edge| edge.cursor.encode_cursor()),
-                end_cursor: self.edges.last().map(|edge| edge.cursor.encode_cursor()),
-            }
-            .write(plan, out),
+            0 => out.object(PAGE_INFO.name, plan, |number, plan, out| match number {
+                0 => self.has_previous_page.write(plan, out),
+                1 => self.has_next_page.write(plan, out),
+                2 => self.edges.first().map(|edge| edge.cursor.encode_cursor()).write(plan, out),
+                _ => self.edges.last().map(|edge| edge.cursor.encode_cursor()).write(plan, out),
+            }),
             1 => out.list(self.edges.iter().map(WrittenEdge), plan),
             2 => out.list(self.edges.iter().map(|edge| &edge.node), plan),
             _ => self.additional_fields.total_count.write(plan, out),

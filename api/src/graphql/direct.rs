@@ -5,7 +5,7 @@
 //! same declaration, so they cannot say different things. What a direct answer cannot be, an answer with an error, is
 //! never written here: whoever asks lets the engine answer then.
 
-use async_graphql::{ID, connection::PageInfo};
+use async_graphql::ID;
 use chrono::{DateTime, NaiveDate, Utc};
 
 use super::plan::Plan;
@@ -475,22 +475,3 @@ macro_rules! enums {
 }
 
 pub(crate) use {enums, object, record, written};
-
-impl Output for PageInfo {
-    const SHAPE: Option<Shape> = Some(Shape {
-        name: "PageInfo",
-        member: |name| {
-            let fields = ["hasPreviousPage", "hasNextPage", "startCursor", "endCursor"];
-            fields.iter().zip(0..).find(|(field, _)| **field == name).map(|(_, number)| Member { number, shape: None })
-        },
-    });
-
-    fn write(&self, plan: &Plan, out: &mut Writer) {
-        out.object("PageInfo", plan, |number, plan, out| match number {
-            0 => self.has_previous_page.write(plan, out),
-            1 => self.has_next_page.write(plan, out),
-            2 => self.start_cursor.write(plan, out),
-            _ => self.end_cursor.write(plan, out),
-        });
-    }
-}
