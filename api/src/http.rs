@@ -244,7 +244,7 @@ impl Graphql {
             depends_on_trust |= !matches!(document, RequestedDocument::Text(_));
             self.documents.resolve(&self.service, document, restricted)
         };
-        let prepared = self.service.prepare(&received, find).await?;
+        let prepared = self.service.prepare(&caller, &received, find).await?;
         let operation = prepared.known.operation.clone();
         let present = |error| schema::present(error, id.as_str());
         let idempotency = key.map(|key| KeyedRequest { key, fingerprint: fingerprint(&prepared) });

@@ -58,10 +58,34 @@ impl Apart {
     }
 }
 
-/// Has this thread run when no other one wants to, nearly. Elsewhere than on Linux a whole process is meant.
+/// Has this thread run when no other one wants to, nearly. Other systems than Linux have no word for that.
 fn stand_back() {
     #[cfg(target_os = "linux")]
-    if let Err(error) = rustix::process::nice(19) {
-        tracing::warn!(%error, "a thread keeps its priority");
+    {
+        use thread_priority::{
+            NormalThreadSchedulePolicy, ThreadPriority, ThreadSchedulePolicy, set_thread_priority_and_policy,
+            thread_native_id,
+        };
+        let idle = ThreadSchedulePolicy::Normal(NormalThreadSchedulePolicy::Idle);
+        // A low priority alone is not enough: its turns, though few, are whole time slices of milliseconds.
+        if let Err(error) = set_thread_priority_and_policy(thread_native_id(), ThreadPriority::Min, idle) {
+            tracing::warn!(%error, "a thread keeps its priority");
+        }
+    }
+}
+
+#[cfg(all(test, target_os = "linux"))]
+mod tests {
+    use thread_priority::{NormalThreadSchedulePolicy, ThreadSchedulePolicy, thread_schedule_policy};
+
+    use super::*;
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn what_may_take_long_gets_the_core_when_nobody_else_wants_it() {
+        let apart = Apart::default();
+        let policy = async |may_take_long| apart.run(may_take_long, async { thread_schedule_policy() }).await;
+        let normal = |policy| Ok(ThreadSchedulePolicy::Normal(policy));
+        assert_eq!(policy(true).await, normal(NormalThreadSchedulePolicy::Idle));
+        assert_eq!(policy(false).await, normal(NormalThreadSchedulePolicy::Other));
     }
 }

@@ -27,7 +27,7 @@ use super::{
     parameters::{Parameters, Received, RequestedDocument},
 };
 use crate::{
-    access::quota::Exceeded,
+    access::{Caller, quota::Exceeded},
     delivery::{
         answer::AnswerKey,
         change_token,
@@ -59,7 +59,7 @@ pub struct Prepared {
     pub cost: usize,
     /// Additions to the protocol.
     pub extensions: Map<String, Value>,
-    /// Whether there is so much of it that it may take long.
+    /// Whether a stranger sent so much that it may take long.
     is_long: bool,
 }
 
@@ -113,10 +113,12 @@ impl Service {
     /// or costs too much.
     pub async fn prepare<F: Future<Output = Result<Arc<str>, Refusal>> + Send>(
         &self,
+        caller: &Caller,
         received: &Received,
         find: impl FnOnce(RequestedDocument) -> F + Send,
     ) -> Result<Prepared, Refusal> {
-        let is_long = received.sent().sent.len() > apart::LONG;
+        // Texts of editors are long.
+        let is_long = caller.credential.is_none() && received.sent().sent.len() > apart::LONG;
         let prepare = async {
             let (document, parameters) = received.parse()?;
             self.check(&find(document).await?, parameters, is_long).await
@@ -168,8 +170,9 @@ impl Service {
         }
         loop {
             let is_large = prepared.is_long || prepared.cost > apart::DEAR || context.asking.reading.is_large();
-            // What writes waits for other writers.
-            let may_take_long = is_large && prepared.known.operation.kind == OperationType::Query;
+            // Mutations and editors use the database: others would wait for what they hold meanwhile.
+            let is_query = prepared.known.operation.kind == OperationType::Query;
+            let may_take_long = is_large && is_query && context.caller.credential.is_none();
             let result = self.apart.run(may_take_long, self.run(prepared, context.clone())).await?;
             // Only queries read what is published, so nothing is done twice.
             if let Some(asking) = complete(&context.asking).await? {
