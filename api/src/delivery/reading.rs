@@ -31,7 +31,7 @@ use crate::{
 /// document cannot tell, and with each level of `children` they multiply.
 pub const MAX_CHILDREN: usize = 20_000;
 /// How many of them it reads before it is known that it reads many.
-const FEW_CHILDREN: usize = 500;
+const FEW_CHILDREN: usize = 50;
 
 /// What one request reads.
 #[derive(Debug)]

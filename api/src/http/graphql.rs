@@ -10,7 +10,10 @@
 //!
 //! What does not belong here: who the caller is, what errors may say, caching, rate limits, and routes.
 
-use std::{collections::HashSet, sync::Arc};
+use std::{
+    collections::{HashMap, HashSet},
+    sync::Arc,
+};
 
 use async_graphql::{ServerError, Variables, parser::types::OperationType};
 use poem::{
@@ -18,7 +21,7 @@ use poem::{
     http::{HeaderMap, HeaderValue, StatusCode, header},
 };
 use serde::Serialize;
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 
 use super::{
     apart::{self, Apart},
@@ -145,60 +148,85 @@ impl Service {
         &self,
         prepared: &Prepared,
         mut context: RequestContext,
-        present: impl Fn(ServerError) -> ServerError,
+        present: impl Fn(ServerError) -> ServerError + Sync,
     ) -> Result<Executed, Refusal> {
         loop {
-            let asking = &context.asking;
-            let write = async {
-                let plan = prepared.known.plan(&prepared.variables)?;
-                let mut out = Writer::new(16 * 1024);
-                out.raw(br#"{"data":"#);
-                plan.write(asking, &prepared.variables, &mut out).ok()?;
-                Some(out)
-            };
-            let may_take_long = prepared.is_long || asking.reading.is_large();
-            let Some(out) = self.apart.run(may_take_long, write).await else { break };
-            if let Some(asking) = complete(asking).await? {
-                context.asking = asking;
-                continue;
+            let may_take_long = prepared.is_long || context.asking.reading.is_large();
+            let written = self.apart.run(may_take_long, Self::write(prepared, &context.asking)).await;
+            let Some(executed) = written else { break };
+            match complete(&context.asking).await? {
+                Some(asking) => context.asking = asking,
+                None => return Ok(executed),
             }
-            let reading = Arc::clone(&asking.reading);
-            let mut body = out.into_bytes();
-            let headers = HeaderMap::new();
-            Self::close(&mut body, prepared, &reading, &headers);
-            return Ok(Executed { body, reading, is_shareable: true, headers });
         }
         loop {
             let is_large = prepared.is_long || prepared.cost > apart::DEAR || context.asking.reading.is_large();
             // Mutations and editors use the database: others would wait for what they hold meanwhile.
             let is_query = prepared.known.operation.kind == OperationType::Query;
             let may_take_long = is_large && is_query && context.caller.credential.is_none();
-            let result = self.apart.run(may_take_long, self.run(prepared, context.clone())).await?;
+            let executed = self.apart.run(may_take_long, self.run(prepared, &context, &present)).await?;
             // Only queries read what is published, so nothing is done twice.
-            if let Some(asking) = complete(&context.asking).await? {
-                context.asking = asking;
-                continue;
+            match complete(&context.asking).await? {
+                Some(asking) => context.asking = asking,
+                None => return Ok(executed),
             }
-            let reading = Arc::clone(&context.asking.reading);
-            let is_shareable = result.errors.is_empty() && result.http_headers.is_empty();
-            let mut headers = result.http_headers;
-            let mut body = Vec::with_capacity(4 * 1024);
-            body.push(b'{');
-            if !result.errors.is_empty() {
-                // Errors come first, as the specification suggests, so that they are hard to overlook.
-                let errors: Vec<ServerError> = result.errors.into_iter().map(&present).collect();
-                if let Some(seconds) = retry_after(&errors) {
-                    headers.insert(header::RETRY_AFTER, seconds.into());
-                }
-                body.extend_from_slice(br#""errors":"#);
-                append(&mut body, &errors)?;
-                body.push(b',');
-            }
-            body.extend_from_slice(br#""data":"#);
-            append(&mut body, &result.data)?;
-            Self::close(&mut body, prepared, &reading, &headers);
-            return Ok(Executed { body, reading, is_shareable, headers });
         }
+    }
+
+    /// The answer from the plan; nothing, if there is none or an error has to be told.
+    async fn write(prepared: &Prepared, asking: &Asking) -> Option<Executed> {
+        let plan = prepared.known.plan(&prepared.variables)?;
+        let mut out = Writer::new(16 * 1024);
+        out.raw(br#"{"data":"#);
+        plan.write(asking, &prepared.variables, &mut out).ok()?;
+        let reading = Arc::clone(&asking.reading);
+        let (mut body, headers) = (out.into_bytes(), HeaderMap::new());
+        Self::close(&mut body, prepared, &reading, &headers);
+        Some(Executed { body, reading, is_shareable: true, headers })
+    }
+
+    /// The answer of the engine.
+    async fn run(
+        &self,
+        prepared: &Prepared,
+        context: &RequestContext,
+        present: &(impl Fn(ServerError) -> ServerError + Sync),
+    ) -> Result<Executed, Refusal> {
+        let known = &prepared.known;
+        let mut request = async_graphql::Request::new(known.text().as_ref()).variables(prepared.variables.clone());
+        request.operation_name.clone_from(&known.operation.name);
+        request.set_parsed_query(known.document.clone());
+        let mut response = self.schema.execute(request.data(context.clone())).await;
+        // The engine answers both kinds of failure alike, with `data: null`. Only errors of execution have a path.
+        let executed = response.data != async_graphql::Value::Null
+            || response.errors.is_empty()
+            || response.errors.iter().any(|error| !error.path.is_empty());
+        if !executed {
+            return Err(validation_refusal(response.errors));
+        }
+        response.errors.iter_mut().filter(|error| is_coercion_error(error)).for_each(|error| {
+            error.extensions.get_or_insert_default().set("code", Code::BadUserInput.as_str());
+        });
+
+        let is_shareable = response.errors.is_empty() && response.http_headers.is_empty();
+        let mut headers = response.http_headers;
+        let mut body = Vec::with_capacity(4 * 1024);
+        body.push(b'{');
+        if !response.errors.is_empty() {
+            // Errors come first, as the specification suggests, so that they are hard to overlook.
+            let errors: Vec<ServerError> = response.errors.into_iter().map(present).collect();
+            if let Some(seconds) = retry_after(&errors) {
+                headers.insert(header::RETRY_AFTER, seconds.into());
+            }
+            body.extend_from_slice(br#""errors":"#);
+            append(&mut body, &errors)?;
+            body.push(b',');
+        }
+        body.extend_from_slice(br#""data":"#);
+        append(&mut body, &response.data)?;
+        let reading = Arc::clone(&context.asking.reading);
+        Self::close(&mut body, prepared, &reading, &headers);
+        Ok(Executed { body, reading, is_shareable, headers })
     }
 
     /// Ends the body of a response with what it cost, on request with what it depends on, and with the token of the change
@@ -214,25 +242,6 @@ impl Service {
         }
         extensions += "}}";
         body.extend_from_slice(extensions.as_bytes());
-    }
-
-    async fn run(&self, prepared: &Prepared, context: RequestContext) -> Result<async_graphql::Response, Refusal> {
-        let known = &prepared.known;
-        let mut request = async_graphql::Request::new(known.text().as_ref()).variables(prepared.variables.clone());
-        request.operation_name.clone_from(&known.operation.name);
-        request.set_parsed_query(known.document.clone());
-        let mut response = self.schema.execute(request.data(context)).await;
-        // The engine answers both kinds of failure alike, with `data: null`. Only errors of execution have a path.
-        let executed = response.data != async_graphql::Value::Null
-            || response.errors.is_empty()
-            || response.errors.iter().any(|error| !error.path.is_empty());
-        if !executed {
-            return Err(validation_refusal(response.errors));
-        }
-        response.errors.iter_mut().filter(|error| is_coercion_error(error)).for_each(|error| {
-            error.extensions.get_or_insert_default().set("code", Code::BadUserInput.as_str());
-        });
-        Ok(response)
     }
 }
 
@@ -361,7 +370,7 @@ impl Refusal {
     pub fn into_response(self, media_type: MediaType, present: impl Fn(ServerError) -> ServerError) -> Response {
         let errors: Vec<ServerError> = self.errors.into_iter().map(present).collect();
         let retry_after = self.retry_after.or_else(|| retry_after(&errors)?.try_into().ok());
-        let mut response = match serde_json::to_vec(&json!({ "errors": errors })) {
+        let mut response = match serde_json::to_vec(&HashMap::from([("errors", errors)])) {
             Ok(body) => response(media_type, body).with_status(status(self.code, media_type)).into_response(),
             Err(_) => response(media_type, INTERNAL_SERVER_ERROR)
                 .with_status(StatusCode::INTERNAL_SERVER_ERROR)
@@ -435,9 +444,11 @@ fn is_coercion_error(error: &ServerError) -> bool {
 
 /// After how many seconds it is worth asking again, when something was missing that comes back by itself.
 fn retry_after(errors: &[ServerError]) -> Option<u64> {
-    let codes = errors.iter().filter_map(|error| error.extensions.as_ref()?.get("code"));
-    let known = |code: &async_graphql::Value| Code::ALL.into_iter().find(|known| *code == known.as_str().into());
-    codes.filter_map(known).filter_map(Code::retry_after).max()
+    let code = |error: &ServerError| match error.extensions.as_ref()?.get("code")? {
+        async_graphql::Value::String(code) => Code::ALL.into_iter().find(|known| known.as_str() == code),
+        _ => None,
+    };
+    errors.iter().filter_map(code).filter_map(Code::retry_after).max()
 }
 
 /// A response of this type.
