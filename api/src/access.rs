@@ -17,6 +17,7 @@ use crate::{
 pub mod account;
 pub mod api_token;
 pub mod audit;
+pub mod delegation;
 pub mod graphql;
 pub mod identity;
 pub mod issuer;
@@ -30,6 +31,7 @@ pub mod session;
 pub mod throttle;
 pub mod token;
 
+use delegation::Delegation;
 use permission::{Action, Capability, Grants};
 
 /// Who sent a request, as far as the request itself proves it.
@@ -48,8 +50,8 @@ pub enum Credential {
     Session(token::Claims),
     /// An API token, by its id.
     ApiToken(Uuid),
-    /// A token of another identity provider, by the account that it leads to.
-    Foreign(Uuid),
+    /// A token of another identity provider.
+    Foreign(identity::Foreign),
 }
 
 impl Caller {
@@ -60,20 +62,22 @@ impl Caller {
     /// # Errors
     /// [`Error::Unauthenticated`] without a token, or when what it stands for has ended since it was issued.
     pub async fn editor(&self, state: &State, connection: &impl ConnectionTrait) -> Result<Editor> {
-        let (account, grants) = match self.credential.as_ref().ok_or(Error::Unauthenticated)? {
+        let (grants, delegation) = match self.credential.as_ref().ok_or(Error::Unauthenticated)? {
             Credential::Session(claims) => {
                 let account = session::live_account(connection, claims, state.now()).await?;
-                let grants = account::grants(&account)?;
-                (account, grants)
+                (account::grants(&account)?, Delegation::session(account.id))
             }
-            Credential::ApiToken(id) => api_token::live(connection, *id, state.now()).await?,
-            Credential::Foreign(id) => {
-                let account = account::live(connection, *id).await?.ok_or(Error::Unauthenticated)?;
-                let grants = account::grants(&account)?;
-                (account, grants)
+            Credential::ApiToken(id) => {
+                let live = api_token::live(state, connection, *id).await?;
+                (live.grants, Delegation::api_token(live.token.account_id, live.token.id, live.token.expires_at))
+            }
+            // What this very token says, whatever another one of the same person says.
+            Credential::Foreign(foreign) => {
+                let account = account::live(connection, foreign.account).await?.ok_or(Error::Unauthenticated)?;
+                (foreign.grants.clone(), Delegation::foreign(account.id, &foreign.grants)?)
             }
         };
-        Ok(Editor { actor: Actor::Account(account.id), grants })
+        Ok(Editor { actor: Actor::Account(delegation.account), grants, delegation: Some(delegation) })
     }
 }
 
@@ -117,6 +121,8 @@ impl Actor {
 pub struct Editor {
     actor: Actor,
     grants: Grants,
+    /// On whose authority things act that this one makes; nobody's at the command line.
+    delegation: Option<Delegation>,
 }
 
 impl Editor {
@@ -124,16 +130,25 @@ impl Editor {
     /// `tests/it/tidy.rs` allows it in `cli.rs` and `setup.rs` only.
     #[must_use]
     pub fn command_line() -> Self {
-        Self { actor: Actor::CommandLine, grants: Grants::of(entities::Role::Administrator, Vec::new()) }
+        let grants = Grants::of(entities::Role::Administrator, Vec::new());
+        Self { actor: Actor::CommandLine, grants, delegation: None }
     }
 
-    /// The account that set a schedule, which acts for it when it is due.
+    /// A schedule that is due, which acts on the authority of the credential that set it.
     ///
     /// # Errors
-    /// [`Error::Forbidden`] when the account is shut out by now.
-    pub async fn of_schedule(connection: &impl ConnectionTrait, account: Uuid) -> Result<Self> {
-        let account = account::live(connection, account).await?.ok_or(Error::Forbidden)?;
-        Ok(Self { actor: Actor::Schedule(account.id), grants: account::grants(&account)? })
+    /// [`Error::Forbidden`] when that credential has ended by now.
+    pub async fn of_schedule(state: &State, connection: &impl ConnectionTrait, delegation: Delegation) -> Result<Self> {
+        let grants = delegation.grants(state, connection).await?.ok_or(Error::Forbidden)?;
+        Ok(Self { actor: Actor::Schedule(delegation.account), grants, delegation: Some(delegation) })
+    }
+
+    /// The credential to be stored with what this editor makes and what acts later.
+    ///
+    /// # Errors
+    /// [`Error::Forbidden`] at the command line, which is no account.
+    pub fn delegation(&self) -> Result<&Delegation> {
+        self.delegation.as_ref().ok_or(Error::Forbidden)
     }
 
     /// Who it is.
@@ -205,6 +220,14 @@ impl Administrator {
     #[must_use]
     pub const fn actor(&self) -> Actor {
         self.editor.actor
+    }
+
+    /// The credential to be stored with what they make and what acts later. See [`Editor::delegation`].
+    ///
+    /// # Errors
+    /// [`Error::Forbidden`] at the command line, which is no account.
+    pub fn delegation(&self) -> Result<&Delegation> {
+        self.editor.delegation()
     }
 
     /// What they may do themselves: nobody hands out more.

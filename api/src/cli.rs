@@ -306,6 +306,7 @@ fn line(account: &entities::account::Model) -> anyhow::Result<String> {
         AccountState::Invited => "INVITED",
         AccountState::Active => "ACTIVE",
         AccountState::Disabled => "DISABLED",
+        AccountState::Unvouched => "UNVOUCHED",
     };
     let locales: Vec<String> = serde_json::from_value(account.locales.clone())?;
     let locales = if locales.is_empty() { "-".to_owned() } else { locales.join(",") };

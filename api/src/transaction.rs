@@ -96,6 +96,11 @@ impl Transaction {
         self.actor = actor;
     }
 
+    /// What happens from here on happens by a schedule or the like that was made with this API token.
+    pub(crate) const fn acts_with(&mut self, api_token: Option<Uuid>) {
+        self.origin.api_token = api_token;
+    }
+
     /// What the transaction is about, for the audit log, when it is about one document. What is said last counts, also
     /// when the rest is taken back.
     pub const fn about(&mut self, document: Uuid, version: Version) {

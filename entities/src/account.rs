@@ -52,6 +52,10 @@ pub struct Model {
     pub subject: Option<String>,
     /// When it was last seen.
     pub last_seen_at: Option<DateTimeUtc>,
+    /// When the token was issued that says what its provider said of it last; none for an account of ours.
+    pub vouched_at: Option<DateTimeUtc>,
+    /// Since when its provider gives it no role here; none while it has one, and for an account of ours.
+    pub unvouched_at: Option<DateTimeUtc>,
     /// Its sessions.
     #[sea_orm(has_many)]
     pub sessions: HasMany<super::session::Entity>,

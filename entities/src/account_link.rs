@@ -20,6 +20,11 @@ pub struct Model {
     pub expires_at: DateTimeUtc,
     /// When it was used.
     pub used_at: Option<DateTimeUtc>,
+    /// The API token with which it was made, if it was made with one.
+    pub api_token_id: Option<Uuid>,
+    /// What the token of another provider allowed whose bearer made it, if it was made with one: capabilities and locales
+    /// as JSON.
+    pub scopes: Option<Json>,
     /// The account.
     #[sea_orm(belongs_to, from = "account_id", to = "id")]
     pub account: BelongsTo<super::account::Entity>,

@@ -30,6 +30,8 @@ pub struct Model {
     pub last_used_at: Option<DateTimeUtc>,
     /// When it was ended early.
     pub revoked_at: Option<DateTimeUtc>,
+    /// The token with which it was made, if it was made with one: it ends with it.
+    pub parent_id: Option<Uuid>,
     /// The account.
     #[sea_orm(belongs_to, from = "account_id", to = "id")]
     pub account: BelongsTo<super::account::Entity>,

@@ -24,6 +24,11 @@ pub struct Model {
     pub expires_at: DateTimeUtc,
     /// When it was ended early.
     pub revoked_at: Option<DateTimeUtc>,
+    /// The API token with which it was made, if it was made with one.
+    pub api_token_id: Option<Uuid>,
+    /// What the token of another provider allowed whose bearer made it, if it was made with one: capabilities and locales
+    /// as JSON.
+    pub scopes: Option<Json>,
     /// Who made it.
     #[sea_orm(belongs_to, from = "created_by", to = "id")]
     pub creator: BelongsTo<super::account::Entity>,

@@ -164,6 +164,8 @@ pub enum Rule {
     NonexistentTime,
     /// The moment has passed.
     InThePast,
+    /// What is made with a token would outlive it.
+    OutlivesToken,
     /// The file has faults, which are told apart.
     FaultsInFile,
     /// The picture would have more than 16 million pixels.
@@ -272,6 +274,7 @@ impl Rule {
             Self::AmbiguousTime => "AMBIGUOUS_TIME",
             Self::NonexistentTime => "NONEXISTENT_TIME",
             Self::InThePast => "IN_THE_PAST",
+            Self::OutlivesToken => "OUTLIVES_TOKEN",
             Self::FaultsInFile => "FAULTS_IN_FILE",
             Self::TooLarge => "TOO_LARGE",
             Self::InTheFuture => "IN_THE_FUTURE",
@@ -394,6 +397,7 @@ impl Rule {
             Self::AmbiguousTime => "this local time occurs twice, since the clocks are set back; say which one".into(),
             Self::NonexistentTime => "this local time does not occur, since the clocks are set forward".into(),
             Self::InThePast => "must not have passed".into(),
+            Self::OutlivesToken => "must not be later than the end of the API token that this is made with".into(),
             Self::FaultsInFile => "cannot be used as it is: see its faults".into(),
             Self::TooLarge => "would make a picture of more than 16 million pixels".into(),
             Self::InTheFuture => "is still to come".into(),
@@ -479,6 +483,7 @@ impl Rule {
             Self::AmbiguousTime => "時計が戻るため、この時刻は2回あります。どちらかを指定してください".into(),
             Self::NonexistentTime => "時計が進むため、この時刻は存在しません".into(),
             Self::InThePast => "過ぎた時刻は指定できません".into(),
+            Self::OutlivesToken => "使用中のAPIトークンの有効期限より後の日時は指定できません".into(),
             Self::FaultsInFile => "ファイルに誤りがあるため使えません。誤りの一覧を確認してください".into(),
             Self::TooLarge => "画像が1600万画素を超えます".into(),
             Self::InTheFuture => "まだ来ていない時刻は指定できません".into(),

@@ -57,6 +57,11 @@ pub struct Model {
     pub created_by: Uuid,
     /// When it was set.
     pub created_at: DateTimeUtc,
+    /// The API token with which it was made, if it was made with one.
+    pub api_token_id: Option<Uuid>,
+    /// What the token of another provider allowed whose bearer made it, if it was made with one: capabilities and locales
+    /// as JSON.
+    pub scopes: Option<Json>,
     /// What came of it; none while it is pending.
     pub outcome: Option<ScheduleOutcome>,
     /// What went wrong, exactly when it failed.

@@ -18,6 +18,7 @@ mod m20261122_000007_create_statistics;
 mod m20261123_000008_create_delivery;
 mod m20261123_000009_create_rate_limits;
 mod m20261123_000010_index_publications;
+mod m20261127_000015_record_delegations;
 
 /// All steps, oldest first.
 pub struct Migrator;
@@ -36,6 +37,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261123_000008_create_delivery::Migration),
             Box::new(m20261123_000009_create_rate_limits::Migration),
             Box::new(m20261123_000010_index_publications::Migration),
+            Box::new(m20261127_000015_record_delegations::Migration),
         ]
     }
 }

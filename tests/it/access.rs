@@ -4,6 +4,8 @@ mod accounts;
 mod api_tokens;
 mod audit;
 mod audit_log;
+mod delegation;
+mod foreign;
 mod issuers;
 mod matrix;
 mod people;

@@ -489,6 +489,27 @@ const BAD_ROWS: &[(&str, By)] = &[
         Key("api_tokens.hash", "api_tokens_hash_key"),
     ),
     (
+        "INSERT INTO api_tokens (id, account_id, name, hash, capabilities, created_at, expires_at, parent_id) \
+         VALUES ({id}, {editor}, 'CI', {hash}, '[]', {now}, {now}, {id})",
+        ForeignKey("api_tokens_parent_id_fkey"),
+    ),
+    (
+        "INSERT INTO account_links (hash, account_id, created_by, created_at, expires_at, api_token_id) \
+         VALUES ({hash}, {editor}, {editor}, {now}, {now}, {id})",
+        ForeignKey("account_links_api_token_id_fkey"),
+    ),
+    (
+        "INSERT INTO previews (id, document_id, version, created_by, created_at, expires_at, api_token_id) \
+         VALUES ({id}, {sheet}, 1, {editor}, {now}, {now}, {id})",
+        ForeignKey("previews_api_token_id_fkey"),
+    ),
+    (
+        "INSERT INTO schedules \
+         (id, document_id, version, action, due_at, time_zone, created_by, created_at, api_token_id) \
+         VALUES ({id}, {sheet}, 1, 'PUBLISH', {now}, 'UTC', {editor}, {now}, {id})",
+        ForeignKey("schedules_api_token_id_fkey"),
+    ),
+    (
         "INSERT INTO sessions (id, account_id, created_at, expires_at) VALUES ({id}, {id}, {now}, {now})",
         ForeignKey("sessions_account_id_fkey"),
     ),

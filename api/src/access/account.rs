@@ -72,6 +72,8 @@ pub enum AccountState {
     Active,
     /// It is shut out.
     Disabled,
+    /// Its identity provider gives it no role here any more.
+    Unvouched,
 }
 
 /// Whether somebody can sign in to this account.
@@ -79,6 +81,7 @@ pub enum AccountState {
 pub const fn state(account: &account::Model) -> AccountState {
     match account {
         account::Model { disabled_at: Some(_), .. } => AccountState::Disabled,
+        account::Model { unvouched_at: Some(_), .. } => AccountState::Unvouched,
         account::Model { password_hash: None, issuer: None, .. } => AccountState::Invited,
         _ => AccountState::Active,
     }
@@ -239,6 +242,23 @@ pub fn grants(account: &account::Model) -> Result<Grants> {
     Ok(Grants::of(account.role, serde_json::from_value(account.locales.clone())?))
 }
 
+/// What this account may do by itself at this moment, for what acts in its name; nothing when it is shut out, when its
+/// provider gives it no role any more, or when that provider is not trusted any more.
+///
+/// # Errors
+/// When the database cannot be read.
+pub async fn standing(state: &State, connection: &impl ConnectionTrait, id: Uuid) -> Result<Option<Grants>> {
+    let found = account::Entity::find_by_id(id).one(connection).await?;
+    found.filter(|account| stands(state, account)).as_ref().map(grants).transpose()
+}
+
+/// Whether what acts in the name of this account may act at all.
+pub(super) fn stands(state: &State, account: &account::Model) -> bool {
+    account.disabled_at.is_none()
+        && account.unvouched_at.is_none()
+        && account.issuer.as_deref().is_none_or(|issuer| state.issuers().trusts(issuer))
+}
+
 /// Nothing, if whoever acts may do all that the account may: they are about to hand that out.
 ///
 /// # Errors
@@ -314,6 +334,8 @@ async fn insert(transaction: &Transaction, new: NewAccount) -> Result<account::M
         locales: Set(serde_json::to_value(new.locales)?),
         issuer: Set(None),
         subject: Set(None),
+        vouched_at: Set(None),
+        unvouched_at: Set(None),
         disabled_at: Set(None),
         last_seen_at: Set(None),
         created_at: Set(transaction.now()),
@@ -371,6 +393,7 @@ async fn last_administrator(
             .filter(account::COLUMN.id.ne(account.id))
             .filter(account::COLUMN.role.eq(Role::Administrator))
             .filter(account::COLUMN.disabled_at.is_null())
+            .filter(account::COLUMN.unvouched_at.is_null())
             .filter(
                 Condition::any()
                     .add(account::COLUMN.password_hash.is_not_null())

@@ -77,7 +77,7 @@ pub async fn create(
     administrator: &Administrator,
     new: NewToken,
 ) -> Result<(String, Owned)> {
-    let owner = administrator.actor().account().ok_or(Error::Forbidden)?;
+    let maker = administrator.delegation()?;
     let (own, now) = (administrator.grants(), transaction.now());
     let mut faults = Vec::new();
     faults.extend(capabilities_beyond(own, &new.capabilities));
@@ -91,6 +91,8 @@ pub async fn create(
         faults.push(Fault::new(["expiresAt"], Rule::InThePast));
     } else if new.expires_at > now + Duration::days(LONGEST_DAYS) {
         faults.push(Fault::new(["expiresAt"], Rule::TooFarAhead { days: LONGEST_DAYS }));
+    } else if maker.is_outlived_by(new.expires_at) {
+        faults.push(Fault::new(["expiresAt"], Rule::OutlivesToken));
     }
     if !faults.is_empty() {
         return Err(Error::Invalid(faults));
@@ -101,7 +103,7 @@ pub async fn create(
     let text = format!("{PREFIX}{}", BASE64_URL_SAFE_NO_PAD.encode(state.random().bytes::<32>()));
     let row = api_token::ActiveModel {
         id: Set(state.new_id()),
-        account_id: Set(owner),
+        account_id: Set(maker.account),
         name: Set(new.name.into()),
         hash: Set(hash(&text)),
         capabilities: Set(serde_json::to_value(new.capabilities)?),
@@ -110,9 +112,10 @@ pub async fn create(
         expires_at: Set(new.expires_at),
         last_used_at: Set(None),
         revoked_at: Set(None),
+        parent_id: Set(maker.api_token),
     };
     let token = row.insert(transaction.connection()).await?;
-    let owner = accounts::find(transaction.connection(), owner).await?.email.into();
+    let owner = accounts::find(transaction.connection(), maker.account).await?.email.into();
     Ok((text, Owned { token, owner }))
 }
 
@@ -146,16 +149,27 @@ fn locales_beyond(own: &Grants, locales: &[Locale]) -> Vec<Fault> {
     beyond.map(|(index, _)| fault(index)).collect()
 }
 
-/// Ends a token before its time.
+/// Ends a token before its time, and with it all that were made with it.
 ///
 /// # Errors
 /// [`Error::NotFound`].
 pub async fn revoke(transaction: &mut Transaction, _: &Administrator, id: Uuid) -> Result<Owned> {
     let found = api_token::Entity::find_by_id(id).one(transaction.connection()).await?;
     let token = found.ok_or(Error::NotFound("the token"))?;
-    let revoked_at = Set(Some(token.revoked_at.unwrap_or_else(|| transaction.now())));
-    let change = api_token::ActiveModel { id: Set(id), revoked_at, ..Default::default() };
-    let token = change.update(transaction.connection()).await?;
+    let now = transaction.now();
+    let mut family = vec![id];
+    while !family.is_empty() {
+        let children = api_token::Entity::find().filter(api_token::COLUMN.parent_id.is_in(family.iter().copied()));
+        let children = children.all(transaction.connection()).await?.into_iter().map(|child| child.id).collect();
+        api_token::Entity::update_many()
+            .filter(api_token::COLUMN.id.is_in(family))
+            .filter(api_token::COLUMN.revoked_at.is_null())
+            .set(api_token::ActiveModel { revoked_at: Set(Some(now)), ..Default::default() })
+            .exec(transaction.connection())
+            .await?;
+        family = children;
+    }
+    let token = api_token::Model { revoked_at: token.revoked_at.or(Some(now)), ..token };
     let owner = accounts::find(transaction.connection(), token.account_id).await?.email.into();
     Ok(Owned { token, owner })
 }
@@ -188,7 +202,7 @@ pub async fn identify(state: &State, text: &str) -> Result<Uuid> {
         .find_also_related(account::Entity)
         .one(state.database().reader())
         .await?;
-    let (token, _) = living(found, now)?;
+    let (token, _) = living(state, found)?;
     if token.last_used_at.is_none_or(|used_at| used_at + USE_NOTED_EVERY <= now)
         && let Err(error) = note_use(state, token.id, now).await
     {
@@ -198,30 +212,47 @@ pub async fn identify(state: &State, text: &str) -> Result<Uuid> {
     Ok(token.id)
 }
 
-/// The account that a token acts for, and what is left of its grants.
+/// A token that has not ended.
+#[derive(Clone, Debug)]
+pub struct Live {
+    /// The token.
+    pub token: api_token::Model,
+    /// What its account may do at this moment, narrowed to what the token may.
+    pub grants: Grants,
+}
+
+/// The token with this id, and what it may do at this moment.
 ///
 /// # Errors
-/// [`Error::Unauthenticated`] when token or account have ended.
-pub async fn live(connection: &impl ConnectionTrait, id: Uuid, now: DateTime<Utc>) -> Result<(account::Model, Grants)> {
+/// [`Error::Unauthenticated`] when it, the token with which it was made, or its account has ended.
+pub async fn live(state: &State, connection: &impl ConnectionTrait, id: Uuid) -> Result<Live> {
     let found = api_token::Entity::find_by_id(id).find_also_related(account::Entity).one(connection).await?;
-    let (token, account) = living(found, now)?;
+    let (token, account) = living(state, found)?;
+    // Ended with its parent when that was revoked, unless that was done past us.
+    let mut parent = token.parent_id;
+    while let Some(id) = parent {
+        let found = api_token::Entity::find_by_id(id).one(connection).await?;
+        parent = found.filter(|token| is_live(state, token)).ok_or(Error::Unauthenticated)?.parent_id;
+    }
     let capabilities: Vec<Capability> = serde_json::from_value(token.capabilities.clone())?;
     let grants = accounts::grants(&account)?.narrowed(&capabilities, locales(&token)?);
-    Ok((account, grants))
+    Ok(Live { token, grants })
 }
 
 fn living(
+    state: &State,
     found: Option<(api_token::Model, Option<account::Model>)>,
-    now: DateTime<Utc>,
 ) -> Result<(api_token::Model, account::Model)> {
     match found {
-        Some((token, Some(account)))
-            if token.revoked_at.is_none() && now < token.expires_at && account.disabled_at.is_none() =>
-        {
+        Some((token, Some(account))) if is_live(state, &token) && accounts::stands(state, &account) => {
             Ok((token, account))
         }
         _ => Err(Error::Unauthenticated),
     }
+}
+
+fn is_live(state: &State, token: &api_token::Model) -> bool {
+    token.revoked_at.is_none() && state.now() < token.expires_at
 }
 
 /// A write of its own, at most once a minute. Of several requests at once, one writes.

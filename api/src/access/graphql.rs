@@ -85,10 +85,10 @@ pub struct Viewer {
 }
 
 impl Viewer {
-    fn new(account: Account, grants: &Grants) -> Self {
+    fn new(account: Account, role: entities::Role, grants: &Grants) -> Self {
         Self {
             email: Scalar(account.email),
-            role: account.role.into(),
+            role: role.into(),
             capabilities: grants.capabilities().map(Into::into).collect(),
             locales: grants.locales().map(|locales| locales.iter().cloned().map(Scalar).collect()),
         }
@@ -114,7 +114,10 @@ impl From<SignedIn> for Session {
             access_token: signed_in.access.token,
             expires_at: signed_in.access.expires_at,
             refresh_token: signed_in.refresh_token,
-            viewer: Viewer::new(signed_in.account, &signed_in.grants),
+            viewer: {
+                let role = signed_in.account.role;
+                Viewer::new(signed_in.account, role, &signed_in.grants)
+            },
         }
     }
 }
@@ -132,7 +135,12 @@ impl AccessQuery {
             let editor = ctx.editor().await?;
             let id = editor.actor().account().ok_or(Error::Unauthenticated)?;
             let account = account::live(ctx.state().database().reader(), id).await?.ok_or(Error::Unauthenticated)?;
-            Ok(Viewer::new(account, editor.grants()))
+            // A provider's token says itself what its bearer is; the account has what was said last, maybe by another one.
+            let role = match &ctx.caller().credential {
+                Some(Credential::Foreign(foreign)) => foreign.role,
+                _ => account.role,
+            };
+            Ok(Viewer::new(account, role, editor.grants()))
         };
         Some(viewer.await)
     }

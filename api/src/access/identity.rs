@@ -1,8 +1,12 @@
 //! People whom another identity provider vouches for. Each has an account of their own, made when they first come, so that
-//! what they write has an author. What they are is the provider's to say, each time; whether they may come at all is also
-//! ours: a disabled account stays out.
+//! what they write has an author. What they may do is what the very token says that they send. Whether they may come at all
+//! is also ours to say: a disabled account stays out.
+//!
+//! The account keeps what the provider said last ([`Statement`]): that is what counts for what its owner made and what acts
+//! while they are away (`delegation.rs`).
 
-use entities::account;
+use chrono::{DateTime, Utc};
+use entities::{Role, account};
 use sea_orm::{ActiveModelTrait, ActiveValue::Set, ConnectionTrait, EntityTrait, QueryFilter};
 use uuid::Uuid;
 
@@ -10,31 +14,72 @@ use crate::{
     access::{
         Actor, account as accounts,
         issuer::{ForeignIdentity, ForeignRole, IssuerError},
+        permission::Grants,
     },
     error::{Error, Result},
     state::State,
     transaction::{Origin, Transaction},
 };
 
-/// The account of whoever bears this token of another provider, brought up to what the token says.
+/// Who sends a token of another provider, and what that token says they may do.
+#[derive(Clone, Debug)]
+pub struct Foreign {
+    /// Their account.
+    pub account: Uuid,
+    /// What they are to this Almanac by this token.
+    pub role: Role,
+    /// What this token lets them do.
+    pub grants: Grants,
+}
+
+/// What a provider says of somebody at a moment.
+struct Statement<'a> {
+    /// The role that it gives them here, if it gives them one.
+    role: Option<&'a ForeignRole>,
+    /// When it said so.
+    issued_at: DateTime<Utc>,
+}
+
+impl Statement<'_> {
+    /// Whether it is other than what is known of an account, and counts. The newer one counts; of two that are of the same
+    /// moment, the one that allows less.
+    fn changes(&self, account: &account::Model) -> Result<bool> {
+        let known = if account.unvouched_at.is_some() { None } else { Some(accounts::grants(account)?) };
+        let said = self.role.map(|role| Grants::of(role.role, role.locales.clone()));
+        if known == said {
+            return Ok(false);
+        }
+        Ok(match account.vouched_at {
+            Some(at) if self.issued_at == at => match (&known, &said) {
+                (Some(known), Some(said)) => known.cover(said),
+                (known, _) => known.is_some(),
+            },
+            at => at.is_none_or(|at| at < self.issued_at),
+        })
+    }
+}
+
+/// Who sends this token of another provider. Their account is made when they first come, and learns what the provider says
+/// by now.
 ///
 /// # Errors
 /// [`Error::Unauthenticated`] when the token is not valid or the account is shut out; [`Error::Forbidden`] when the
 /// provider gives no role here, no address, or one that belongs to another account; [`Error::ProviderUnavailable`].
-pub async fn account(state: &State, origin: &Origin, token: &str) -> Result<Uuid> {
+pub async fn identify(state: &State, origin: &Origin, token: &str) -> Result<Foreign> {
     let identity = state.issuers().verify(token, state.now()).await.map_err(|error| match error {
         IssuerError::Invalid => Error::Unauthenticated,
         IssuerError::Unavailable => Error::ProviderUnavailable,
     })?;
-    let role = identity.role.clone().ok_or(Error::Forbidden)?;
-    let known = find(state.database().reader(), &identity).await?;
-    if known.as_ref().is_some_and(|known| known.disabled_at.is_some()) {
-        return Err(Error::Unauthenticated);
-    }
-    match known {
-        Some(known) if known.role == role.role && known.locales == serde_json::to_value(&role.locales)? => Ok(known.id),
-        _ => enter(state, origin, &identity, role).await,
-    }
+    let statement =
+        Statement { role: identity.role.as_ref(), issued_at: identity.issued_at.unwrap_or_else(|| state.now()) };
+    let account = match find(state.database().reader(), &identity).await? {
+        Some(known) if known.disabled_at.is_some() => return Err(Error::Unauthenticated),
+        Some(known) if !statement.changes(&known)? => known.id,
+        None if identity.role.is_none() => return Err(Error::Forbidden),
+        _ => enter(state, origin, &identity, &statement).await?,
+    };
+    let ForeignRole { role, locales } = identity.role.clone().ok_or(Error::Forbidden)?;
+    Ok(Foreign { account, role, grants: Grants::of(role, locales) })
 }
 
 async fn find(connection: &impl ConnectionTrait, identity: &ForeignIdentity) -> Result<Option<account::Model>> {
@@ -44,25 +89,33 @@ async fn find(connection: &impl ConnectionTrait, identity: &ForeignIdentity) -> 
     Ok(found.one(connection).await?)
 }
 
-/// Makes the account, or gives it the role that the provider says by now.
-async fn enter(state: &State, origin: &Origin, identity: &ForeignIdentity, role: ForeignRole) -> Result<Uuid> {
+/// Makes the account, or notes what the provider says by now.
+async fn enter(state: &State, origin: &Origin, identity: &ForeignIdentity, statement: &Statement<'_>) -> Result<Uuid> {
     let mut transaction = Transaction::begin(state, Actor::Anonymous, origin.clone()).await?;
     // Read again: two requests may come at once.
     let id = match find(transaction.connection(), identity).await? {
         Some(known) if known.disabled_at.is_some() => return Err(Error::Unauthenticated),
+        Some(known) if !statement.changes(&known)? => return Ok(known.id),
         Some(known) => {
-            let change = account::ActiveModel {
+            let mut change = account::ActiveModel {
                 id: Set(known.id),
-                role: Set(role.role),
-                locales: Set(serde_json::to_value(role.locales)?),
+                vouched_at: Set(Some(statement.issued_at)),
+                unvouched_at: Set(None),
                 last_seen_at: Set(Some(transaction.now())),
                 ..Default::default()
             };
+            match statement.role {
+                Some(role) => {
+                    change.role = Set(role.role);
+                    change.locales = Set(serde_json::to_value(&role.locales)?);
+                }
+                None => change.unvouched_at = Set(Some(transaction.now())),
+            }
             change.update(transaction.connection()).await?;
             known.id
         }
         None => {
-            let email = identity.email.clone().ok_or(Error::Forbidden)?;
+            let (role, email) = statement.role.zip(identity.email.clone()).ok_or(Error::Forbidden)?;
             if accounts::find_by_email(transaction.connection(), &email).await?.is_some() {
                 // Whoever controls the provider must not become somebody who has an account of ours.
                 return Err(Error::Forbidden);
@@ -73,9 +126,11 @@ async fn enter(state: &State, origin: &Origin, identity: &ForeignIdentity, role:
                 email: Set(email),
                 password_hash: Set(None),
                 role: Set(role.role),
-                locales: Set(serde_json::to_value(role.locales)?),
+                locales: Set(serde_json::to_value(&role.locales)?),
                 issuer: Set(Some(identity.issuer.clone())),
                 subject: Set(Some(identity.subject.clone())),
+                vouched_at: Set(Some(statement.issued_at)),
+                unvouched_at: Set(None),
                 disabled_at: Set(None),
                 last_seen_at: Set(Some(transaction.now())),
                 created_at: Set(transaction.now()),
@@ -85,6 +140,7 @@ async fn enter(state: &State, origin: &Origin, identity: &ForeignIdentity, role:
         }
     };
     transaction.acts_as(Actor::Account(id));
-    transaction.commit("foreignSignIn").await?;
+    let action = if statement.role.is_some() { "foreignSignIn" } else { "foreignRoleLost" };
+    transaction.commit(action).await?;
     Ok(id)
 }

@@ -74,6 +74,8 @@ pub struct ForeignIdentity {
     pub email: Option<Email>,
     /// What they may do here, when one of their roles there stands for a role of ours.
     pub role: Option<ForeignRole>,
+    /// When the token was issued, to the millisecond, if it says so: of two tokens the later one says how things are.
+    pub issued_at: Option<DateTime<Utc>>,
 }
 
 /// A role of ours that a provider's role stands for.
@@ -107,6 +109,12 @@ impl Issuers {
     #[must_use]
     pub const fn is_empty(&self) -> bool {
         self.issuers.is_empty()
+    }
+
+    /// Whether the tokens of this issuer are believed.
+    #[must_use]
+    pub fn trusts(&self, issuer: &str) -> bool {
+        self.issuers.iter().any(|known| known.name == issuer)
     }
 
     /// Reads the settings: a TOML text with an `[[issuer]]` for each provider.
@@ -314,7 +322,9 @@ impl Issuer {
         let verified = claims.get("email_verified").is_none_or(|verified| *verified == true || *verified == "true");
         let email = at_path(claims, &self.email_claim).and_then(Value::as_str).filter(|_| verified);
         let email = email.and_then(|email| email.parse().ok());
-        Some(ForeignIdentity { issuer: self.name.clone(), subject, email, role: self.role(claims) })
+        let issued_at = claims.get("iat").and_then(microseconds).and_then(|at| i64::try_from(at / 1_000).ok());
+        let issued_at = issued_at.and_then(DateTime::from_timestamp_millis);
+        Some(ForeignIdentity { issuer: self.name.clone(), subject, email, role: self.role(claims), issued_at })
     }
 
     /// The strongest of the roles that those in the token stand for, with the locales of all that stand for it.

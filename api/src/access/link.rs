@@ -12,7 +12,9 @@ use crate::{
         Actor, Administrator, Caller, account as accounts,
         account::NewAccount,
         audit::sha256,
+        delegation::Delegation,
         password::Hashed,
+        permission::Capability,
         session::{self, SignedIn},
     },
     error::{Error, Result},
@@ -77,7 +79,7 @@ pub async fn create(
 /// [`Error::LinkEnded`]; [`Error::RateLimited`].
 pub async fn owner(state: &State, caller: &Caller, token: &str) -> Result<Email> {
     state.throttle().attempt_from(caller.origin.network)?;
-    let (_, account) = open(state.database().reader(), token, state.now()).await?;
+    let (_, account) = open(state, state.database().reader(), token, state.now()).await?;
     Ok(account.email)
 }
 
@@ -87,7 +89,7 @@ pub async fn owner(state: &State, caller: &Caller, token: &str) -> Result<Email>
 /// [`Error::LinkEnded`].
 pub async fn redeem(transaction: &mut Transaction, token: &str, password: Hashed) -> Result<SignedIn> {
     let now = transaction.now();
-    let (link, account) = open(transaction.connection(), token, now).await?;
+    let (link, account) = open(transaction.state(), transaction.connection(), token, now).await?;
     transaction.acts_as(Actor::Account(account.id));
     let used = account_link::ActiveModel { hash: Set(link.hash), used_at: Set(Some(now)), ..Default::default() };
     used.update(transaction.connection()).await?;
@@ -95,8 +97,10 @@ pub async fn redeem(transaction: &mut Transaction, token: &str, password: Hashed
     session::start(transaction, account).await
 }
 
-/// The link with this secret and its account, if both are good.
+/// The link with this secret and its account, if both are good, and whoever made the link may still let somebody into that
+/// account.
 async fn open(
+    state: &State,
     connection: &impl ConnectionTrait,
     token: &str,
     now: DateTime<Utc>,
@@ -112,6 +116,13 @@ async fn open(
                 && account.disabled_at.is_none()
                 && account.issuer.is_none() =>
         {
+            if let Some(maker) = link.created_by {
+                let maker = Delegation::stored(maker, link.api_token_id, link.scopes.clone());
+                let grants = maker.grants(state, connection).await?.ok_or(Error::LinkEnded)?;
+                if !grants.include(Capability::ManagePeople) || !grants.cover(&accounts::grants(&account)?) {
+                    return Err(Error::LinkEnded);
+                }
+            }
             Ok((link, account))
         }
         _ => Err(Error::LinkEnded),
@@ -121,12 +132,16 @@ async fn open(
 async fn insert(transaction: &Transaction, administrator: &Administrator, account: Uuid) -> Result<Link> {
     let state = transaction.state();
     let token = BASE64_URL_SAFE_NO_PAD.encode(state.random().bytes::<32>());
+    let maker = administrator.delegation().ok();
     let expires_at = transaction.now() + LASTS;
+    let expires_at = maker.map_or(expires_at, |maker| maker.bounded(expires_at));
     let row = account_link::ActiveModel {
         // The secret has 256 random bits, so a plain hash keeps it as well as a slow one.
         hash: Set(sha256(token.as_bytes())),
         account_id: Set(account),
-        created_by: Set(administrator.actor().account()),
+        created_by: Set(maker.map(|maker| maker.account)),
+        api_token_id: Set(maker.and_then(|maker| maker.api_token)),
+        scopes: Set(maker.and_then(|maker| maker.scopes.clone())),
         created_at: Set(transaction.now()),
         expires_at: Set(expires_at),
         used_at: Set(None),

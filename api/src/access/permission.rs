@@ -121,7 +121,7 @@ pub const fn needed(action: Action, kind: DocumentKind) -> Capability {
 }
 
 /// What somebody may do, right now.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Grants {
     capabilities: BTreeSet<Capability>,
     /// The locales in which they may write; none for all.
@@ -148,6 +148,13 @@ impl Grants {
             });
         }
         self
+    }
+
+    /// What both these and the others allow.
+    #[must_use]
+    pub fn common(self, others: &Self) -> Self {
+        let capabilities: Vec<Capability> = others.capabilities().collect();
+        self.narrowed(&capabilities, others.locales.as_ref().map(|locales| locales.iter().cloned().collect()))
     }
 
     /// Whether they allow everything that the others allow: nobody hands out more than they have.

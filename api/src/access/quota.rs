@@ -62,7 +62,7 @@ impl Subject {
     pub fn of(caller: &Caller) -> Self {
         match &caller.credential {
             Some(Credential::Session(claims)) => Self::Account(claims.sub),
-            Some(Credential::Foreign(account)) => Self::Account(*account),
+            Some(Credential::Foreign(foreign)) => Self::Account(foreign.account),
             Some(Credential::ApiToken(id)) => Self::ApiToken(*id),
             None => Self::Network(caller.origin.network),
         }

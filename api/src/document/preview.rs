@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::{
-    access::{account, permission::Action, token},
+    access::{delegation::Delegation, permission::Action, token},
     change,
     delivery::snapshot::Snapshot,
     document::{Content, each},
@@ -72,18 +72,21 @@ pub async fn create(edit: &mut Edit<'_>, document: Uuid, version: Version, lasts
     if let Some(found) = document::Entity::find_by_id(document).one(edit.connection()).await? {
         edit.editor().permit(Action::Read, found.kind, None)?;
     }
-    let account = edit.editor().actor().account().ok_or(Error::Forbidden)?;
+    let maker = edit.editor().delegation()?.clone();
     let found = entities::revision::Entity::find_by_id((document, version)).one(edit.connection()).await?;
     found.ok_or(Error::NotFound("the revision"))?;
     edit.transaction().about(document, version);
     let now = edit.transaction().now();
-    let (state, expires_at) = (edit.transaction().state().clone(), now + lasts.clamp(Duration::minutes(1), LONGEST));
+    let expires_at = maker.bounded(now + lasts.clamp(Duration::minutes(1), LONGEST));
+    let state = edit.transaction().state().clone();
     let id = state.new_id();
     let row = preview::ActiveModel {
         id: Set(id),
         document_id: Set(document),
         version: Set(version),
-        created_by: Set(account),
+        created_by: Set(maker.account),
+        api_token_id: Set(maker.api_token),
+        scopes: Set(maker.scopes.clone()),
         created_at: Set(now),
         expires_at: Set(expires_at),
         revoked_at: Set(None),
@@ -124,9 +127,13 @@ pub async fn snapshot(state: &State, token: &str) -> Result<Arc<Snapshot>> {
     let preview = preview::Entity::find_by_id(claims.jti).one(reader).await?;
     let preview = preview.filter(|preview| preview.revoked_at.is_none() && state.now() < preview.expires_at);
     let preview = preview.ok_or(Error::PreviewEnded)?;
-    account::live(reader, preview.created_by).await?.ok_or(Error::PreviewEnded)?;
+    let maker = Delegation::stored(preview.created_by, preview.api_token_id, preview.scopes.clone());
+    let grants = maker.grants(state, reader).await?.ok_or(Error::PreviewEnded)?;
     // Asked each time: what was never public is archived without a change that others see.
     let row = document::Entity::find_by_id(preview.document_id).one(reader).await?.ok_or(Error::PreviewEnded)?;
+    if ![DocumentKind::Page, row.kind].iter().all(|kind| grants.allow(Action::Read, *kind, None)) {
+        return Err(Error::PreviewEnded);
+    }
     if row.archived_at.is_some() {
         return Err(Error::PreviewEnded);
     }

@@ -10,7 +10,7 @@ use serde_json::json;
 use uuid::Uuid;
 
 use crate::{
-    access::{Actor, Editor, permission::Action},
+    access::{Actor, Editor, delegation::Delegation, permission::Action},
     background::repeat,
     document::{Seen, publish, refuse_archived, seen},
     editorial::{Edit, Release, schedule},
@@ -49,7 +49,10 @@ pub async fn set(edit: &mut Edit<'_>, document: Seen, plan: Plan) -> Result<()> 
     if plan.at <= now {
         return Err(Error::invalid(["at"], Rule::InThePast));
     }
-    let account = edit.editor().actor().account().ok_or(Error::Forbidden)?;
+    let maker = edit.editor().delegation()?.clone();
+    if maker.is_outlived_by(plan.at) {
+        return Err(Error::invalid(["at"], Rule::OutlivesToken));
+    }
     schedule::settle(edit.connection(), &row, &[plan.action], now).await?;
     let new = schedules::ActiveModel {
         id: Set(edit.transaction().state().new_id()),
@@ -60,7 +63,9 @@ pub async fn set(edit: &mut Edit<'_>, document: Seen, plan: Plan) -> Result<()> 
         time_zone: Set(plan.time_zone),
         release_kind: Set(plan.release.kind),
         reason: Set(plan.release.reason),
-        created_by: Set(account),
+        created_by: Set(maker.account),
+        api_token_id: Set(maker.api_token),
+        scopes: Set(maker.scopes),
         created_at: Set(now),
         outcome: Set(None),
         failure: Set(None),
@@ -116,6 +121,7 @@ async fn carry_out(state: &State, id: Uuid) -> Result<bool> {
     // Another process may have been faster.
     let Some(plan) = found.filter(|schedule| schedule.outcome.is_none()) else { return Ok(false) };
     transaction.acts_as(Actor::Schedule(plan.created_by));
+    transaction.acts_with(plan.api_token_id);
     transaction.checkpoint().await?;
     let done = attempt(&mut transaction, &plan).await;
     if let Err(error @ Error::Unavailable(_)) = done {
@@ -146,7 +152,8 @@ async fn carry_out(state: &State, id: Uuid) -> Result<bool> {
 }
 
 async fn attempt(transaction: &mut Transaction, plan: &schedules::Model) -> Result<()> {
-    let editor = Editor::of_schedule(transaction.connection(), plan.created_by).await?;
+    let maker = Delegation::stored(plan.created_by, plan.api_token_id, plan.scopes.clone());
+    let editor = Editor::of_schedule(transaction.state(), transaction.connection(), maker).await?;
     let mut edit = Edit::new(transaction, &editor);
     let id = plan.document_id;
     match plan.action {

@@ -89,7 +89,7 @@ async fn authenticate(state: &State, request: &Request, caller: &mut Caller) -> 
         match token::verify(state, token) {
             Ok(claims) => Credential::Session(claims),
             Err(_) if !state.issuers().is_empty() => {
-                Credential::Foreign(identity::account(state, &caller.origin, token).await?)
+                Credential::Foreign(identity::identify(state, &caller.origin, token).await?)
             }
             Err(error) => return Err(error),
         }

@@ -13,12 +13,10 @@ use aws_lc_rs::{
 };
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
 use chrono::{DateTime, Duration, Utc};
-use entities::{Role, audit_entry};
+use entities::Role;
 use jsonwebtoken::{Algorithm, EncodingKey};
-use sea_orm::{EntityTrait, QueryOrder, QuerySelect};
 use serde_json::{Value, json};
-use tempfile::TempDir;
-use tests::{EDITOR, TestApp, commands, on_both_databases, start};
+use tests::start;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpListener,
@@ -28,7 +26,7 @@ use tokio::{
 const ISSUER: &str = "https://login.example.org/realms/hospital";
 
 /// A key pair, and how a provider publishes it.
-struct Pair {
+pub(super) struct Pair {
     algorithm: Algorithm,
     encoding: EncodingKey,
     jwk: Value,
@@ -60,7 +58,7 @@ impl Pair {
         }
     }
 
-    fn ed25519(kid: &str) -> Self {
+    pub(super) fn ed25519(kid: &str) -> Self {
         let pair = Ed25519KeyPair::generate().expect("an Ed25519 key");
         Self {
             algorithm: Algorithm::EdDSA,
@@ -81,7 +79,7 @@ impl Pair {
     }
 
     /// A token with these claims.
-    fn token(&self, claims: &Value) -> String {
+    pub(super) fn token(&self, claims: &Value) -> String {
         self.signed(&json!({ "alg": format!("{:?}", self.algorithm), "kid": self.kid(), "typ": "JWT" }), claims)
     }
 
@@ -111,7 +109,7 @@ fn claims() -> Value {
     })
 }
 
-fn with(name: &str, value: Value) -> Value {
+pub(super) fn with(name: &str, value: Value) -> Value {
     let mut claims = claims();
     claims[name] = value;
     claims
@@ -135,7 +133,7 @@ enum Answer {
 }
 
 /// An identity provider on a port of its own, that counts how often it is asked.
-struct Provider {
+pub(super) struct Provider {
     address: String,
     answer: Arc<Mutex<Answer>>,
     asked: Arc<AtomicUsize>,
@@ -144,7 +142,7 @@ struct Provider {
 }
 
 impl Provider {
-    async fn new(keys: &[&Pair]) -> Self {
+    pub(super) async fn new(keys: &[&Pair]) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let provider = Self {
             address: listener.local_addr().expect("an address").to_string(),
@@ -201,7 +199,7 @@ impl Provider {
     }
 
     /// What an operator writes to have it believed.
-    fn settings(&self, algorithms: &str) -> String {
+    pub(super) fn settings(&self, algorithms: &str) -> String {
         format!(
             r#"
             [[issuer]]
@@ -212,6 +210,7 @@ impl Provider {
             role_claim = "realm_access.roles"
             [issuer.roles]
             almanac-editors = "EDITOR"
+            almanac-administrators = "ADMINISTRATOR"
             translators-vi = {{ role = "TRANSLATOR", locales = ["vi"] }}
             translators-ja = {{ role = "TRANSLATOR", locales = ["ja"] }}
             "#,
@@ -252,7 +251,8 @@ async fn a_token_of_a_provider_says_who_somebody_is_and_what_they_may() {
     let issuers = provider.issuers();
     for pair in [&rsa, &p256, &ed25519] {
         let identity = issuers.verify(&pair.token(&claims()), start()).await.expect("a good token");
-        let ForeignIdentity { issuer, subject, email, role } = identity;
+        let ForeignIdentity { issuer, subject, email, role, issued_at } = identity;
+        assert_eq!(issued_at, Some(start()));
         assert_eq!((issuer.as_str(), subject.as_str()), (ISSUER, "7f3a"));
         assert_eq!(email.map(String::from).as_deref(), Some("nurse@example.org"));
         let role = role.expect("a role");
@@ -533,89 +533,4 @@ async fn of_many_who_need_the_same_key_one_asks() {
     assert!(!slow.is_finished());
     word.notify_one();
     assert!(slow.await.expect("not broken").is_ok());
-}
-
-/// The same Almanac as a process that believes the provider; its settings are in the folder.
-async fn believing(app: &TestApp, provider: &Provider) -> (TestApp, TempDir) {
-    let folder = TempDir::new().expect("a folder");
-    let file = folder.path().join("issuers.toml");
-    std::fs::write(&file, provider.settings("\"EdDSA\"")).expect("a file");
-    (app.with(|config| config.trusted_issuers = Some(file)).await, folder)
-}
-
-/// Claims of an editor with this address.
-fn editor(subject: &str, email: &str) -> Value {
-    let mut claims = with("realm_access", json!({ "roles": ["almanac-editors"] }));
-    claims["sub"] = json!(subject);
-    claims["email"] = json!(email);
-    claims
-}
-
-const CREATE: &str = "mutation($input: PageCreateInput!) { pageCreate(input: $input) {
-    document { changedBy } errors { code }
-} }";
-const VIEWER: &str = "{ viewer { email role } }";
-
-on_both_databases! {
-    async fn whoever_a_trusted_provider_vouches_for_works_as_what_the_provider_says(app: TestApp) {
-        let key = Pair::ed25519("k");
-        let provider = Provider::new(&[&key]).await;
-        let (app, _folder) = believing(&app, &provider).await;
-        let nurse = app.bearer(&key.token(&editor("1", "nurse@example.org")));
-        let reply = nurse.run(CREATE, json!({ "input": { "slug": "by-a-nurse" } })).await;
-        assert_eq!(reply.at("/data/pageCreate/document/changedBy"), "nurse@example.org", "{}", reply.text());
-        let entries = audit_entry::Entity::find().order_by_desc(audit_entry::COLUMN.seq).limit(2);
-        let entries = entries.all(app.state().database().reader()).await.expect("entries");
-        assert_eq!([entries[0].action.as_str(), entries[1].action.as_str()], ["pageCreate", "foreignSignIn"]);
-        assert!(entries[0].actor_id.is_some() && entries[0].actor_id == entries[1].actor_id);
-
-        // The provider takes the role away: the same person, by another token.
-        let mut reduced = editor("1", "nurse@example.org");
-        reduced["realm_access"] = json!({ "roles": ["translators-vi"] });
-        let reduced = app.bearer(&key.token(&reduced));
-        assert_eq!(reduced.run(VIEWER, json!({})).await.at("/data/viewer/role"), "TRANSLATOR");
-        let reply = reduced.run(CREATE, json!({ "input": { "slug": "by-a-translator" } })).await;
-        assert_eq!(reply.user_codes("pageCreate"), ["FORBIDDEN"]);
-    }
-
-    async fn who_is_not_vouched_for_is_refused_at_the_door(app: TestApp) {
-        let key = Pair::ed25519("k");
-        let provider = Provider::new(&[&key]).await;
-        let stranger = app.bearer(&key.token(&editor("1", "nurse@example.org")));
-        let reply = stranger.run(VIEWER, json!({})).await;
-        assert_eq!((reply.status(), reply.code()), (401, "UNAUTHENTICATED"), "nobody trusts the provider");
-
-        let (app, _folder) = believing(&app, &provider).await;
-        let mut no_role = editor("2", "visitor@example.org");
-        no_role["realm_access"] = json!({ "roles": ["visitor"] });
-        let mut expired = editor("3", "late@example.org");
-        expired["exp"] = json!(start().timestamp());
-        let mut nowhere = editor("4", "x@example.org");
-        nowhere["email"] = Value::Null;
-        for (claims, expected) in [
-            (no_role, (403, "FORBIDDEN")),
-            (expired, (401, "UNAUTHENTICATED")),
-            (nowhere, (403, "FORBIDDEN")),
-            // Whoever runs the provider must not become somebody who has an account here.
-            (editor("5", EDITOR.email), (403, "FORBIDDEN")),
-        ] {
-            let reply = app.bearer(&key.token(&claims)).run(VIEWER, json!({})).await;
-            assert_eq!((reply.status(), reply.code()), expected, "{claims}");
-        }
-        let ours = app.sign_in(EDITOR).await;
-        assert_eq!(app.bearer(&ours.access_token).run(VIEWER, json!({})).await.at("/data/viewer/email"), EDITOR.email);
-    }
-
-    async fn a_disabled_account_stays_out_whatever_its_provider_says(app: TestApp) {
-        let key = Pair::ed25519("k");
-        let provider = Provider::new(&[&key]).await;
-        let (app, _folder) = believing(&app, &provider).await;
-        let nurse = app.bearer(&key.token(&editor("1", "nurse@example.org")));
-        assert_eq!(nurse.run(VIEWER, json!({})).await.at("/data/viewer/role"), "EDITOR");
-        commands::disable(app.state(), "nurse@example.org").await.expect("disabled");
-        let reply = nurse.run(VIEWER, json!({})).await;
-        assert_eq!((reply.status(), reply.code()), (401, "UNAUTHENTICATED"));
-        let signed_in = app.try_sign_in("nurse@example.org", "").await;
-        assert_eq!(signed_in.user_codes("signIn"), ["INVALID_CREDENTIALS"], "there is no password to it");
-    }
 }

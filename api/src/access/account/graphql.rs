@@ -28,6 +28,8 @@ pub enum AccountState {
     Active,
     /// It is shut out.
     Disabled,
+    /// Its identity provider gives it no role here any more.
+    Unvouched,
 }
 
 /// An account: somebody who may sign in, or was allowed to once.
