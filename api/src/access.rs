@@ -18,6 +18,7 @@ pub mod account;
 pub mod api_token;
 pub mod audit;
 pub mod delegation;
+pub mod device;
 pub mod graphql;
 pub mod identity;
 pub mod issuer;

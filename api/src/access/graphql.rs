@@ -104,6 +104,9 @@ pub struct Session {
     expires_at: DateTime<Utc>,
     /// To be exchanged, once, for the next pair. Keep it secret; presenting it twice ends the session.
     refresh_token: String,
+    /// To be sent with the next `signIn` on this device, so that failed attempts by others do not count against it. Valid
+    /// for 180 days; it grants nothing else.
+    device_token: String,
     /// The account.
     viewer: Viewer,
 }
@@ -114,6 +117,7 @@ impl From<SignedIn> for Session {
             access_token: signed_in.access.token,
             expires_at: signed_in.access.expires_at,
             refresh_token: signed_in.refresh_token,
+            device_token: signed_in.device_token,
             viewer: {
                 let role = signed_in.account.role;
                 Viewer::new(signed_in.account, role, &signed_in.grants)
@@ -154,6 +158,10 @@ pub struct SignInInput {
     /// Its password.
     #[graphql(secret)]
     password: String,
+    /// The `deviceToken` of an earlier session on this device, if there is one. Attempts on a known device are counted
+    /// apart from all others.
+    #[graphql(secret)]
+    device_token: Option<String>,
 }
 
 /// Which session to continue.
@@ -253,7 +261,7 @@ impl AccessMutation {
             let email = faults.take(&["email"], input.email);
             faults.into_result()?;
             let email = email.ok_or(Error::InvalidCredentials)?;
-            session::verify(ctx.state(), ctx.caller(), &email, &input.password).await
+            session::verify(ctx.state(), ctx.caller(), &email, &input.password, input.device_token.as_deref()).await
         };
         // Before the transaction: hashing takes long, and other writers must not wait for it.
         let verified = verified.await;

@@ -11,6 +11,7 @@ use crate::{
     access::{
         Actor, Caller, Credential, account as accounts,
         audit::sha256,
+        device,
         password::{self, Hashed},
         permission::Grants,
         token::{self, AccessToken, Claims},
@@ -31,6 +32,8 @@ pub struct SignedIn {
     pub access: AccessToken,
     /// To be exchanged, once, for the next pair.
     pub refresh_token: String,
+    /// Proves later that the account has signed in on this device.
+    pub device_token: String,
 }
 
 /// How long a used refresh token is taken once more: two tabs may refresh at the same moment, and an answer may get lost
@@ -41,14 +44,31 @@ pub const GRACE: Duration = Duration::seconds(10);
 #[derive(Debug)]
 pub struct Verified(account::Model);
 
-/// Checks address and password. Takes as long as a password hash does, whatever the outcome: never call it while other
+/// Checks address and password; `device_token` is one that the device got when it signed in before. Takes as long as a password hash does, whatever the outcome: never call it while other
 /// writers wait.
 ///
 /// # Errors
 /// [`Error::InvalidCredentials`], alike for an unknown address, a wrong password and a disabled account;
 /// [`Error::RateLimited`].
-pub async fn verify(state: &State, caller: &Caller, email: &Email, password: &str) -> Result<Verified> {
-    state.throttle().attempt(email, caller.origin.network)?;
+pub async fn verify(
+    state: &State,
+    caller: &Caller,
+    email: &Email,
+    password: &str,
+    device_token: Option<&str>,
+) -> Result<Verified> {
+    let device = match device_token {
+        Some(device_token) => device::recognise(state, email, device_token).await?,
+        None => None,
+    };
+    match device {
+        Some(device) => state.throttle().attempt_on(email, device)?,
+        None => state.throttle().attempt(email, caller.origin.network)?,
+    }
+    check_password(state, email, password).await
+}
+
+async fn check_password(state: &State, email: &Email, password: &str) -> Result<Verified> {
     let account = accounts::find_by_email(state.database().reader(), email).await?;
     let hash = account.as_ref().and_then(|account| account.password_hash.as_deref());
     let right = password::verify(state, password, hash).await?;
@@ -74,7 +94,9 @@ pub async fn prepare_password(state: &State, caller: &Caller, current: &str, new
         return Err(Error::Forbidden);
     };
     let account = live_account(state.database().reader(), claims, state.now()).await?;
-    let seen = verify(state, caller, &account.email, current).await?;
+    // A session is a known device.
+    state.throttle().attempt_on(&account.email, claims.sid)?;
+    let seen = check_password(state, &account.email, current).await?;
     let password = password::hash_field(state, &account.email, new, "newPassword").await?;
     Ok(NewPassword { session: claims.sid, seen, password })
 }
@@ -196,7 +218,8 @@ async fn hand_out(transaction: &Transaction, account: account::Model, session: U
     let seen = account::ActiveModel { id: Set(account.id), last_seen_at: Set(Some(now)), ..Default::default() };
     let account = seen.update(transaction.connection()).await?;
     let access = token::issue(state, &account, session)?;
-    Ok(SignedIn { grants: accounts::grants(&account)?, account, access, refresh_token })
+    let device_token = device::issue(state, &account, session)?;
+    Ok(SignedIn { grants: accounts::grants(&account)?, account, access, refresh_token, device_token })
 }
 
 async fn end(transaction: &Transaction, session: Uuid) -> Result<()> {

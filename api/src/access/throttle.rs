@@ -1,10 +1,13 @@
-//! Limits on attempts to sign in, per account and per network, within one process.
+//! Limits on attempts to sign in, within one process: per network, per account and network, and per known device.
+//!
+//! There is no limit per account alone: it would let anyone lock an account by failing.
 
 use std::{num::NonZeroU32, time::Duration};
 
 use aws_lc_rs::digest;
 use entities::Email;
 use governor::{NotUntil, Quota, RateLimiter, middleware::NoOpMiddleware, state::keyed::DashMapStateStore};
+use uuid::Uuid;
 
 use crate::{
     access::network::Network,
@@ -12,7 +15,7 @@ use crate::{
     state::Clock,
 };
 
-/// Attempts on one account: five at once, then one every 30 seconds.
+/// Attempts on one account from one network or one known device: five at once, then one every 30 seconds.
 const PER_ACCOUNT: (u32, Duration) = (5, Duration::from_secs(30));
 /// Attempts from one network: thirty at once, then one every 2 seconds; a ward shares one address.
 const PER_NETWORK: (u32, Duration) = (30, Duration::from_secs(2));
@@ -42,13 +45,22 @@ impl Throttle {
         }
     }
 
-    /// Counts one attempt to sign in. An unknown account counts like a known one.
+    /// Counts one attempt to sign in from a network. An unknown account counts like a known one.
     ///
     /// # Errors
     /// [`Error::RateLimited`] with the time to wait.
     pub fn attempt(&self, email: &Email, network: Network) -> Result<()> {
         self.attempt_from(network)?;
-        check(&self.accounts, email.as_str())
+        check(&self.accounts, &format!("{email}\0network\0{network}"))
+    }
+
+    /// Counts one attempt to sign in from a device that this account has signed in on before. Attempts by others, from
+    /// the same network too, do not count against it.
+    ///
+    /// # Errors
+    /// [`Error::RateLimited`] with the time to wait.
+    pub fn attempt_on(&self, email: &Email, device: Uuid) -> Result<()> {
+        check(&self.accounts, &format!("{email}\0device\0{device}"))
     }
 
     /// Counts one attempt on an account that is not named, such as one with a link.

@@ -6,9 +6,22 @@ use tests::{ADMINISTRATOR, EDITOR, Reply, TestApp, commands, on_both_databases};
 
 /// Tries to sign in through proxies that say this.
 async fn try_sign_in_from(app: &TestApp, forwarded_for: &str, email: &str, password: &str) -> Reply {
-    let document =
-        "mutation($input: SignInInput!) { signIn(input: $input) { session { accessToken } errors { code } } }";
-    let body = json!({ "query": document, "variables": { "input": { "email": email, "password": password } } });
+    try_sign_in_on(app, forwarded_for, email, password, None).await
+}
+
+/// Tries to sign in through proxies that say this, on a device that has this token.
+async fn try_sign_in_on(
+    app: &TestApp,
+    forwarded_for: &str,
+    email: &str,
+    password: &str,
+    device_token: Option<&str>,
+) -> Reply {
+    let document = "mutation($input: SignInInput!) { signIn(input: $input) {
+        session { accessToken refreshToken deviceToken } errors { code }
+    } }";
+    let input = json!({ "email": email, "password": password, "deviceToken": device_token });
+    let body = json!({ "query": document, "variables": { "input": input } });
     let client = app.raw();
     let request = client.post("/graphql").header("x-forwarded-for", forwarded_for).body_json(&body);
     Reply::read(request.send().await).await
@@ -150,4 +163,66 @@ async fn addresses_of_one_ipv6_network_count_as_one() {
     assert_eq!(same.user_codes("signIn"), ["RATE_LIMITED"]);
     let other = try_sign_in_from(&app, "2001:db8:1:3::1", EDITOR.email, EDITOR.password).await;
     assert_eq!(other.user_codes("signIn"), [] as [&str; 0]);
+}
+
+#[tokio::test]
+async fn strangers_never_keep_an_account_out_from_another_network() {
+    let app = TestApp::new().await.with(|config| config.trusted_proxies = 1).await;
+    for attempt in 0..40 {
+        try_sign_in_from(&app, "198.51.100.7", ADMINISTRATOR.email, "a wrong password").await;
+        let network = format!("203.0.113.{attempt}");
+        let reply = try_sign_in_from(&app, &network, ADMINISTRATOR.email, "a wrong password").await;
+        assert_eq!(reply.user_codes("signIn"), ["INVALID_CREDENTIALS"], "the first attempt from {network}");
+    }
+    let reply = try_sign_in_from(&app, "192.0.2.1", ADMINISTRATOR.email, ADMINISTRATOR.password).await;
+    assert_eq!(reply.user_codes("signIn"), [] as [&str; 0]);
+}
+
+#[tokio::test]
+async fn strangers_on_the_same_network_never_keep_a_known_device_out() {
+    let app = TestApp::new().await;
+    let known = try_sign_in_from(&app, "", ADMINISTRATOR.email, ADMINISTRATOR.password).await;
+    let token = known.at("/data/signIn/session/deviceToken").as_str().expect("a token").to_owned();
+    for _ in 0..40 {
+        try_sign_in_from(&app, "", ADMINISTRATOR.email, "a wrong password").await;
+    }
+    let unknown = try_sign_in_from(&app, "", ADMINISTRATOR.email, ADMINISTRATOR.password).await;
+    assert_eq!(unknown.user_codes("signIn"), ["RATE_LIMITED"]);
+    let known = try_sign_in_on(&app, "", ADMINISTRATOR.email, ADMINISTRATOR.password, Some(&token)).await;
+    assert_eq!(known.user_codes("signIn"), [] as [&str; 0]);
+}
+
+#[tokio::test]
+async fn a_device_token_buys_no_more_attempts_than_a_network_and_is_worth_nothing_for_another_account() {
+    let app = TestApp::new().await;
+    let known = try_sign_in_from(&app, "", EDITOR.email, EDITOR.password).await;
+    let token = known.at("/data/signIn/session/deviceToken").as_str().expect("a token").to_owned();
+    for attempt in 0..7 {
+        let reply = try_sign_in_on(&app, "", EDITOR.email, "a wrong password", Some(&token)).await;
+        let expected = if attempt < 5 { "INVALID_CREDENTIALS" } else { "RATE_LIMITED" };
+        assert_eq!(reply.user_codes("signIn"), [expected], "attempt {attempt}");
+    }
+    for other in ["", "no token", token.as_str()] {
+        let reply = try_sign_in_on(&app, "", ADMINISTRATOR.email, "a wrong password", Some(other)).await;
+        assert_eq!(reply.user_codes("signIn"), ["INVALID_CREDENTIALS"], "counted by network");
+    }
+    for _ in 0..2 {
+        try_sign_in_on(&app, "", ADMINISTRATOR.email, "a wrong password", Some(&token)).await;
+    }
+    let reply = try_sign_in_on(&app, "", ADMINISTRATOR.email, ADMINISTRATOR.password, Some(&token)).await;
+    assert_eq!(reply.user_codes("signIn"), ["RATE_LIMITED"]);
+}
+
+#[tokio::test]
+async fn a_device_token_opens_nothing_and_an_access_token_is_no_device_token() {
+    let app = TestApp::new().await;
+    let known = try_sign_in_from(&app, "", EDITOR.email, EDITOR.password).await;
+    let device = known.at("/data/signIn/session/deviceToken").as_str().expect("a token").to_owned();
+    let access = known.at("/data/signIn/session/accessToken").as_str().expect("a token").to_owned();
+    assert_eq!(app.bearer(&device).run("{ viewer { email } }", json!({})).await.status(), 401);
+    for _ in 0..5 {
+        try_sign_in_from(&app, "", EDITOR.email, "a wrong password").await;
+    }
+    let reply = try_sign_in_on(&app, "", EDITOR.email, EDITOR.password, Some(&access)).await;
+    assert_eq!(reply.user_codes("signIn"), ["RATE_LIMITED"]);
 }
