@@ -5,7 +5,7 @@
 //! compile. What each role may do stands in one table, `access/permission.rs`. Start reading at [`Caller::editor`].
 
 use entities::{ActorKind, DocumentKind, Locale};
-use sea_orm::ConnectionTrait;
+use sea_orm::{ConnectionTrait, Iterable};
 use uuid::Uuid;
 
 use crate::{
@@ -170,6 +170,35 @@ impl Editor {
     /// [`Error::Forbidden`].
     pub fn permit(&self, action: Action, kind: DocumentKind, locale: Option<&Locale>) -> Result<()> {
         if self.grants.allow(action, kind, locale) { Ok(()) } else { Err(Error::Forbidden) }
+    }
+
+    /// Nothing, if this action on this document is allowed. Otherwise [`Error::Forbidden`] for an editor who may read
+    /// documents of this kind, and `missing` for one who may not: a refusal must not tell that the document exists.
+    ///
+    /// # Errors
+    /// Those two.
+    pub fn permit_found(
+        &self,
+        action: Action,
+        kind: DocumentKind,
+        locale: Option<&Locale>,
+        missing: impl FnOnce() -> Error,
+    ) -> Result<()> {
+        self.permit(action, kind, locale)
+            .map_err(|refusal| if self.grants.allow(Action::Read, kind, None) { refusal } else { missing() })
+    }
+
+    /// Nothing, if this action is allowed on documents of at least one kind: asked before it is looked up whether the
+    /// document exists.
+    ///
+    /// # Errors
+    /// [`Error::Forbidden`].
+    pub fn permit_any(&self, action: Action) -> Result<()> {
+        if DocumentKind::iter().any(|kind| self.grants.allow_somewhere(action, kind)) {
+            Ok(())
+        } else {
+            Err(Error::Forbidden)
+        }
     }
 
     /// The capability to manage people, if it is among the grants.

@@ -149,25 +149,53 @@ impl Document {
     }
 }
 
-/// The document with this id.
+/// The document with this id, for an editor who may read drafts.
 ///
 /// # Errors
-/// When there is none, or the database cannot be read.
-pub async fn get(connection: &impl ConnectionTrait, id: Uuid) -> Result<Document> {
-    let row = document::Entity::find_by_id(id).one(connection).await?.ok_or(Error::NotFound("the document"))?;
-    let mut loaded = load(connection, vec![row]).await?;
-    loaded.pop().ok_or(Error::NotFound("the document"))
+/// [`Error::Forbidden`] for an editor who may read none; [`Error::NotFound`], also for a document of a kind that this
+/// editor may not read.
+pub async fn read(connection: &impl ConnectionTrait, editor: &Editor, id: Uuid) -> Result<Document> {
+    let missing = || Error::NotFound("the document");
+    editor.permit_any(Action::Read)?;
+    let row = document::Entity::find_by_id(id).one(connection).await?.ok_or_else(missing)?;
+    editor.permit_found(Action::Read, row.kind, None, missing)?;
+    load(connection, vec![row]).await?.pop().ok_or_else(missing)
 }
 
-/// The document with this id, for somebody who may read drafts.
+/// A document after a mutation, as far as the editor may see it.
+#[derive(Clone, Debug)]
+pub struct Written {
+    /// What everyone who may write a document is told of it.
+    pub row: document::Model,
+    /// The document; nothing for an editor who may write documents of this kind but not read their drafts.
+    pub document: Option<Document>,
+}
+
+/// These documents after a mutation, in the same order: the one way from a mutation to what it answers.
 ///
 /// # Errors
-/// [`Error::Forbidden`]; [`Error::NotFound`].
-pub async fn read(connection: &impl ConnectionTrait, editor: &Editor, id: Uuid) -> Result<Document> {
-    editor.permit(Action::Read, DocumentKind::Page, None)?;
-    let document = get(connection, id).await?;
-    editor.permit(Action::Read, document.row.kind, None)?;
-    Ok(document)
+/// When the database cannot be read.
+pub async fn written(edit: &Edit<'_>, ids: &[Uuid]) -> Result<Vec<Written>> {
+    let connection = edit.connection();
+    let rows = document::Entity::find().filter(document::COLUMN.id.is_in(ids.iter().copied())).all(connection).await?;
+    let rows: HashMap<Uuid, document::Model> = rows.into_iter().map(|row| (row.id, row)).collect();
+    let may_read = |row: &&document::Model| edit.editor().grants().allow(Action::Read, row.kind, None);
+    let readable = load(connection, rows.values().filter(may_read).cloned().collect()).await?;
+    let mut readable: HashMap<Uuid, Document> =
+        readable.into_iter().map(|document| (document.row.id, document)).collect();
+    let written = |id: &Uuid| {
+        let row = rows.get(id).cloned().ok_or(Error::NotFound("the document"))?;
+        Ok(Written { row, document: readable.remove(id) })
+    };
+    ids.iter().map(written).collect()
+}
+
+/// The same of one document.
+///
+/// # Errors
+/// As [`written`].
+pub async fn written_one(edit: &Edit<'_>, id: Uuid) -> Result<Written> {
+    written(edit, &[id]).await?.pop().ok_or(Error::NotFound("the document"))
 }
 
 /// These documents with all that is told of them, in the same order: a fixed number of statements, however many there are.
@@ -262,18 +290,34 @@ pub struct Seen {
     pub version: Version,
 }
 
-/// The document as it was seen, with its content, for somebody who may do this to it.
+/// The document with this id and its newest content, for an editor who may do this to it.
+///
+/// # Errors
+/// [`Error::Forbidden`]; `missing` when there is no such document, or none that this editor may know of.
+async fn permitted(
+    edit: &mut Edit<'_>,
+    id: Uuid,
+    action: Action,
+    missing: impl Fn() -> Error,
+) -> Result<(document::Model, Content)> {
+    edit.editor().permit_any(action)?;
+    let row = document::Entity::find_by_id(id).one(edit.connection()).await?.ok_or_else(&missing)?;
+    edit.transaction().about(row.id, row.version);
+    let newest = editorial::revision::get(edit.connection(), row.id, row.version).await?;
+    let content = Content::read(row.kind, newest.content)?;
+    edit.editor().permit_found(action, row.kind, content.locale(), missing)?;
+    Ok((row, content))
+}
+
+/// The document as it was seen, with its content, for an editor who may do this to it.
 ///
 /// # Errors
 /// A fault at `path` and `id` when there is none; [`Error::Forbidden`]; [`Error::Conflict`] when it has moved on.
 async fn seen(edit: &mut Edit<'_>, seen: Seen, action: Action, path: &[String]) -> Result<(document::Model, Content)> {
-    let found = document::Entity::find_by_id(seen.id).one(edit.connection()).await?;
-    let row = found.ok_or_else(|| Error::invalid(path.iter().map(String::as_str).chain(["id"]), Rule::Unknown))?;
+    let missing = || Error::invalid(path.iter().map(String::as_str).chain(["id"]), Rule::Unknown);
+    let (row, content) = permitted(edit, seen.id, action, missing).await?;
     edit.transaction().about(row.id, seen.version);
-    let newest = editorial::revision::get(edit.connection(), row.id, row.version).await?;
-    let content = Content::read(row.kind, newest.content)?;
-    edit.editor().permit(action, row.kind, content.locale())?;
-    editorial::revision::expect(edit.connection(), &row, seen.version).await?;
+    edit.expect(&row, seen.version).await?;
     Ok((row, content))
 }
 

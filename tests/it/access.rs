@@ -6,6 +6,7 @@ mod audit;
 mod audit_log;
 mod delegation;
 mod foreign;
+mod existence;
 mod issuers;
 mod matrix;
 mod people;

@@ -185,6 +185,15 @@ impl Grants {
                 || self.locales.as_ref().is_none_or(|own| locale.is_some_and(|locale| own.contains(locale))))
     }
 
+    /// Whether they allow this action on documents of this kind, in whatever locale.
+    #[must_use]
+    pub fn allow_somewhere(&self, action: Action, kind: DocumentKind) -> bool {
+        match &self.locales {
+            Some(locales) => locales.iter().any(|locale| self.allow(action, kind, Some(locale))),
+            None => self.allow(action, kind, None),
+        }
+    }
+
     /// The capabilities, in the order of the table.
     pub fn capabilities(&self) -> impl Iterator<Item = Capability> {
         self.capabilities.iter().copied()

@@ -268,20 +268,54 @@ pub struct Lease {
     taken_from: Option<String>,
 }
 
+/// Which version of a document a mutation has led to.
+#[derive(SimpleObject)]
+pub struct DocumentVersion {
+    /// The document's global id.
+    id: ID,
+    /// What it holds.
+    kind: DocumentKind,
+    /// The version to send as `expectedVersion`.
+    version: Scalar<Version>,
+    /// The version that the public sees; null when it sees none.
+    published_version: Option<Scalar<Version>>,
+    /// Where it stands.
+    state: DocumentState,
+}
+
+impl From<&entities::document::Model> for DocumentVersion {
+    fn from(row: &entities::document::Model) -> Self {
+        Self {
+            id: global_id("Document", row.id),
+            kind: row.kind.into(),
+            version: Scalar(row.version),
+            published_version: row.published_number.map(Scalar),
+            state: row.state.into(),
+        }
+    }
+}
+
 /// The outcome of a mutation of one document.
 #[derive(SimpleObject)]
 pub struct DocumentPayload {
-    /// The document after the mutation; null when nothing was done.
+    /// The version that the document is at after the mutation; null when nothing was done.
+    written: Option<DocumentVersion>,
+    /// The document after the mutation; null when nothing was done, and for those who may write it but not read drafts of
+    /// its kind.
     document: Option<Document>,
     /// Why nothing was done; empty when it was.
     errors: Vec<UserError>,
 }
 
-impl From<Expected<document::Document>> for DocumentPayload {
-    fn from(outcome: Expected<document::Document>) -> Self {
+impl From<Expected<document::Written>> for DocumentPayload {
+    fn from(outcome: Expected<document::Written>) -> Self {
         match outcome {
-            Ok(document) => Self { document: Some(Document(document)), errors: Vec::new() },
-            Err(errors) => Self { document: None, errors },
+            Ok(written) => Self {
+                written: Some((&written.row).into()),
+                document: written.document.map(Document),
+                errors: Vec::new(),
+            },
+            Err(errors) => Self { written: None, document: None, errors },
         }
     }
 }
@@ -289,17 +323,24 @@ impl From<Expected<document::Document>> for DocumentPayload {
 /// The outcome of a mutation of several documents: of all of them, or of none.
 #[derive(SimpleObject)]
 pub struct DocumentsPayload {
-    /// The documents after the mutation, in the order of the input; empty when nothing was done.
+    /// The versions that the documents are at after the mutation, in the order of the input; empty when nothing was done.
+    written: Vec<DocumentVersion>,
+    /// The documents after the mutation, in the order of the input, without those that you may write but not read; empty
+    /// when nothing was done.
     documents: Vec<Document>,
     /// Why nothing was done; empty when it was.
     errors: Vec<UserError>,
 }
 
-impl From<Expected<Vec<document::Document>>> for DocumentsPayload {
-    fn from(outcome: Expected<Vec<document::Document>>) -> Self {
+impl From<Expected<Vec<document::Written>>> for DocumentsPayload {
+    fn from(outcome: Expected<Vec<document::Written>>) -> Self {
         match outcome {
-            Ok(documents) => Self { documents: documents.into_iter().map(Document).collect(), errors: Vec::new() },
-            Err(errors) => Self { documents: Vec::new(), errors },
+            Ok(documents) => Self {
+                written: documents.iter().map(|written| (&written.row).into()).collect(),
+                documents: documents.into_iter().filter_map(|written| written.document.map(Document)).collect(),
+                errors: Vec::new(),
+            },
+            Err(errors) => Self { written: Vec::new(), documents: Vec::new(), errors },
         }
     }
 }

@@ -20,7 +20,7 @@ pub const LASTS: Duration = Duration::minutes(5);
 /// # Errors
 /// [`Error::Forbidden`]; [`Error::Invalid`] when there is no such document.
 pub async fn take(edit: &mut Edit<'_>, document: Uuid, take_over: bool) -> Result<bool> {
-    let account = permitted(edit, document).await?;
+    let account = holder(edit, document).await?;
     let now = edit.transaction().now();
     let held = lease::Entity::find_by_id(document).one(edit.connection()).await?.filter(|lease| lease.expires_at > now);
     let (taken_at, taken_from) = match held {
@@ -53,7 +53,7 @@ pub async fn take(edit: &mut Edit<'_>, document: Uuid, take_over: bool) -> Resul
 /// # Errors
 /// [`Error::Forbidden`]; [`Error::Invalid`] when there is no such document.
 pub async fn release(edit: &mut Edit<'_>, document: Uuid) -> Result<()> {
-    let account = permitted(edit, document).await?;
+    let account = holder(edit, document).await?;
     lease::Entity::delete_many()
         .filter(lease::COLUMN.document_id.eq(document))
         .filter(lease::COLUMN.account_id.eq(account))
@@ -63,12 +63,7 @@ pub async fn release(edit: &mut Edit<'_>, document: Uuid) -> Result<()> {
 }
 
 /// Whoever may save a document may say that they work on it.
-async fn permitted(edit: &mut Edit<'_>, document: Uuid) -> Result<Uuid> {
-    let found = match super::get(edit.connection(), document).await {
-        Err(Error::NotFound(_)) => return Err(Error::invalid(["id"], Rule::Unknown)),
-        found => found?,
-    };
-    edit.editor().permit(Action::Save, found.row.kind, found.content.locale())?;
-    edit.transaction().about(document, found.row.version);
+async fn holder(edit: &mut Edit<'_>, document: Uuid) -> Result<Uuid> {
+    super::permitted(edit, document, Action::Save, || Error::invalid(["id"], Rule::Unknown)).await?;
     edit.editor().actor().account().ok_or(Error::Forbidden)
 }

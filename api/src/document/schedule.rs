@@ -80,14 +80,14 @@ pub async fn set(edit: &mut Edit<'_>, document: Seen, plan: Plan) -> Result<()> 
 /// # Errors
 /// [`Error::Forbidden`]; [`Error::NotFound`] when there is no such schedule, or it was carried out by now.
 pub async fn cancel(edit: &mut Edit<'_>, id: Uuid) -> Result<Uuid> {
+    let missing = || Error::NotFound("the pending schedule");
+    edit.editor().permit_any(Action::Publish)?;
     let found = schedules::Entity::find_by_id(id).one(edit.connection()).await?;
-    let pending = found.filter(|schedule| schedule.outcome.is_none()).ok_or(Error::NotFound("the pending schedule"))?;
-    let document = super::get(edit.connection(), pending.document_id).await?;
-    edit.editor().permit(Action::Publish, document.row.kind, document.content.locale())?;
+    let pending = found.filter(|schedule| schedule.outcome.is_none()).ok_or_else(missing)?;
+    let (document, _) = super::permitted(edit, pending.document_id, Action::Publish, missing).await?;
     let now = edit.transaction().now();
-    schedule::settle(edit.connection(), &document.row, &[pending.action], now).await?;
-    edit.transaction().about(document.row.id, document.row.version);
-    Ok(document.row.id)
+    schedule::settle(edit.connection(), &document, &[pending.action], now).await?;
+    Ok(document.id)
 }
 
 /// Carries out what is due for as long as the process runs.
@@ -164,7 +164,9 @@ async fn attempt(transaction: &mut Transaction, plan: &schedules::Model) -> Resu
         }
         ScheduleAction::Unpublish => {
             // A notice that expires must go, even if somebody has corrected a word of it since.
-            let version = super::get(edit.connection(), id).await?.row.version;
+            let missing = || Error::NotFound("the document");
+            let (document, _) = super::permitted(&mut edit, id, Action::Publish, missing).await?;
+            let version = document.version;
             publish::unpublish(&mut edit, Seen { id, version }, plan.reason.as_deref()).await
         }
     }

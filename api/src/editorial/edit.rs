@@ -1,7 +1,8 @@
 //! What an editor does to documents within one transaction: save, publish, withdraw.
 
 use entities::{
-    ReleaseKind, RevisionAction, Rule, ScheduleAction, Version, document, document_locale, publication, revision,
+    DocumentKind, ReleaseKind, RevisionAction, Rule, ScheduleAction, Version, document, document_locale, publication,
+    revision,
 };
 use sea_orm::{ActiveModelTrait, ActiveValue::Set, DatabaseTransaction, EntityTrait, IntoActiveModel, QueryFilter};
 use uuid::Uuid;
@@ -11,7 +12,7 @@ use crate::{
     editorial::{
         Kind,
         kind::document_key,
-        revision::{changed_fields, conflict, content, find, find_at, get},
+        revision::{changed_fields, conflict, content, expect, find, find_at, get},
         schedule,
     },
     error::{Error, Result},
@@ -101,10 +102,12 @@ impl<'a> Edit<'a> {
     /// # Errors
     /// [`Error::Conflict`] when there never was such a version; [`Error::NotFound`] when there is no document.
     pub async fn base<K: Kind>(&mut self, key: &str, expected: Version) -> Result<Base<K>> {
+        let missing = || Error::NotFound("the document");
+        self.permit_some::<K>()?;
         match find_at(self.connection(), K::KIND, key, expected).await? {
-            Some((document, seen)) => self.base_of(document, seen, expected).await,
+            Some((document, seen)) => self.base_of(document, seen, expected, missing).await,
             None if expected == Version::NONE => Ok(Base { expected, seen: None }),
-            None => Err(Error::NotFound("the document")),
+            None => Err(missing()),
         }
     }
 
@@ -114,11 +117,39 @@ impl<'a> Edit<'a> {
     /// [`Error::Invalid`] when there is no such document of this kind; [`Error::Conflict`] when there never was such a
     /// version.
     pub async fn base_by_id<K: Kind>(&mut self, id: Uuid, expected: Version) -> Result<Base<K>> {
+        let missing = || Error::invalid([K::HANDLE], Rule::Unknown);
+        self.permit_some::<K>()?;
         let found = document::Entity::find_by_id(id).one(self.connection()).await?;
-        let found = found.filter(|document| document.kind == K::KIND);
-        let document = found.ok_or_else(|| Error::invalid([K::HANDLE], Rule::Unknown))?;
+        let document = found.filter(|document| document.kind == K::KIND).ok_or_else(missing)?;
         let seen = revision::Entity::find_by_id((document.id, expected)).one(self.connection()).await?;
-        self.base_of(document, seen, expected).await
+        self.base_of(document, seen, expected, missing).await
+    }
+
+    /// Nothing, if the editor may save documents of this kind in some locale: asked before one is looked for.
+    fn permit_some<K: Kind>(&self) -> Result<()> {
+        if self.editor.grants().allow_somewhere(Action::Save, K::KIND) { Ok(()) } else { Err(Error::Forbidden) }
+    }
+
+    /// Nothing, if the document still is at the version that the editor had seen.
+    ///
+    /// # Errors
+    /// [`Error::Conflict`] when it stands at another one.
+    pub async fn expect(&self, document: &document::Model, seen: Version) -> Result<()> {
+        expect(self.connection(), document, seen).await.map_err(|error| self.redact(document.kind, error))
+    }
+
+    /// An error without what this editor may not read of documents of this kind: of a conflict, only the versions.
+    fn redact(&self, kind: DocumentKind, error: Error) -> Error {
+        match error {
+            Error::Conflict(mut conflict) if !self.editor.grants().allow(Action::Read, kind, None) => {
+                conflict.editor_id = None;
+                conflict.base = None;
+                conflict.changed_fields.clear();
+                conflict.attempted_fields.clear();
+                Error::Conflict(conflict)
+            }
+            error => error,
+        }
     }
 
     async fn base_of<K: Kind>(
@@ -126,17 +157,23 @@ impl<'a> Edit<'a> {
         document: document::Model,
         seen: Option<revision::Model>,
         expected: Version,
+        missing: impl FnOnce() -> Error,
     ) -> Result<Base<K>> {
         self.transaction.about(document.id, expected);
         match seen {
-            Some(seen) => Ok(Base { expected, seen: Some((document, content(&seen)?)) }),
+            Some(seen) => {
+                let seen: K = content(&seen)?;
+                self.editor.permit_found(Action::Save, K::KIND, seen.locale(), missing)?;
+                Ok(Base { expected, seen: Some((document, seen)) })
+            }
             // What was to change is unknown without a base: every field counts, or a client that merges by itself would
             // overwrite what it never saw.
             None => {
                 let current = get(self.connection(), document.id, document.version).await?;
-                self.editor.permit(Action::Save, K::KIND, content::<K>(&current)?.locale())?;
+                self.editor.permit_found(Action::Save, K::KIND, content::<K>(&current)?.locale(), missing)?;
                 let attempted = changed_fields(&serde_json::Value::Null, &current.content);
-                Err(conflict(self.connection(), &document, expected, None, attempted).await?)
+                let conflict = conflict(self.connection(), &document, expected, None, attempted).await?;
+                Err(self.redact(K::KIND, conflict))
             }
         }
     }
@@ -160,7 +197,8 @@ impl<'a> Edit<'a> {
             if document.version != expected {
                 let before = serde_json::to_value(before)?;
                 let attempted = changed_fields(&before, &value);
-                return Err(conflict(self.connection(), document, expected, Some(before), attempted).await?);
+                let conflict = conflict(self.connection(), document, expected, Some(before), attempted).await?;
+                return Err(self.redact(K::KIND, conflict));
             }
             if document.archived_at.is_some() {
                 return Err(Error::invalid([K::HANDLE], Rule::Archived));

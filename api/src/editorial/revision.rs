@@ -71,7 +71,7 @@ pub async fn get(connection: &impl ConnectionTrait, document: Uuid, number: Vers
 /// # Errors
 /// [`Error::Conflict`] when it stands at another one. Whoever publishes or archives means all of what they saw, so every
 /// field that changed is one that they would have decided about.
-pub async fn expect(connection: &impl ConnectionTrait, document: &document::Model, seen: Version) -> Result<()> {
+pub(super) async fn expect(connection: &impl ConnectionTrait, document: &document::Model, seen: Version) -> Result<()> {
     if document.version == seen {
         return Ok(());
     }

@@ -279,7 +279,9 @@ on_both_databases! {
         let found = "{ document(by: { yearSheet: { category: \"RESIDENT\", year: 2022 } }) { id version } }";
         let found = app.editor().await.run(found, json!({})).await.data()["document"].clone();
         let seen = json!({ "id": found["id"], "expectedVersion": found["version"], "kind": "CORRECTION", "reason": "To see" });
-        assert_eq!(blind.mutate("publish", seen.clone()).await.user_codes("publish"), ["FORBIDDEN"]);
+        // As if there were no such document.
+        let reply = blind.mutate("publish", seen.clone()).await;
+        assert_eq!(reply.user_codes("publish"), ["BAD_USER_INPUT"], "{}", reply.text());
         assert_eq!(sees.mutate("publish", seen).await.user_codes("publish"), ["PUBLISH_BLOCKED"]);
     }
 }

@@ -26,6 +26,8 @@ use tests::{
     on_both_databases, tables::everything,
 };
 
+use super::existence::absent;
+
 /// What somebody gets who tries.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum May {
@@ -35,12 +37,15 @@ enum May {
     Unauthenticated,
     /// They might, but this cannot be done to a document of this kind.
     Impossible,
+    /// They are answered as if there were no such document, which they may not know of.
+    Hidden,
 }
 
 const A: May = May::Allowed;
 const F: May = May::Forbidden;
 const U: May = May::Unauthenticated;
 const X: May = May::Impossible;
+const H: May = May::Hidden;
 
 /// What a mutation is done to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -185,7 +190,7 @@ const MUTATIONS: &[Row] = &[
     Row("restore", On::StaffText("ja"), [U, F, F, F, A, A]),
     Row("restore", On::Country, [U, F, F, A, A, A]),
     Row("restore", On::Category, [U, F, F, A, A, A]),
-    Row("restore", On::YearSheet, [U, F, F, A, A, A]),
+    Row("restore", On::YearSheet, [U, F, H, A, A, A]),
     Row("restore", On::Metadata, [U, F, F, A, A, A]),
     //
     Row("reorder", On::Site, [U, F, F, F, F, X]),
@@ -197,7 +202,7 @@ const MUTATIONS: &[Row] = &[
     Row("reorder", On::StaffText("ja"), [U, F, F, F, X, X]),
     Row("reorder", On::Country, [U, F, F, A, A, A]),
     Row("reorder", On::Category, [U, F, F, A, A, A]),
-    Row("reorder", On::YearSheet, [U, F, F, X, X, X]),
+    Row("reorder", On::YearSheet, [U, F, H, X, X, X]),
     Row("reorder", On::Metadata, [U, F, F, X, X, X]),
     //
     Row("schedule", On::Site, [U, F, F, F, F, A]),
@@ -233,7 +238,7 @@ const MUTATIONS: &[Row] = &[
     Row("leaseTake", On::StaffText("ja"), [U, F, F, F, A, A]),
     Row("leaseTake", On::Country, [U, F, F, A, A, A]),
     Row("leaseTake", On::Category, [U, F, F, A, A, A]),
-    Row("leaseTake", On::YearSheet, [U, F, F, A, A, A]),
+    Row("leaseTake", On::YearSheet, [U, F, H, A, A, A]),
     Row("leaseTake", On::Metadata, [U, F, F, A, A, A]),
     //
     Row("leaseRelease", On::Site, [U, F, F, F, F, A]),
@@ -245,7 +250,7 @@ const MUTATIONS: &[Row] = &[
     Row("leaseRelease", On::StaffText("ja"), [U, F, F, F, A, A]),
     Row("leaseRelease", On::Country, [U, F, F, A, A, A]),
     Row("leaseRelease", On::Category, [U, F, F, A, A, A]),
-    Row("leaseRelease", On::YearSheet, [U, F, F, A, A, A]),
+    Row("leaseRelease", On::YearSheet, [U, F, H, A, A, A]),
     Row("leaseRelease", On::Metadata, [U, F, F, A, A, A]),
     //
     Row("previewCreate", On::Site, [U, A, A, A, A, A]),
@@ -286,10 +291,10 @@ const CONFIDENTIAL_QUERIES: &[(&str, [May; 6])] = &[
     // What the public sees of a document is no draft.
     ("node", [A, A, A, A, A, A]),
     ("nodes", [A, A, A, A, A, A]),
-    ("document", [U, F, F, A, A, A]),
-    ("history", [U, F, F, A, A, A]),
-    ("diff", [U, F, F, A, A, A]),
-    ("publishCheck", [U, F, F, A, A, A]),
+    ("document", [U, H, H, A, A, A]),
+    ("history", [U, H, H, A, A, A]),
+    ("diff", [U, H, H, A, A, A]),
+    ("publishCheck", [U, H, H, A, A, A]),
 ];
 
 const QUERIES: &[Question] = &[
@@ -762,7 +767,7 @@ impl Workshop {
         let code = match may[caller.column] {
             May::Allowed => None,
             May::Forbidden => Some("FORBIDDEN"),
-            May::Impossible => Some("BAD_USER_INPUT"),
+            May::Impossible | May::Hidden => Some("BAD_USER_INPUT"),
             May::Unauthenticated => Some("UNAUTHENTICATED"),
         };
         if may[caller.column] == May::Unauthenticated {
@@ -960,8 +965,13 @@ on_both_databases! {
                         _ => may,
                     };
                     let reply = caller.client.run(document, json!({ "id": id })).await;
+                    if may[caller.column] == May::Hidden {
+                        let missing = caller.client.run(document, json!({ "id": absent("Document") })).await;
+                        assert_eq!(reply.text(), missing.text(), "{} {query} {kind}", caller.name);
+                        continue;
+                    }
                     let code = match may[caller.column] {
-                        May::Allowed | May::Impossible => None,
+                        May::Allowed | May::Impossible | May::Hidden => None,
                         May::Forbidden => Some("FORBIDDEN"),
                         May::Unauthenticated => Some("UNAUTHENTICATED"),
                     };

@@ -362,7 +362,8 @@ on_both_databases! {
         }
         let reply = change_password(&client, EDITOR.password, PASSWORD).await;
         assert_eq!(reply.user_codes("passwordChange"), ["RATE_LIMITED"]);
-        assert_eq!(app.try_sign_in(EDITOR.email, EDITOR.password).await.user_codes("signIn"), ["RATE_LIMITED"]);
+        // The guesses of a stolen session do not keep its owner out.
+        assert_eq!(app.try_sign_in(EDITOR.email, EDITOR.password).await.user_codes("signIn"), [] as [&str; 0]);
     }
 
     async fn only_administrators_manage_people(app: TestApp) {

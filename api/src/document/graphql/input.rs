@@ -6,8 +6,9 @@ use sea_orm::ConnectionTrait;
 use uuid::Uuid;
 
 use crate::{
+    access::permission::Action,
     content::{page, staff},
-    document::{self, Document, Seen},
+    document::{self, Seen, Written},
     editorial::{Base, Edit, Kind, revision},
     error::{Error, Result},
     figures::{metadata, year_sheet},
@@ -78,6 +79,23 @@ pub struct YearSheetSelector {
 }
 
 impl DocumentSelector {
+    /// The kind that is asked for; nothing when a document is named by its id.
+    pub const fn kind(&self) -> Option<entities::DocumentKind> {
+        use entities::DocumentKind as Kind;
+        Some(match self {
+            Self::Id(_) => return None,
+            Self::Page(_) => Kind::Page,
+            Self::PageText(_) => Kind::PageText,
+            Self::StaffMember(_) => Kind::StaffMember,
+            Self::StaffText(_) => Kind::StaffText,
+            Self::Country(_) => Kind::Country,
+            Self::Category(_) => Kind::Category,
+            Self::YearSheet(_) => Kind::YearSheet,
+            Self::Site(_) => Kind::Site,
+            Self::FactSheetMetadata(_) => Kind::FactSheetMetadata,
+        })
+    }
+
     /// The document that is meant, if it exists.
     pub async fn find(self, connection: &impl ConnectionTrait) -> Result<Option<Uuid>> {
         use entities::DocumentKind as Kind;
@@ -167,23 +185,18 @@ pub async fn save<K: Kind>(
         faults.into_result()?;
         let content = content.ok_or(Error::NotFound("the document"))?;
         let document = edit.save(base, &content, RevisionAction::Save, reason).await?;
-        document::get(edit.connection(), document.id).await
+        document::written_one(&edit, document.id).await
     })
     .await
 }
 
 /// Saves a new document under a key that must be free; `field` is the one that the key is made of.
-pub async fn create<K: Kind>(
-    edit: &mut Edit<'_>,
-    content: &K,
-    field: &str,
-    reason: Option<String>,
-) -> Result<Document> {
+pub async fn create<K: Kind>(edit: &mut Edit<'_>, content: &K, field: &str, reason: Option<String>) -> Result<Written> {
+    edit.editor().permit(Action::Save, K::KIND, content.locale())?;
     if revision::find(edit.connection(), K::KIND, &content.key()).await?.is_some() {
-        edit.editor().permit(crate::access::permission::Action::Save, K::KIND, content.locale())?;
         return Err(Error::invalid([field], entities::Rule::Taken));
     }
     let base = edit.base(&content.key(), Version::NONE).await?;
     let document = edit.save(base, content, RevisionAction::Save, reason).await?;
-    document::get(edit.connection(), document.id).await
+    document::written_one(edit, document.id).await
 }

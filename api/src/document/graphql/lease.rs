@@ -4,7 +4,7 @@ use async_graphql::{Context, ID, InputObject, Object, SimpleObject};
 
 use super::{Document, DocumentPayload};
 use crate::{
-    document::{self, lease},
+    document::{self, Written, lease},
     editorial::Edit,
     error::{Error, Result},
     graphql::{Expected, Faults, Mutated, UserError, mutate},
@@ -32,16 +32,16 @@ pub struct LeaseReleaseInput {
 pub struct LeaseTakePayload {
     /// Whether the lease is yours now.
     acquired: bool,
-    /// The document with its lease, whoever holds it.
+    /// The document with its lease, whether it is yours or another editor's; null for those who may not read drafts.
     document: Option<Document>,
     /// Why nothing was done.
     errors: Vec<UserError>,
 }
 
-impl From<Expected<(bool, document::Document)>> for LeaseTakePayload {
-    fn from(outcome: Expected<(bool, document::Document)>) -> Self {
+impl From<Expected<(bool, Written)>> for LeaseTakePayload {
+    fn from(outcome: Expected<(bool, Written)>) -> Self {
         match outcome {
-            Ok((acquired, document)) => Self { acquired, document: Some(Document(document)), errors: Vec::new() },
+            Ok((acquired, written)) => Self { acquired, document: written.document.map(Document), errors: Vec::new() },
             Err(errors) => Self { acquired: false, document: None, errors },
         }
     }
@@ -66,7 +66,7 @@ impl LeaseMutation {
             let id = id.ok_or(Error::NotFound("the document"))?;
             let mut edit = Edit::new(transaction, editor);
             let acquired = lease::take(&mut edit, id, input.take_over).await?;
-            Ok((acquired, document::get(edit.connection(), id).await?))
+            Ok((acquired, document::written_one(&edit, id).await?))
         })
         .await
     }
@@ -84,7 +84,7 @@ impl LeaseMutation {
             let id = id.ok_or(Error::NotFound("the document"))?;
             let mut edit = Edit::new(transaction, editor);
             lease::release(&mut edit, id).await?;
-            document::get(edit.connection(), id).await
+            document::written_one(&edit, id).await
         })
         .await
     }

@@ -8,7 +8,7 @@ use entities::{Line, Rule, Version};
 use super::{DocumentPayload, DocumentsPayload, ScheduleAction, input::SeenInput};
 use crate::{
     document::{
-        self, Seen, publish,
+        self, Seen, Written, publish,
         schedule::{self, Plan},
     },
     editorial::{Edit, Release, schedule::moment},
@@ -159,17 +159,14 @@ async fn one(
         let (document, reason) = seen(input.id, input.expected_version, input.reason)?;
         let mut edit = Edit::new(transaction, editor);
         operation(&mut edit, document, reason.as_deref()).await?;
-        document::get(edit.connection(), document.id).await
+        document::written_one(&edit, document.id).await
     })
     .await
 }
 
-async fn all(edit: &Edit<'_>, seen: &[Seen]) -> Result<Vec<document::Document>> {
-    let mut documents = Vec::with_capacity(seen.len());
-    for Seen { id, .. } in seen {
-        documents.push(document::get(edit.connection(), *id).await?);
-    }
-    Ok(documents)
+async fn all(edit: &Edit<'_>, seen: &[Seen]) -> Result<Vec<Written>> {
+    let ids: Vec<_> = seen.iter().map(|document| document.id).collect();
+    document::written(edit, &ids).await
 }
 
 /// Mutations of documents of any kind.
@@ -189,7 +186,7 @@ impl DocumentMutation {
             let release = Release { kind: input.kind.map(Into::into), reason };
             let mut edit = Edit::new(transaction, editor);
             publish::publish(&mut edit, &[document], &release, |_| Vec::new()).await?;
-            document::get(edit.connection(), document.id).await
+            document::written_one(&edit, document.id).await
         })
         .await
     }
@@ -257,7 +254,7 @@ impl DocumentMutation {
             let (document, version) = document.zip(version).ok_or(Error::NotFound("the document"))?;
             let mut edit = Edit::new(transaction, editor);
             document::restore(&mut edit, document, version, reason).await?;
-            document::get(edit.connection(), document.id).await
+            document::written_one(&edit, document.id).await
         })
         .await
     }
@@ -310,7 +307,7 @@ impl DocumentMutation {
             let plan = Plan { action: input.action.into(), at, time_zone: input.time_zone, release };
             let mut edit = Edit::new(transaction, editor);
             schedule::set(&mut edit, document, plan).await?;
-            document::get(edit.connection(), document.id).await
+            document::written_one(&edit, document.id).await
         })
         .await
     }
@@ -325,7 +322,7 @@ impl DocumentMutation {
             let id = named(&input.id, "Schedule")?;
             let mut edit = Edit::new(transaction, editor);
             let document = schedule::cancel(&mut edit, id).await?;
-            document::get(edit.connection(), document).await
+            document::written_one(&edit, document).await
         })
         .await
     }

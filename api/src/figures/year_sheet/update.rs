@@ -297,7 +297,7 @@ pub async fn update_all(transaction: &mut Transaction, editor: &Editor, batch: B
         let known = base.document().cloned();
         let mut document = match known {
             Some(document) if before.as_ref() == Some(&sheet) => {
-                revision::expect(edit.connection(), &document, base.expected()).await?;
+                edit.expect(&document, base.expected()).await?;
                 document
             }
             _ => {
