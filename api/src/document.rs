@@ -18,11 +18,9 @@ use std::{
 
 use entities::{
     DocumentKind, Locale, RevisionAction, Rule, ScheduleAction, ScheduleOutcome, Version, document, lease as leases,
-    revision, schedule as schedules,
+    schedule as schedules,
 };
-use sea_orm::{
-    ColumnTrait, Condition, ConnectionTrait, EntityTrait, ExprTrait, QueryFilter, QueryOrder, sea_query::Expr,
-};
+use sea_orm::{ColumnTrait, Condition, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder};
 use serde_json::Value;
 use uuid::Uuid;
 
@@ -33,7 +31,7 @@ use crate::{
         site::Site,
         staff::{StaffMember, StaffText},
     },
-    editorial::{self, Edit, Kind},
+    editorial::{self, Edit, Kind, revision::Revision},
     error::{Error, Fault, Result},
     figures::{category::Category, country::Country, metadata::FactSheetMetadata, year_sheet::YearSheet},
 };
@@ -128,7 +126,7 @@ pub struct Document {
     /// The document.
     pub row: document::Model,
     /// Its newest revision.
-    pub newest: revision::Model,
+    pub newest: Revision,
     /// The content of its newest revision.
     pub content: Content,
     /// The content that the public sees.
@@ -206,8 +204,9 @@ pub async fn load(connection: &impl ConnectionTrait, rows: Vec<document::Model>)
     let ids: Vec<Uuid> = rows.iter().map(|row| row.id).collect();
     let numbers = rows.iter().flat_map(|row| [Some(row.version), row.published_number].map(|number| (row.id, number)));
     let numbers: BTreeSet<(Uuid, Version)> = numbers.filter_map(|(id, number)| Some((id, number?))).collect();
-    let mut revisions: HashMap<(Uuid, Version), revision::Model> = HashMap::new();
-    for revision in revisions_of(connection, numbers).await? {
+    let numbers: Vec<(Uuid, Version)> = numbers.into_iter().collect();
+    let mut revisions: HashMap<(Uuid, Version), Revision> = HashMap::new();
+    for revision in editorial::revision::of(connection, &numbers).await? {
         revisions.insert((revision.document_id, revision.number), revision);
     }
     let told = Condition::any()
@@ -259,7 +258,7 @@ pub async fn load(connection: &impl ConnectionTrait, rows: Vec<document::Model>)
 
 /// Whether a schedule is pending, or has failed and nobody has done anything about it: neither saved since, nor done by
 /// hand what it was to do. The same as in `worklist::failed`.
-fn still_matters(schedule: &schedules::Model, document: &document::Model, newest: &revision::Model) -> bool {
+fn still_matters(schedule: &schedules::Model, document: &document::Model, newest: &Revision) -> bool {
     schedule.settled_at.is_none_or(|settled_at| {
         newest.created_at <= settled_at
             && match schedule.action {
@@ -267,18 +266,6 @@ fn still_matters(schedule: &schedules::Model, document: &document::Model, newest
                 ScheduleAction::Unpublish => document.published_number.is_some(),
             }
     })
-}
-
-async fn revisions_of(
-    connection: &impl ConnectionTrait,
-    numbers: BTreeSet<(Uuid, Version)>,
-) -> Result<Vec<revision::Model>> {
-    if numbers.is_empty() {
-        return Ok(Vec::new());
-    }
-    let key = Expr::tuple([Expr::col(revision::Column::DocumentId), Expr::col(revision::Column::Number)]);
-    let numbers: Vec<(Uuid, i64)> = numbers.into_iter().map(|(id, number)| (id, i64::from(number))).collect();
-    Ok(revision::Entity::find().filter(key.in_tuples(numbers)).all(connection).await?)
 }
 
 /// A document that somebody names together with the version that they had seen.
@@ -336,7 +323,7 @@ fn refuse_archived(row: &document::Model, path: &[String]) -> Result<()> {
 /// breaks a rule by now.
 pub async fn restore(edit: &mut Edit<'_>, document: Seen, version: Version, reason: Option<String>) -> Result<Uuid> {
     let (row, _) = seen(edit, document, Action::Save, &[]).await?;
-    let old = revision::Entity::find_by_id((row.id, version)).one(edit.connection()).await?;
+    let old = editorial::revision::at(edit.connection(), row.id, version).await?;
     let old = old.ok_or_else(|| Error::invalid(["version"], Rule::Unknown))?;
     let content = Content::read(row.kind, old.content)?;
     each!(content, content => {

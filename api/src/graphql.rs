@@ -26,7 +26,7 @@ pub use mutation::{Mutated, mutate, mutate_openly};
 pub use node::{global_id, named, parse_global_id};
 pub use parser::parse;
 pub use plan::{Arguments, OperationPlan, Plan, Root, Unfit, switches};
-pub use scalar::{Html, Input, Literal, Scalar, ScalarRef};
+pub use scalar::{At, Html, Input, Literal, Scalar, ScalarRef};
 
 use crate::{
     access::{Caller, Editor},

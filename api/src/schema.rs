@@ -8,7 +8,6 @@ use async_graphql::{
     Context, EmptySubscription, ID, Interface, MergedObject, Object, SDLExportOptions, SchemaBuilder, ServerError,
     Value, value,
 };
-use chrono::{DateTime, Utc};
 use entities::{Locale, Rule};
 
 use crate::{
@@ -155,7 +154,6 @@ pub fn builder() -> SchemaBuilder<Query, Mutation, EmptySubscription> {
         .limit_complexity(MAX_COMPLEXITY)
         // What the engine counts recursively is bounded by `limits` before it gets here.
         .limit_recursive_depth(limits::Limits::default().nesting)
-        .override_output_type_description::<DateTime<Utc>>("A moment after RFC 3339, in UTC.")
         // Suggestions would cost more than the answer.
         .disable_suggestions()
 }

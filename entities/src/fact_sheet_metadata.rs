@@ -5,7 +5,7 @@ use std::{fmt, str::FromStr};
 use sea_orm::entity::prelude::*;
 use serde::{Deserialize, Serialize};
 
-use crate::{CategoryCode, CountryCode, Email, Line, Localized, Prose, Rule, Url, Year, text::required};
+use crate::{CategoryCode, CountryCode, Date, Email, Line, Localized, Prose, Rule, Url, Year, text::required};
 
 /// What is published about the figures: who makes them, how, of which period, under which licence.
 #[sea_orm::model]

@@ -3,6 +3,7 @@
 //! This crate knows neither GraphQL nor HTTP, runs no statement, and depends on nothing of ours. An entity carries
 //! its columns, its relations and nothing else; what may be written to it is decided in `api`.
 
+mod moment;
 mod number;
 mod observation;
 mod rule;
@@ -48,6 +49,7 @@ pub use disclosure::{DisclosureMethod, DisclosurePolicy};
 pub use document::{DocumentKind, DocumentState};
 pub use fact_sheet_metadata::{BreakKind, PeriodKind};
 pub use key::KeyPurpose;
+pub use moment::{Date, LocalDateTime, Moment};
 pub use number::{Count, Position, Threshold, Version, Year};
 pub use observation::{Flags, Observation, ObservationStatus};
 pub use publication::ReleaseKind;

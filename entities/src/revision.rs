@@ -5,6 +5,25 @@ use serde::{Deserialize, Serialize};
 
 use crate::{ActorKind, Version};
 
+/// A content as it is stored: whole, or what changed since an earlier revision. Reading one takes
+/// `editorial::revision::whole` in `api`.
+#[derive(Clone, Debug, PartialEq, Eq, DeriveValueType)]
+pub struct StoredContent(Json);
+
+impl StoredContent {
+    /// To be stored.
+    #[must_use]
+    pub const fn new(json: Json) -> Self {
+        Self(json)
+    }
+
+    /// As it is stored.
+    #[must_use]
+    pub fn into_json(self) -> Json {
+        self.0
+    }
+}
+
 /// How a revision came to be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, EnumIter, DeriveActiveEnum)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
@@ -29,8 +48,10 @@ pub struct Model {
     /// 1 for the first revision of the document, then one more each time.
     #[sea_orm(primary_key, auto_increment = false)]
     pub number: Version,
-    /// The content, in the form of the document's kind.
-    pub content: Json,
+    /// The earlier revision, stored whole, of which `content` says what changed; none when it is whole itself.
+    pub base: Option<Version>,
+    /// The content, in the form of the document's kind, or a merge patch to `base` (RFC 7396).
+    pub content: StoredContent,
     /// How it came to be.
     pub action: RevisionAction,
     /// Why, in the editor's words.

@@ -162,6 +162,8 @@ pub enum Rule {
     AmbiguousTime,
     /// The clocks are set forward and the local time does not occur.
     NonexistentTime,
+    /// The moment lies outside the years 0001 to 9999.
+    OutsideCalendar,
     /// The moment has passed.
     InThePast,
     /// What is made with a token would outlive it.
@@ -273,6 +275,7 @@ impl Rule {
             Self::OnlyForFigures => "ONLY_FOR_FIGURES",
             Self::AmbiguousTime => "AMBIGUOUS_TIME",
             Self::NonexistentTime => "NONEXISTENT_TIME",
+            Self::OutsideCalendar => "OUTSIDE_CALENDAR",
             Self::InThePast => "IN_THE_PAST",
             Self::OutlivesToken => "OUTLIVES_TOKEN",
             Self::FaultsInFile => "FAULTS_IN_FILE",
@@ -396,6 +399,7 @@ impl Rule {
             Self::OnlyForFigures => "is for figures only".into(),
             Self::AmbiguousTime => "this local time occurs twice, since the clocks are set back; say which one".into(),
             Self::NonexistentTime => "this local time does not occur, since the clocks are set forward".into(),
+            Self::OutsideCalendar => "must lie in the years 0001 to 9999".into(),
             Self::InThePast => "must not have passed".into(),
             Self::OutlivesToken => "must not be later than the end of the API token that this is made with".into(),
             Self::FaultsInFile => "cannot be used as it is: see its faults".into(),
@@ -482,6 +486,7 @@ impl Rule {
             Self::OnlyForFigures => "統計にだけ使えます".into(),
             Self::AmbiguousTime => "時計が戻るため、この時刻は2回あります。どちらかを指定してください".into(),
             Self::NonexistentTime => "時計が進むため、この時刻は存在しません".into(),
+            Self::OutsideCalendar => "0001年から9999年までの日時を指定してください".into(),
             Self::InThePast => "過ぎた時刻は指定できません".into(),
             Self::OutlivesToken => "使用中のAPIトークンの有効期限より後の日時は指定できません".into(),
             Self::FaultsInFile => "ファイルに誤りがあるため使えません。誤りの一覧を確認してください".into(),

@@ -28,6 +28,17 @@ pub(crate) async fn protect(manager: &SchemaManager<'_>, table: &str, key: &[&st
     manager.get_connection().execute_unprepared(&sql).await.map(drop)
 }
 
+/// Lets the rows of `table` be changed again, until the next [`protect`].
+pub(crate) async fn release(manager: &SchemaManager<'_>, table: &str) -> Result<(), DbErr> {
+    let sql = match manager.get_database_backend() {
+        DbBackend::Sqlite => {
+            ["UPDATE", "DELETE", "INSERT"].map(|verb| format!("DROP TRIGGER {table}_refuse_{verb};")).join("\n")
+        }
+        _ => format!("DROP TRIGGER {table}_refuse ON {table}; DROP FUNCTION {table}_refuse();"),
+    };
+    manager.get_connection().execute_unprepared(&sql).await.map(drop)
+}
+
 /// Removes what [`protect`] left behind when the table itself is gone.
 pub(crate) async fn forget(manager: &SchemaManager<'_>, table: &str) -> Result<(), DbErr> {
     match manager.get_database_backend() {

@@ -1,10 +1,9 @@
 //! `figures/fact-sheet.toml`: what is said of the figures as a whole.
 
-use std::{collections::BTreeSet, str::FromStr};
+use std::collections::BTreeSet;
 
-use chrono::NaiveDate;
 pub use entities::fact_sheet_metadata::{Break, FactSheetMetadata, Footnote, FootnotePlace};
-use entities::{CategoryCode, CountryCode, Locale, Localized, Rule};
+use entities::{CategoryCode, CountryCode, Date, Locale, Localized, Rule};
 
 use crate::{
     Files,
@@ -14,21 +13,6 @@ use crate::{
     text,
     toml_table::{Source, Table, string},
 };
-
-/// A day in the one form in which it is written.
-struct Day(NaiveDate);
-
-impl FromStr for Day {
-    type Err = Rule;
-    fn from_str(text: &str) -> Result<Self, Rule> {
-        if text.is_empty() {
-            return Err(Rule::Required);
-        }
-        // Chrono also reads days without their zeros and with spaces.
-        let day = text.parse::<NaiveDate>().ok().filter(|day| day.to_string() == text);
-        day.map(Self).ok_or(Rule::Format { expected: "a day, such as 2026-04-01" })
-    }
-}
 
 /// What the texts and codes of the file may refer to.
 struct Known<'a> {
@@ -61,7 +45,7 @@ pub(crate) fn read(
         licence: root.optional_localized("licence", locales, report),
         licence_url: root.optional("licence_url", report),
         citation: root.optional_localized("citation", locales, report),
-        next_update: root.optional("next_update", report).map(|Day(day)| day),
+        next_update: root.optional::<Date>("next_update", report),
         breaks: read_breaks(&mut root, &known, report),
         footnotes: read_footnotes(&mut root, &known, report),
     };

@@ -10,6 +10,7 @@ mod growth;
 mod metadata;
 mod reconciliation;
 mod statuses;
+mod storage;
 mod vintages;
 mod year_sheet;
 

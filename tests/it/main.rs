@@ -13,6 +13,7 @@ mod figures;
 mod http;
 mod idempotency;
 mod limits;
+mod moments;
 mod preview;
 mod replicas;
 mod schema;

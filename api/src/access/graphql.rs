@@ -1,7 +1,6 @@
 //! Signing in and out, setting a password, and who the caller is.
 
 use async_graphql::{Context, Enum, InputObject, Object, SimpleObject};
-use chrono::{DateTime, Utc};
 use entities::{Email, Locale, account::Model as Account};
 
 use crate::{
@@ -11,7 +10,7 @@ use crate::{
         session::{self, SignedIn},
     },
     error::{Error, Result},
-    graphql::{ContextExt, Expected, Faults, Input, Mutated, Scalar, UserError, mutate, mutate_openly},
+    graphql::{At, ContextExt, Expected, Faults, Input, Mutated, Scalar, UserError, mutate, mutate_openly},
     transaction::Transaction,
 };
 
@@ -101,7 +100,7 @@ pub struct Session {
     /// To be sent with every request: `Authorization: Bearer <accessToken>`.
     access_token: String,
     /// When the access token expires; refresh before.
-    expires_at: DateTime<Utc>,
+    expires_at: At,
     /// To be exchanged, once, for the next pair. Keep it secret; presenting it twice ends the session.
     refresh_token: String,
     /// To be sent with the next `signIn` on this device, so that failed attempts by others do not count against it. Valid
@@ -115,7 +114,7 @@ impl From<SignedIn> for Session {
     fn from(signed_in: SignedIn) -> Self {
         Self {
             access_token: signed_in.access.token,
-            expires_at: signed_in.access.expires_at,
+            expires_at: signed_in.access.expires_at.into(),
             refresh_token: signed_in.refresh_token,
             device_token: signed_in.device_token,
             viewer: {

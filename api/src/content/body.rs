@@ -5,9 +5,9 @@
 
 use std::{collections::BTreeSet, sync::Arc};
 
-use entities::{DocumentKind, Version, document, revision};
+use entities::{DocumentKind, Version, document};
 use quick_cache::{Weighter, sync::Cache};
-use sea_orm::{ColumnTrait, Condition, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
+use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
 use uuid::Uuid;
 
 use crate::{
@@ -15,6 +15,7 @@ use crate::{
         markdown::{self, Rendered},
         page::PageText,
     },
+    editorial::revision,
     error::Result,
 };
 
@@ -108,14 +109,8 @@ impl Bodies {
             }
         }
         for batch in missing.chunks(BATCH) {
-            let any = batch.iter().fold(Condition::any(), |any, key| {
-                any.add(
-                    Condition::all()
-                        .add(revision::COLUMN.document_id.eq(key.document))
-                        .add(revision::COLUMN.number.eq(key.version)),
-                )
-            });
-            for row in revision::Entity::find().filter(any).all(connection).await? {
+            let numbers: Vec<(Uuid, Version)> = batch.iter().map(|key| (key.document, key.version)).collect();
+            for row in revision::of(connection, &numbers).await? {
                 let key = BodyKey { document: row.document_id, version: row.number };
                 let text: PageText = serde_json::from_value(row.content)?;
                 let body = Arc::new(Body::from(markdown::render(&text.body)));

@@ -24,14 +24,13 @@ pub use staff::StaffMutation;
 pub use taxonomy::TaxonomyMutation;
 
 use async_graphql::{Context, Enum, ID, Object, SimpleObject};
-use chrono::{DateTime, Utc};
 use entities::{Locale, Version, schedule};
 
 use crate::{
     access::{Editor, audit},
     document, error,
     figures::graphql::ReleaseKind,
-    graphql::{ContextExt, Expected, Scalar, UserError, global_id},
+    graphql::{At, ContextExt, Expected, Scalar, UserError, global_id},
 };
 use content::DocumentContent;
 
@@ -163,8 +162,8 @@ impl Document {
     }
 
     /// When its newest version was saved.
-    async fn changed_at(&self) -> DateTime<Utc> {
-        self.0.newest.created_at
+    async fn changed_at(&self) -> At {
+        self.0.newest.created_at.into()
     }
 
     /// The e-mail address of the account that saved its newest version; null when it was saved at the command line.
@@ -173,13 +172,13 @@ impl Document {
     }
 
     /// When it first became public.
-    async fn first_published_at(&self) -> Option<DateTime<Utc>> {
-        self.0.row.first_published_at
+    async fn first_published_at(&self) -> Option<At> {
+        self.0.row.first_published_at.map(Into::into)
     }
 
     /// When it was put away.
-    async fn archived_at(&self) -> Option<DateTime<Utc>> {
-        self.0.row.archived_at
+    async fn archived_at(&self) -> Option<At> {
+        self.0.row.archived_at.map(Into::into)
     }
 
     /// What is still to be done to it, the next first, then what could not be done.
@@ -193,8 +192,8 @@ impl Document {
         let lease = self.0.lease.as_ref().filter(|lease| ctx.state().now() < lease.expires_at)?;
         Some(Lease {
             holder: self.0.email(Some(lease.account_id)).unwrap_or_default().to_owned(),
-            since: lease.taken_at,
-            expires_at: lease.expires_at,
+            since: lease.taken_at.into(),
+            expires_at: lease.expires_at.into(),
             taken_from: self.0.email(lease.taken_from).map(str::to_owned),
         })
     }
@@ -208,7 +207,7 @@ pub struct Schedule {
     /// What it does.
     action: ScheduleAction,
     /// When.
-    at: DateTime<Utc>,
+    at: At,
     /// The time zone in which that was said (IANA), such as `Asia/Tokyo`.
     time_zone: String,
     /// The version that it publishes.
@@ -242,7 +241,7 @@ impl Schedule {
         Self {
             id: global_id("Schedule", schedule.id),
             action: schedule.action.into(),
-            at: schedule.due_at,
+            at: schedule.due_at.into(),
             time_zone: schedule.time_zone.clone(),
             version: Scalar(schedule.version),
             kind: schedule.release_kind.map(Into::into),
@@ -261,9 +260,9 @@ pub struct Lease {
     /// The e-mail address of who holds it.
     holder: String,
     /// Since when.
-    since: DateTime<Utc>,
+    since: At,
     /// When it ends unless it is taken again.
-    expires_at: DateTime<Utc>,
+    expires_at: At,
     /// Whoever it was taken from, if it was taken over.
     taken_from: Option<String>,
 }

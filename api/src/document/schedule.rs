@@ -3,8 +3,7 @@
 
 use std::time::Duration;
 
-use chrono::{DateTime, Utc};
-use entities::{Rule, ScheduleAction, ScheduleOutcome, schedule as schedules};
+use entities::{Moment, Rule, ScheduleAction, ScheduleOutcome, schedule as schedules};
 use sea_orm::{ActiveModelTrait, ActiveValue::Set, ColumnTrait, EntityTrait, QueryFilter, QueryOrder};
 use serde_json::json;
 use uuid::Uuid;
@@ -30,7 +29,7 @@ pub struct Plan {
     /// What.
     pub action: ScheduleAction,
     /// When.
-    pub at: DateTime<Utc>,
+    pub at: Moment,
     /// The zone in which the editor thinks of it (IANA).
     pub time_zone: String,
     /// Why.
@@ -46,7 +45,7 @@ pub async fn set(edit: &mut Edit<'_>, document: Seen, plan: Plan) -> Result<()> 
     let (row, _) = seen(edit, document, Action::Publish, &[]).await?;
     refuse_archived(&row, &[])?;
     let now = edit.transaction().now();
-    if plan.at <= now {
+    if plan.at.get() <= now {
         return Err(Error::invalid(["at"], Rule::InThePast));
     }
     let maker = edit.editor().delegation()?.clone();
@@ -59,7 +58,7 @@ pub async fn set(edit: &mut Edit<'_>, document: Seen, plan: Plan) -> Result<()> 
         document_id: Set(row.id),
         version: Set(row.version),
         action: Set(plan.action),
-        due_at: Set(plan.at),
+        due_at: Set(plan.at.get()),
         time_zone: Set(plan.time_zone),
         release_kind: Set(plan.release.kind),
         reason: Set(plan.release.reason),

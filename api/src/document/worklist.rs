@@ -15,6 +15,7 @@ use uuid::Uuid;
 use crate::{
     access::{Editor, permission::Action},
     document::{Document, load},
+    editorial::{self, revision::Revision},
     error::{Error, Result},
 };
 
@@ -229,11 +230,12 @@ pub async fn history(
     document: &document::Model,
     first: u64,
     before: Option<Version>,
-) -> Result<Vec<revision::Model>> {
+) -> Result<Vec<Revision>> {
     editor.permit(Action::Read, document.kind, None)?;
     let mut select = revision::Entity::find().filter(revision::COLUMN.document_id.eq(document.id));
     if let Some(before) = before {
         select = select.filter(revision::COLUMN.number.lt(before));
     }
-    Ok(select.order_by_desc(revision::COLUMN.number).limit(first).all(connection).await?)
+    let rows = select.order_by_desc(revision::COLUMN.number).limit(first).all(connection).await?;
+    editorial::revision::whole(connection, rows).await
 }

@@ -12,7 +12,7 @@ use crate::{
     editorial::{
         Kind,
         kind::document_key,
-        revision::{changed_fields, conflict, content, expect, find, find_at, get},
+        revision::{Keyframe, Revision, at, changed_fields, conflict, content, expect, find, find_at, get, store},
         schedule,
     },
     error::{Error, Result},
@@ -35,6 +35,8 @@ pub struct Base<K> {
     expected: Version,
     /// The document and its content at that version; none for a new document.
     seen: Option<(document::Model, K)>,
+    /// What the next revision may be stored as a change of.
+    keyframe: Option<Keyframe>,
 }
 
 impl<K> Base<K> {
@@ -106,7 +108,7 @@ impl<'a> Edit<'a> {
         self.permit_some::<K>()?;
         match find_at(self.connection(), K::KIND, key, expected).await? {
             Some((document, seen)) => self.base_of(document, seen, expected, missing).await,
-            None if expected == Version::NONE => Ok(Base { expected, seen: None }),
+            None if expected == Version::NONE => Ok(Base { expected, seen: None, keyframe: None }),
             None => Err(missing()),
         }
     }
@@ -121,7 +123,7 @@ impl<'a> Edit<'a> {
         self.permit_some::<K>()?;
         let found = document::Entity::find_by_id(id).one(self.connection()).await?;
         let document = found.filter(|document| document.kind == K::KIND).ok_or_else(missing)?;
-        let seen = revision::Entity::find_by_id((document.id, expected)).one(self.connection()).await?;
+        let seen = at(self.connection(), document.id, expected).await?;
         self.base_of(document, seen, expected, missing).await
     }
 
@@ -155,16 +157,17 @@ impl<'a> Edit<'a> {
     async fn base_of<K: Kind>(
         &mut self,
         document: document::Model,
-        seen: Option<revision::Model>,
+        seen: Option<Revision>,
         expected: Version,
         missing: impl FnOnce() -> Error,
     ) -> Result<Base<K>> {
         self.transaction.about(document.id, expected);
         match seen {
             Some(seen) => {
+                let keyframe = Some(seen.keyframe());
                 let seen: K = content(&seen)?;
                 self.editor.permit_found(Action::Save, K::KIND, seen.locale(), missing)?;
-                Ok(Base { expected, seen: Some((document, seen)) })
+                Ok(Base { expected, seen: Some((document, seen)), keyframe })
             }
             // What was to change is unknown without a base: every field counts, or a client that merges by itself would
             // overwrite what it never saw.
@@ -191,10 +194,10 @@ impl<'a> Edit<'a> {
         reason: Option<String>,
     ) -> Result<document::Model> {
         self.editor.permit(Action::Save, K::KIND, content.locale())?;
-        let Base { expected, seen } = base;
-        let value = serde_json::to_value(content)?;
+        let Base { expected, seen, keyframe } = base;
         if let Some((document, before)) = &seen {
             if document.version != expected {
+                let value = serde_json::to_value(content)?;
                 let before = serde_json::to_value(before)?;
                 let attempted = changed_fields(&before, &value);
                 let conflict = conflict(self.connection(), document, expected, Some(before), attempted).await?;
@@ -231,11 +234,13 @@ impl<'a> Edit<'a> {
         if locales != known_locales {
             self.note_locales(document.id, locales).await?;
         }
+        let (base, stored) = store(keyframe.as_ref(), content)?;
         // The key (document, number) arbitrates should two writers ever get this far.
         let row = revision::ActiveModel {
             document_id: Set(document.id),
             number: Set(version),
-            content: Set(value),
+            base: Set(base),
+            content: Set(stored),
             action: Set(action),
             reason: Set(reason),
             actor_kind: Set(self.editor.actor().kind()),

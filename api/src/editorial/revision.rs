@@ -1,8 +1,15 @@
 //! Reading documents and their revisions, and telling two of them apart.
+//!
+//! A revision is stored whole, or as what changed since an earlier one (`revision/patch.rs`). [`whole`] is the only way from
+//! what is stored to a content.
 
-use std::collections::BTreeSet;
+mod patch;
 
-use entities::{DocumentKind, Rule, Version, document, revision};
+use std::collections::{BTreeSet, HashMap};
+
+use chrono::{DateTime, Utc};
+
+use entities::{ActorKind, DocumentKind, RevisionAction, Rule, Version, document, revision, revision::StoredContent};
 use sea_orm::{
     ConnectionTrait, EntityTrait, ExprTrait, LinkDef, Linked, QueryFilter, RelationDef,
     sea_query::{Expr, IntoCondition},
@@ -14,6 +21,146 @@ use crate::{
     editorial::{Kind, kind::document_key},
     error::{Conflict, Error, Fault, Result},
 };
+
+/// How many revisions one statement asks for.
+const PER_STATEMENT: usize = 200;
+
+/// A revision with its whole content.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Revision {
+    /// The document.
+    pub document_id: Uuid,
+    /// Its number.
+    pub number: Version,
+    /// The content, in the form of the document's kind.
+    pub content: Value,
+    /// How it came to be.
+    pub action: RevisionAction,
+    /// Why, in the editor's words.
+    pub reason: Option<String>,
+    /// What kind of actor saved it.
+    pub actor_kind: ActorKind,
+    /// The account that saved it, when the actor is an account.
+    pub editor_id: Option<Uuid>,
+    /// When it was saved.
+    pub created_at: DateTime<Utc>,
+    /// The revision of which it is stored what changed; none when it is stored whole.
+    base: Option<(Version, Value)>,
+}
+
+impl Revision {
+    /// The nearest revision that is stored whole: what the next one may be a patch to.
+    #[must_use]
+    pub fn keyframe(&self) -> Keyframe {
+        let (number, content) = self.base.clone().unwrap_or_else(|| (self.number, self.content.clone()));
+        Keyframe { number, content }
+    }
+}
+
+/// A revision that is stored whole, of the same document as what is to be stored.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Keyframe {
+    number: Version,
+    content: Value,
+}
+
+/// How a content of this kind is stored: as what changed since `keyframe` where that is much less, else whole. The number
+/// is that of the keyframe.
+pub(super) fn store<K: Kind>(keyframe: Option<&Keyframe>, content: &K) -> Result<(Option<Version>, StoredContent)> {
+    let value = serde_json::to_value(content)?;
+    // Other contents are mostly text, of which a patch holds as much as the whole.
+    if K::KIND != DocumentKind::YearSheet {
+        return Ok((None, StoredContent::new(value)));
+    }
+    // A merge patch cannot say null. What is null is as good as absent, which is looked at here.
+    let value = patch::without_nulls(value);
+    if serde_json::from_value::<K>(value.clone()).ok().as_ref() != Some(content) {
+        return Ok((None, StoredContent::new(serde_json::to_value(content)?)));
+    }
+    if let Some(Keyframe { number, content: base }) = keyframe {
+        let base = patch::without_nulls(base.clone());
+        let patch = patch::diff(&base, &value);
+        if patch::size(&patch) * PATCH_PAYS <= patch::size(&value) {
+            return Ok((Some(*number), StoredContent::new(patch)));
+        }
+    }
+    Ok((None, StoredContent::new(value)))
+}
+
+/// How many times smaller than the whole a patch must be. Patches grow with each revision until one is stored whole again.
+const PATCH_PAYS: usize = 6;
+
+/// These revisions with their whole contents, in the same order.
+///
+/// # Errors
+/// When the database cannot be read, or lacks what a revision is based on.
+pub async fn whole(connection: &impl ConnectionTrait, rows: Vec<revision::Model>) -> Result<Vec<Revision>> {
+    let wanted: BTreeSet<(Uuid, Version)> = rows.iter().filter_map(|row| Some((row.document_id, row.base?))).collect();
+    let mut bases: HashMap<(Uuid, Version), Value> = HashMap::with_capacity(wanted.len());
+    let wanted: Vec<(Uuid, Version)> = wanted.into_iter().collect();
+    for wanted in wanted.chunks(PER_STATEMENT) {
+        for row in stored(connection, wanted).await? {
+            bases.insert((row.document_id, row.number), row.content.into_json());
+        }
+    }
+    let one = |row: revision::Model| {
+        let stored = row.content.into_json();
+        let (content, base) = match row.base {
+            None => (stored, None),
+            Some(number) => {
+                let base = bases.get(&(row.document_id, number)).cloned();
+                let base = base.ok_or_else(|| missing(row.document_id, number))?;
+                (patch::apply(base.clone(), stored), Some((number, base)))
+            }
+        };
+        Ok(Revision {
+            document_id: row.document_id,
+            number: row.number,
+            content,
+            action: row.action,
+            reason: row.reason,
+            actor_kind: row.actor_kind,
+            editor_id: row.editor_id,
+            created_at: row.created_at,
+            base,
+        })
+    };
+    rows.into_iter().map(one).collect()
+}
+
+/// Those of these revisions that there are, with their whole contents, in no order.
+///
+/// # Errors
+/// When the database cannot be read.
+pub async fn of(connection: &impl ConnectionTrait, numbers: &[(Uuid, Version)]) -> Result<Vec<Revision>> {
+    let mut found = Vec::with_capacity(numbers.len());
+    for numbers in numbers.chunks(PER_STATEMENT) {
+        found.extend(whole(connection, stored(connection, numbers).await?).await?);
+    }
+    Ok(found)
+}
+
+async fn stored(connection: &impl ConnectionTrait, numbers: &[(Uuid, Version)]) -> Result<Vec<revision::Model>> {
+    if numbers.is_empty() {
+        return Ok(Vec::new());
+    }
+    let key = Expr::tuple([Expr::col(revision::Column::DocumentId), Expr::col(revision::Column::Number)]);
+    let numbers: Vec<(Uuid, i64)> = numbers.iter().map(|(id, number)| (*id, i64::from(*number))).collect();
+    Ok(revision::Entity::find().filter(key.in_tuples(numbers)).all(connection).await?)
+}
+
+fn missing(document: Uuid, number: Version) -> Error {
+    Error::internal(format!("revision {number} of document {document} is missing"))
+}
+
+/// The revision of a document with this number, if there is one.
+///
+/// # Errors
+/// When the database cannot be read.
+pub async fn at(connection: &impl ConnectionTrait, document: Uuid, number: Version) -> Result<Option<Revision>> {
+    let found = revision::Entity::find_by_id((document, number)).one(connection).await?;
+    Ok(whole(connection, found.into_iter().collect()).await?.pop())
+}
 
 /// The document with this key within its kind.
 ///
@@ -33,9 +180,11 @@ pub async fn find_at(
     kind: DocumentKind,
     key: &str,
     number: Version,
-) -> Result<Option<(document::Model, Option<revision::Model>)>> {
+) -> Result<Option<(document::Model, Option<Revision>)>> {
     let found = document::Entity::find().find_also_linked(At(number));
-    Ok(found.filter(document::COLUMN.key.eq(document_key(kind, key))).one(connection).await?)
+    let found = found.filter(document::COLUMN.key.eq(document_key(kind, key))).one(connection).await?;
+    let Some((document, revision)) = found else { return Ok(None) };
+    Ok(Some((document, whole(connection, revision.into_iter().collect()).await?.pop())))
 }
 
 /// From a document to its revision with this number.
@@ -61,9 +210,8 @@ impl Linked for At {
 ///
 /// # Errors
 /// When the database cannot be read, or has no such revision.
-pub async fn get(connection: &impl ConnectionTrait, document: Uuid, number: Version) -> Result<revision::Model> {
-    let found = revision::Entity::find_by_id((document, number)).one(connection).await?;
-    found.ok_or_else(|| Error::internal(format!("revision {number} of document {document} is missing")))
+pub async fn get(connection: &impl ConnectionTrait, document: Uuid, number: Version) -> Result<Revision> {
+    at(connection, document, number).await?.ok_or_else(|| missing(document, number))
 }
 
 /// Nothing, if the document still is at the version that somebody has seen.
@@ -75,7 +223,7 @@ pub(super) async fn expect(connection: &impl ConnectionTrait, document: &documen
     if document.version == seen {
         return Ok(());
     }
-    let base = revision::Entity::find_by_id((document.id, seen)).one(connection).await?.map(|base| base.content);
+    let base = at(connection, document.id, seen).await?.map(|base| base.content);
     let current = get(connection, document.id, document.version).await?.content;
     let changed = changed_fields(base.as_ref().unwrap_or(&Value::Null), &current);
     Err(conflict(connection, document, seen, base, changed).await?)
@@ -89,7 +237,7 @@ pub async fn newest(
     connection: &impl ConnectionTrait,
     id: Uuid,
     kind: DocumentKind,
-) -> Result<Option<(document::Model, revision::Model)>> {
+) -> Result<Option<(document::Model, Revision)>> {
     let found = document::Entity::find_by_id(id).one(connection).await?;
     let Some(document) = found.filter(|document| document.kind == kind) else { return Ok(None) };
     let revision = get(connection, id, document.version).await?;
@@ -117,7 +265,7 @@ pub async fn check_owner(
 ///
 /// # Errors
 /// When the stored content is not of this kind.
-pub fn content<K: Kind>(revision: &revision::Model) -> Result<K> {
+pub fn content<K: Kind>(revision: &Revision) -> Result<K> {
     Ok(serde_json::from_value(revision.content.clone())?)
 }
 

@@ -1,9 +1,9 @@
 //! What is to be published or withdrawn at a moment to come. A schedule names one version: when the document has moved
 //! on by then, or cannot be published, the schedule fails and says why; it never publishes what nobody looked at.
 
-use chrono::{DateTime, LocalResult, NaiveDateTime, TimeZone, Utc};
+use chrono::{DateTime, LocalResult, TimeZone, Utc};
 use chrono_tz::Tz;
-use entities::{Rule, ScheduleAction, ScheduleOutcome, document, schedule};
+use entities::{LocalDateTime, Moment, Rule, ScheduleAction, ScheduleOutcome, document, schedule};
 use sea_orm::{ActiveModelTrait, ActiveValue::Set, ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder};
 
 use crate::error::{Fault, Result};
@@ -20,15 +20,17 @@ pub enum Occurrence {
 /// The moment at which it is this time in this zone.
 ///
 /// # Errors
-/// The fault of a time that does not exist there, or that occurs twice and does not say which is meant.
-pub fn moment(at: NaiveDateTime, zone: Tz, occurrence: Option<Occurrence>) -> Result<DateTime<Utc>, Fault> {
-    match (zone.from_local_datetime(&at), occurrence) {
+/// The fault of a time that does not exist there, that occurs twice and does not say which is meant, or that is outside
+/// the calendar elsewhere.
+pub fn moment(at: LocalDateTime, zone: Tz, occurrence: Option<Occurrence>) -> Result<Moment, Fault> {
+    let moment = match (zone.from_local_datetime(&at.get()), occurrence) {
         (LocalResult::Single(moment), _)
         | (LocalResult::Ambiguous(moment, _), Some(Occurrence::First))
-        | (LocalResult::Ambiguous(_, moment), Some(Occurrence::Second)) => Ok(moment.to_utc()),
-        (LocalResult::Ambiguous(..), None) => Err(Fault::new(["occurrence"], Rule::AmbiguousTime)),
-        (LocalResult::None, _) => Err(Fault::new(["at"], Rule::NonexistentTime)),
-    }
+        | (LocalResult::Ambiguous(_, moment), Some(Occurrence::Second)) => moment.to_utc(),
+        (LocalResult::Ambiguous(..), None) => return Err(Fault::new(["occurrence"], Rule::AmbiguousTime)),
+        (LocalResult::None, _) => return Err(Fault::new(["at"], Rule::NonexistentTime)),
+    };
+    Moment::new(moment).map_err(|rule| Fault::new(["at"], rule))
 }
 
 /// The schedules of a document that have not been carried out yet, the next one first.
@@ -85,7 +87,7 @@ mod tests {
 
     fn at(text: &str, zone: Tz, occurrence: Option<Occurrence>) -> Result<String, Rule> {
         let at = text.parse().unwrap_or_else(|error| panic!("{error}"));
-        moment(at, zone, occurrence).map(|moment| moment.to_rfc3339()).map_err(|fault| fault.rule)
+        moment(at, zone, occurrence).map(|moment| moment.to_string()).map_err(|fault| fault.rule)
     }
 
     #[test]

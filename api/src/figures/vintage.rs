@@ -19,15 +19,15 @@ use std::{
 use chrono::{DateTime, Utc};
 use entities::{
     CategoryCode, CountryCode, DisclosurePolicy, DocumentKind, Line, Localized, ReleaseKind, Version, Year, category,
-    category_name, country, country_name, document, fact_sheet_metadata, publication, revision, visit_count,
-    yearly_total,
+    category_name, country, country_name, document, fact_sheet_metadata, publication, visit_count, yearly_total,
 };
 use futures_util::TryStreamExt;
 use imbl::OrdMap;
-use sea_orm::{ColumnTrait, Condition, DatabaseTransaction, EntityTrait, QueryFilter, QueryOrder};
+use sea_orm::{ColumnTrait, DatabaseTransaction, EntityTrait, QueryFilter, QueryOrder};
 use uuid::Uuid;
 
 use crate::{
+    editorial::revision,
     error::{Error, Result},
     figures::{
         category::{Category, Label},
@@ -40,8 +40,8 @@ use crate::{
 use history::History;
 use log::Log;
 
-/// How many revisions one statement asks for. SQLite takes no expression that is nested more than a thousand times.
-const REVISIONS_PER_STATEMENT: usize = 200;
+/// How many publications are read together.
+const BATCH: usize = 200;
 
 /// The category and year of a sheet.
 pub type SheetKey = (CategoryCode, Year);
@@ -229,18 +229,7 @@ impl Vintages {
     pub async fn advance(&self, transaction: &DatabaseTransaction, changed: &[Changed]) -> Result<Self> {
         let is_new = |changed: &&Changed| changed.publication.change_seq > self.log.seq();
         let changed: Vec<&Changed> = changed.iter().filter(is_new).collect();
-        let mut contents = contents(transaction, &changed).await?;
-        let mut published = Vec::with_capacity(changed.len());
-        for one in changed {
-            let content = match one.publication.number {
-                Some(number) => {
-                    let found = contents.remove(&(one.publication.document_id, number));
-                    Some(found.ok_or(Error::NotFound("the revision"))?)
-                }
-                None => None,
-            };
-            published.extend(Publication::read(one.clone(), content)?);
-        }
+        let published = read_changed(transaction, changed.into_iter()).await?;
         Ok(self.with(published))
     }
 
@@ -374,16 +363,15 @@ async fn all(transaction: &DatabaseTransaction) -> Result<Vec<Publication>> {
         [DocumentKind::Country, DocumentKind::Category, DocumentKind::YearSheet, DocumentKind::FactSheetMetadata];
     let documents = document::Entity::find().filter(document::COLUMN.kind.is_in(kinds)).all(transaction).await?;
     let documents: HashMap<Uuid, document::Model> = documents.into_iter().map(|row| (row.id, row)).collect();
-    let mut rows = publication::Entity::find()
-        .find_also_linked(RevisionPublished)
-        .order_by_asc(publication::COLUMN.change_seq)
-        .stream(transaction)
-        .await?;
-    let mut published = Vec::new();
-    while let Some((publication, revision)) = rows.try_next().await? {
+    let rows = publication::Entity::find().order_by_asc(publication::COLUMN.change_seq).all(transaction).await?;
+    let mut changed = Vec::new();
+    for publication in rows {
         let Some(document) = documents.get(&publication.document_id) else { continue };
-        let changed = Changed { publication, kind: document.kind, key: document.key.clone() };
-        published.extend(Publication::read(changed, revision.map(|revision| revision.content))?);
+        changed.push(Changed { publication, kind: document.kind, key: document.key.clone() });
+    }
+    let mut published = Vec::with_capacity(changed.len());
+    for batch in changed.chunks(BATCH) {
+        published.extend(read_changed(transaction, batch.iter()).await?);
     }
     Ok(published)
 }
@@ -392,39 +380,29 @@ async fn all(transaction: &DatabaseTransaction) -> Result<Vec<Publication>> {
 ///
 /// # Errors
 /// When the database cannot be read.
-async fn contents(
+async fn read_changed(
     transaction: &DatabaseTransaction,
-    changed: &[&Changed],
-) -> Result<HashMap<(Uuid, Version), serde_json::Value>> {
-    let published = changed.iter().filter_map(|one| Some((one.publication.document_id, one.publication.number?)));
-    let published: Vec<(Uuid, Version)> = published.collect();
-    let mut contents = HashMap::with_capacity(published.len());
-    for wanted in published.chunks(REVISIONS_PER_STATEMENT) {
-        let mut any = Condition::any();
-        for (document, number) in wanted {
-            let this = Condition::all().add(revision::COLUMN.document_id.eq(*document));
-            any = any.add(this.add(revision::COLUMN.number.eq(*number)));
-        }
-        let rows = revision::Entity::find().filter(any).all(transaction).await?;
-        contents.extend(rows.into_iter().map(|row| ((row.document_id, row.number), row.content)));
+    changed: impl Iterator<Item = &Changed> + Clone,
+) -> Result<Vec<Publication>> {
+    let numbers = changed.clone().filter_map(|one| Some((one.publication.document_id, one.publication.number?)));
+    let numbers: Vec<(Uuid, Version)> = numbers.collect();
+    let mut contents: HashMap<(Uuid, Version), serde_json::Value> = HashMap::with_capacity(numbers.len());
+    for found in revision::of(transaction, &numbers).await? {
+        contents.insert((found.document_id, found.number), found.content);
     }
-    Ok(contents)
-}
-
-/// From a publication to the revision that it published.
-struct RevisionPublished;
-
-impl sea_orm::Linked for RevisionPublished {
-    type FromEntity = publication::Entity;
-    type ToEntity = revision::Entity;
-
-    fn link(&self) -> Vec<sea_orm::LinkDef> {
-        let relation = publication::Entity::belongs_to(revision::Entity)
-            .from((publication::Column::DocumentId, publication::Column::Number))
-            .to((revision::Column::DocumentId, revision::Column::Number))
-            .into();
-        vec![relation]
+    let mut published = Vec::with_capacity(numbers.len());
+    for one in changed {
+        let content = match one.publication.number {
+            // A revision may be published, withdrawn, and published again.
+            Some(number) => {
+                let found = contents.get(&(one.publication.document_id, number)).cloned();
+                Some(found.ok_or(Error::NotFound("the revision"))?)
+            }
+            None => None,
+        };
+        published.extend(Publication::read(one.clone(), content)?);
     }
+    Ok(published)
 }
 
 fn read<T: serde::de::DeserializeOwned>(content: Option<serde_json::Value>) -> Result<Option<Arc<T>>> {

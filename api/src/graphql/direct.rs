@@ -6,7 +6,6 @@
 //! never written here: whoever asks lets the engine answer then.
 
 use async_graphql::ID;
-use chrono::{DateTime, NaiveDate, Utc};
 
 use super::plan::Plan;
 
@@ -237,18 +236,6 @@ impl Output for f64 {
             Some(number) => out.raw(number.to_string().as_bytes()),
             None => out.raw(b"null"),
         }
-    }
-}
-
-impl Output for DateTime<Utc> {
-    fn write(&self, _: &Plan, out: &mut Writer) {
-        out.string(&self.to_rfc3339());
-    }
-}
-
-impl Output for NaiveDate {
-    fn write(&self, _: &Plan, out: &mut Writer) {
-        out.string(&self.to_string());
     }
 }
 

@@ -6,7 +6,7 @@ use async_graphql::{Context, Enum, ID, Interface, MaybeUndefined, Object};
 use entities::{CategoryCode, Language, Locale, Localized, Rule, Unexplained, Version, Year};
 use uuid::Uuid;
 
-use super::{ContextExt, Input, LocalizedTextInput, Scalar, global_id, parse_global_id};
+use super::{At, ContextExt, Input, LocalizedTextInput, Scalar, global_id, parse_global_id};
 use crate::{
     document::{self, graphql::Document},
     editorial::diff::overlaps,
@@ -126,8 +126,8 @@ impl VersionConflict {
     }
 
     /// When it was saved.
-    async fn changed_at(&self) -> chrono::DateTime<chrono::Utc> {
-        self.0.changed_at
+    async fn changed_at(&self) -> At {
+        self.0.changed_at.into()
     }
 
     /// The e-mail address of the account that saved it; null when it was saved at the command line.

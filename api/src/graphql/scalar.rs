@@ -7,9 +7,10 @@ use async_graphql::{
     parser::types::Field,
     registry::{MetaType, MetaTypeId, Registry},
 };
+use chrono::{DateTime, Utc};
 use entities::{
-    CategoryCode, Count, CountryCode, Email, Line, Locale, Markdown, Position, Prose, Rule, Slug, Threshold, Url,
-    Version, Year,
+    CategoryCode, Count, CountryCode, Date, Email, Line, LocalDateTime, Locale, Markdown, Moment, Position, Prose,
+    Rule, Slug, Threshold, Url, Version, Year,
 };
 
 use super::{
@@ -128,8 +129,60 @@ number_scalar!(Count, "Int", "");
 number_scalar!(Position, "Int", "");
 number_scalar!(Threshold, "Int", "");
 
+macro_rules! time_scalar {
+    ($type:ty, $name:literal, $description:literal $(, $url:literal)?) => {
+        impl ScalarValue for $type {
+            const NAME: &'static str = $name;
+            const DESCRIPTION: &'static str = $description;
+            $(const SPECIFIED_BY: Option<&'static str> = Some($url);)?
+
+            fn read(value: &Value) -> Option<Result<Self, Rule>> {
+                match value {
+                    Value::String(text) => Some(text.parse()),
+                    _ => None,
+                }
+            }
+
+            fn write(&self) -> Value {
+                Value::String(self.to_string())
+            }
+
+            fn write_json(&self, out: &mut Writer) {
+                out.string(&self.to_string());
+            }
+        }
+    };
+}
+
+time_scalar!(
+    Moment,
+    "DateTime",
+    "A moment in the years 0001 to 9999, with its offset from UTC, such as `2026-04-01T09:00:00Z`.",
+    "https://datatracker.ietf.org/doc/html/rfc3339"
+);
+time_scalar!(
+    Date,
+    "Date",
+    "A day in the years 0001 to 9999, such as `2026-04-01`.",
+    "https://datatracker.ietf.org/doc/html/rfc3339"
+);
+time_scalar!(
+    LocalDateTime,
+    "LocalDateTime",
+    "A date and time of day without an offset from UTC, in the years 0001 to 9999, such as `2026-04-01T09:00:00`."
+);
+
+/// A moment on its way out.
+pub type At = Scalar<Moment>;
+
+impl From<DateTime<Utc>> for At {
+    fn from(at: DateTime<Utc>) -> Self {
+        Self(Moment::nearest(at))
+    }
+}
+
 /// A value on its way out.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Scalar<T>(pub T);
 
 impl<T: ScalarValue> OutputType for Scalar<T> {

@@ -6,7 +6,7 @@
 use std::{collections::BTreeSet, str::FromStr, sync::Arc};
 
 use chrono::{DateTime, Utc};
-use entities::{CategoryCode, CountryCode, Locale, Rule, Year};
+use entities::{CategoryCode, CountryCode, Locale, Moment, Rule, Year};
 use poem::{
     Endpoint, Request, Response,
     http::{HeaderValue, Method, StatusCode, header},
@@ -266,12 +266,11 @@ impl Parameters {
             "to" => self.selection.to = Some(value.parse::<Year>()?),
             "locale" => self.locale = Some(value.parse()?),
             "asOf" => {
-                let moment = DateTime::parse_from_rfc3339(value)
-                    .map_err(|_| Rule::Format { expected: "a moment after RFC 3339, such as 2026-04-01T09:00:00Z" })?;
+                let moment = value.parse::<Moment>()?.get();
                 if moment > now {
                     return Err(Rule::InTheFuture);
                 }
-                self.as_of = Some(moment.to_utc());
+                self.as_of = Some(moment);
             }
             "kind" => {
                 self.kind = match value {

@@ -199,7 +199,8 @@ fn fact_sheet(locales: &[Locale]) -> impl Strategy<Value = Sheet> + use<> {
     let day = (-800_000_i32..4_000_000).prop_filter_map("no day", NaiveDate::from_num_days_from_ce_opt);
     let email = code::<Email>(&["ann@example.org", "\"a,b\"@example.org"]);
     let url = || option::of(code::<Url>(&["https://example.org/a?b='c'#d", "http://例.jp"]));
-    let details = (option::of(email), url(), url(), option::of(day), select(PeriodKind::ALL.to_vec()));
+    let details =
+        (option::of(email), url(), url(), option::of(day.prop_map(Into::into)), select(PeriodKind::ALL.to_vec()));
     let breaks = vec((key(), year(), select(BreakKind::ALL.to_vec()), named(locales, line().boxed())), 0..4);
     let footnotes = vec((named(locales, prose().boxed()), vec(key(), 0..4)), 0..4);
     (lines, texts, details, breaks, footnotes).prop_map(|(mut lines, mut texts, details, breaks, footnotes)| {

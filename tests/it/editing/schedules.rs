@@ -150,11 +150,7 @@ on_both_databases! {
             assert_eq!(set["schedules"][0]["at"], moment);
             assert_eq!(set["schedules"][0]["timeZone"], "Europe/Berlin");
         }
-        let reply = desk.client.run(
-            "mutation($input: ScheduleInput!) { schedule(input: $input) { errors { code } } }",
-            json!({ "input": at("tomorrow", "Asia/Tokyo") }),
-        ).await;
-        assert_eq!(reply.code(), "BAD_USER_INPUT");
+        assert_eq!(desk.refused("schedule", at("tomorrow", "Asia/Tokyo")).await, ["input.at FORMAT"]);
     }
 
     async fn what_was_saved_since_is_not_published_and_the_schedule_says_why(app: TestApp) {

@@ -1,7 +1,6 @@
 //! Accounts as administrators see and manage them.
 
 use async_graphql::{Context, Enum, ID, InputObject, MaybeUndefined, Object, SimpleObject};
-use chrono::{DateTime, Utc};
 use entities::{Email, Locale, Rule, account::Model};
 use imbl::OrdMap;
 
@@ -13,7 +12,7 @@ use crate::{
     },
     error::{Error, Result},
     graphql::{
-        ContextExt, Expected, Faults, Input, Mutated, PageOf, Paging, Scalar, UserError, global_id, mutate, named,
+        At, ContextExt, Expected, Faults, Input, Mutated, PageOf, Paging, Scalar, UserError, global_id, mutate, named,
         paginate,
     },
 };
@@ -65,13 +64,13 @@ impl Account {
     }
 
     /// When its owner last signed in or refreshed a session; null for never.
-    async fn last_seen_at(&self) -> Option<DateTime<Utc>> {
-        self.0.last_seen_at
+    async fn last_seen_at(&self) -> Option<At> {
+        self.0.last_seen_at.map(Into::into)
     }
 
     /// When it was created.
-    async fn created_at(&self) -> DateTime<Utc> {
-        self.0.created_at
+    async fn created_at(&self) -> At {
+        self.0.created_at.into()
     }
 
     /// Who vouches for it, when it signs in elsewhere; null when its password is here.
@@ -97,8 +96,8 @@ impl AccountLink {
     }
 
     /// When it ends.
-    async fn expires_at(&self) -> DateTime<Utc> {
-        self.0.expires_at
+    async fn expires_at(&self) -> At {
+        self.0.expires_at.into()
     }
 }
 

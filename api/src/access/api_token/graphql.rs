@@ -1,8 +1,7 @@
 //! API tokens as administrators see and manage them.
 
 use async_graphql::{Context, ID, InputObject, Object, SimpleObject};
-use chrono::{DateTime, Utc};
-use entities::{Line, Locale, Rule};
+use entities::{Line, Locale, Moment, Rule};
 
 use crate::{
     access::{
@@ -10,7 +9,7 @@ use crate::{
         graphql::Capability,
     },
     error::{Error, Result},
-    graphql::{ContextExt, Expected, Faults, Input, Mutated, Scalar, UserError, global_id, mutate, named},
+    graphql::{At, ContextExt, Expected, Faults, Input, Mutated, Scalar, UserError, global_id, mutate, named},
 };
 
 /// A token with which a program acts for an account.
@@ -46,23 +45,23 @@ impl ApiToken {
     }
 
     /// When it was made.
-    async fn created_at(&self) -> DateTime<Utc> {
-        self.0.token.created_at
+    async fn created_at(&self) -> At {
+        self.0.token.created_at.into()
     }
 
     /// When it ends.
-    async fn expires_at(&self) -> DateTime<Utc> {
-        self.0.token.expires_at
+    async fn expires_at(&self) -> At {
+        self.0.token.expires_at.into()
     }
 
     /// When it was last used, to the minute; null for never.
-    async fn last_used_at(&self) -> Option<DateTime<Utc>> {
-        self.0.token.last_used_at
+    async fn last_used_at(&self) -> Option<At> {
+        self.0.token.last_used_at.map(Into::into)
     }
 
     /// When it was ended before its time; null when it was not.
-    async fn revoked_at(&self) -> Option<DateTime<Utc>> {
-        self.0.token.revoked_at
+    async fn revoked_at(&self) -> Option<At> {
+        self.0.token.revoked_at.map(Into::into)
     }
 }
 
@@ -77,7 +76,7 @@ pub struct ApiTokenCreateInput {
     /// locales writes texts only.
     locales: Option<Vec<Input<Locale>>>,
     /// When it ends: at most 366 days from now.
-    expires_at: DateTime<Utc>,
+    expires_at: Input<Moment>,
 }
 
 /// Which token to end.
@@ -157,10 +156,12 @@ impl ApiTokenMutation {
             let mut faults = Faults::default();
             let name = faults.take(&["name"], input.name);
             let locales = input.locales.map(|locales| faults.take_list(&["locales"], locales));
+            let expires_at = faults.take(&["expiresAt"], input.expires_at);
             faults.into_result()?;
             let name = name.ok_or_else(|| Error::invalid(["name"], Rule::Required))?;
+            let expires_at = expires_at.ok_or_else(|| Error::invalid(["expiresAt"], Rule::Required))?.get();
             let capabilities = input.capabilities.into_iter().map(Into::into).collect();
-            let new = NewToken { name, capabilities, locales, expires_at: input.expires_at };
+            let new = NewToken { name, capabilities, locales, expires_at };
             api_token::create(transaction, &administrator, new).await
         })
         .await

@@ -4,8 +4,7 @@ use async_graphql::{
     Context, Enum, ID, InputObject, Object, SimpleObject,
     connection::{Connection, Edge},
 };
-use chrono::{DateTime, Utc};
-use entities::{Email, Rule, Version, audit_entry};
+use entities::{Email, Moment, Rule, Version, audit_entry};
 
 use crate::{
     access::{
@@ -16,7 +15,7 @@ use crate::{
     },
     delivery::cursor,
     error::Result,
-    graphql::{ContextExt, Faults, Input, Paging, Scalar, global_id},
+    graphql::{At, ContextExt, Faults, Input, Paging, Scalar, global_id},
 };
 
 /// How something ended.
@@ -35,7 +34,7 @@ pub struct AuditEntry {
     /// Its number: 1 for the first entry, then one more each time, without a gap.
     seq: i64,
     /// When.
-    at: DateTime<Utc>,
+    at: At,
     /// What kind of actor.
     actor_kind: ActorKind,
     /// The e-mail address of the account that did it, or that had set the schedule; null for everybody else.
@@ -70,9 +69,9 @@ pub struct AuditFilter {
     /// That ended so.
     outcome: Option<AuditOutcome>,
     /// At this moment or later.
-    since: Option<DateTime<Utc>>,
+    since: Option<Input<Moment>>,
     /// Before this moment.
-    until: Option<DateTime<Utc>>,
+    until: Option<Input<Moment>>,
     /// About this document.
     document_id: Option<ID>,
 }
@@ -106,7 +105,7 @@ impl AuditQuery {
         let emails = account::emails(reader, actors).await?;
         let node = |entry: audit_entry::Model| AuditEntry {
             seq: entry.seq,
-            at: entry.at,
+            at: entry.at.into(),
             actor_kind: entry.actor_kind.into(),
             actor: entry.actor_id.and_then(|id| emails.get(&id).cloned()),
             api_token_id: entry.api_token_id.map(|id| global_id("ApiToken", id)),
@@ -134,15 +133,17 @@ async fn parse_filter(ctx: &Context<'_>, faults: &mut Faults, input: AuditFilter
             None => faults.push(&["filter", "actor"], Rule::Unknown),
         }
     }
-    if input.since.zip(input.until).is_some_and(|(since, until)| since > until) {
+    let since = input.since.and_then(|at| faults.take(&["filter", "since"], at)).map(Moment::get);
+    let until = input.until.and_then(|at| faults.take(&["filter", "until"], at)).map(Moment::get);
+    if since.zip(until).is_some_and(|(since, until)| since > until) {
         faults.push(&["filter", "since"], Rule::EmptyRange);
     }
     Ok(Filter {
         actor,
         action: input.action,
         outcome: input.outcome.map(Into::into),
-        since: input.since,
-        until: input.until,
+        since,
+        until,
         document: input.document_id.and_then(|id| faults.take_id(&["filter", "documentId"], &id)),
     })
 }

@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use async_graphql::{Context, Enum, ID, InputObject, MaybeUndefined, Object};
-use chrono::{DateTime, Utc};
 use entities::{Locale, Markdown, Position, Slug};
 use uuid::Uuid;
 
@@ -12,7 +11,7 @@ use crate::{
     delivery::reading::Reading,
     error::Result,
     graphql::{
-        Arguments, Asking, ContextExt, DEFAULT_FIRST, Faults, Html, Input, Listed, Literal, Output, PageOf, Paging,
+        Arguments, Asking, At, ContextExt, DEFAULT_FIRST, Faults, Html, Input, Listed, Literal, Output, PageOf, Paging,
         Root, Scalar, ScalarRef, TextLocale, global_id, object, paginate,
     },
     locale::Preference,
@@ -94,8 +93,8 @@ impl Page {
     }
 
     /// When this text became public.
-    fn published_at(&self) -> DateTime<Utc> {
-        self.text.published_at
+    fn published_at(&self) -> At {
+        self.text.published_at.into()
     }
 
     /// The locales in which this page is published.

@@ -1,8 +1,7 @@
 //! Writing what is said of the figures as a whole.
 
 use async_graphql::{Context, InputObject, MaybeUndefined, Object, SimpleObject};
-use chrono::NaiveDate;
-use entities::{CategoryCode, CountryCode, Email, Line, Rule, Url, Version, Year};
+use entities::{CategoryCode, CountryCode, Date, Email, Line, Rule, Url, Version, Year};
 
 use super::{
     DocumentPayload,
@@ -43,7 +42,7 @@ pub struct FactSheetMetadataContent {
     /// How to cite them.
     citation: Vec<LocalizedText>,
     /// When the next ones are expected.
-    next_update: Option<NaiveDate>,
+    next_update: Option<Scalar<Date>>,
     /// Where figures cannot be compared, and what happened.
     breaks: Vec<BreakContent>,
     /// The footnotes, in order.
@@ -112,7 +111,7 @@ impl From<FactSheetMetadata> for FactSheetMetadataContent {
             licence: LocalizedText::all(&metadata.licence),
             licence_url: metadata.licence_url.map(Scalar),
             citation: LocalizedText::all(&metadata.citation),
-            next_update: metadata.next_update,
+            next_update: metadata.next_update.map(Scalar),
             breaks: metadata.breaks.into_iter().map(broken).collect(),
             footnotes: metadata.footnotes.into_iter().map(footnote).collect(),
         }
@@ -158,7 +157,7 @@ pub struct FactSheetMetadataSaveInput {
     citation: MaybeUndefined<Vec<LocalizedTextInput>>,
     /// When the next ones are expected.
     #[graphql(default)]
-    next_update: MaybeUndefined<NaiveDate>,
+    next_update: MaybeUndefined<Input<Date>>,
     /// Where figures cannot be compared, and what happened: all of them.
     #[graphql(default)]
     breaks: MaybeUndefined<Vec<BreakInput>>,
@@ -292,11 +291,7 @@ impl MetadataMutation {
                 licence: faults.take_texts(&["licence"], input.licence, known.licence),
                 licence_url: faults.take_optional(&["licenceUrl"], input.licence_url, known.licence_url),
                 citation: faults.take_texts(&["citation"], input.citation, known.citation),
-                next_update: match input.next_update {
-                    MaybeUndefined::Undefined => known.next_update,
-                    MaybeUndefined::Null => None,
-                    MaybeUndefined::Value(date) => Some(date),
-                },
+                next_update: faults.take_optional(&["nextUpdate"], input.next_update, known.next_update),
                 breaks: list(input.breaks, known.breaks, faults, breaks),
                 footnotes: list(input.footnotes, known.footnotes, faults, footnotes),
             })

@@ -1,9 +1,8 @@
 //! What editors do to a document whatever kind it is: publish, withdraw, schedule, archive, restore, reorder.
 
 use async_graphql::{Context, Enum, ID, InputObject, Object};
-use chrono::NaiveDateTime;
 use chrono_tz::Tz;
-use entities::{Line, Rule, Version};
+use entities::{Line, LocalDateTime, Rule, Version};
 
 use super::{DocumentPayload, DocumentsPayload, ScheduleAction, input::SeenInput};
 use crate::{
@@ -97,7 +96,7 @@ pub struct ScheduleInput {
     /// What is to be done.
     action: ScheduleAction,
     /// The local date and time (ISO 8601, without offset), such as `2026-04-01T09:00:00`.
-    at: NaiveDateTime,
+    at: Input<LocalDateTime>,
     /// The time zone in which it is that time (IANA), such as `Asia/Tokyo`.
     time_zone: String,
     /// Which of the two moments, for a time that occurs twice.
@@ -290,17 +289,12 @@ impl DocumentMutation {
             let document = SeenInput { id: input.id, expected_version: input.expected_version }.parse(&mut faults, &[]);
             let reason = reason(&mut faults, input.reason);
             let zone: Option<Tz> = input.time_zone.parse().ok();
-            let at = match zone.map(|zone| moment(input.at, zone, input.occurrence.map(Into::into))) {
-                None => {
-                    faults.push(&["timeZone"], Rule::Unknown);
-                    None
-                }
-                Some(Err(fault)) => {
-                    faults.add(fault);
-                    None
-                }
-                Some(Ok(at)) => Some(at),
-            };
+            if zone.is_none() {
+                faults.push(&["timeZone"], Rule::Unknown);
+            }
+            let local = faults.take(&["at"], input.at);
+            let at = zone.zip(local).map(|(zone, local)| moment(local, zone, input.occurrence.map(Into::into)));
+            let at = at.and_then(|at| at.map_err(|fault| faults.add(fault)).ok());
             faults.into_result()?;
             let (document, at) = document.zip(at).ok_or(Error::NotFound("the document"))?;
             let release = Release { kind: input.kind.map(Into::into), reason };

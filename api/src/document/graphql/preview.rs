@@ -1,14 +1,14 @@
 //! Showing a draft to somebody.
 
 use async_graphql::{Context, ID, InputObject, Object, SimpleObject};
-use chrono::{DateTime, Duration, Utc};
+use chrono::Duration;
 use entities::{Rule, Version};
 
 use crate::{
     document::preview,
     editorial::Edit,
     error::{Error, Result},
-    graphql::{Expected, Faults, Input, Mutated, Scalar, UserError, global_id, mutate, named},
+    graphql::{At, Expected, Faults, Input, Mutated, Scalar, UserError, global_id, mutate, named},
 };
 
 /// What to show to whoever has the link.
@@ -37,7 +37,7 @@ pub struct Preview {
     /// What a request bears in the header `Almanac-Preview` to see the revision. Whoever has it sees it.
     token: String,
     /// When it ends.
-    expires_at: DateTime<Utc>,
+    expires_at: At,
     /// The version that it shows.
     version: Scalar<Version>,
 }
@@ -105,7 +105,7 @@ impl PreviewMutation {
             Ok(Preview {
                 id: global_id("Preview", link.id),
                 token: link.token,
-                expires_at: link.expires_at,
+                expires_at: link.expires_at.into(),
                 version: Scalar(version),
             })
         })

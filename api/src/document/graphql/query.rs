@@ -5,8 +5,7 @@ use async_graphql::{
     Context, Enum, ID, InputObject, Json, Object, SimpleObject,
     connection::{Connection, Edge},
 };
-use chrono::{DateTime, Utc};
-use entities::{Email, Locale, Rule, Version, publication, revision};
+use entities::{Email, Locale, Moment, Rule, Version, publication};
 use sea_orm::{EntityTrait, Iterable, QueryFilter, QueryOrder, QuerySelect};
 
 use super::{Document, DocumentKind, DocumentState, content::DocumentContent, input::DocumentSelector, record_reading};
@@ -20,10 +19,11 @@ use crate::{
     editorial::{
         Edit,
         diff::{self, WordChange},
+        revision,
     },
     error::{Error, Result},
     figures::graphql::ReleaseKind,
-    graphql::{ContextExt, DEFAULT_FIRST, Faults, Input, Paging, PublishBlocker, Scalar, page_size},
+    graphql::{At, ContextExt, DEFAULT_FIRST, Faults, Input, Paging, PublishBlocker, Scalar, page_size},
     transaction::Transaction,
 };
 
@@ -42,7 +42,7 @@ pub struct DocumentFilter {
     /// Without text in this locale, although they could have one: pages, staff records, countries, categories, the site.
     missing_locale: Option<Input<Locale>>,
     /// Whose newest version was saved at this moment or later.
-    changed_since: Option<DateTime<Utc>>,
+    changed_since: Option<Input<Moment>>,
     /// Whose newest version was saved by the account with this e-mail address.
     editor: Option<Input<Email>>,
     /// With a schedule that could not be kept.
@@ -101,7 +101,7 @@ pub struct Revision {
     /// Why, in the editor's words.
     reason: Option<String>,
     /// When it was saved.
-    created_at: DateTime<Utc>,
+    created_at: At,
     /// Who saved it.
     actor: ActorKind,
     /// The e-mail address of the account that saved it; null when it was saved at the command line.
@@ -116,7 +116,7 @@ pub struct Publication {
     /// The version that became public; null when the document was withdrawn.
     version: Option<Scalar<Version>>,
     /// When.
-    published_at: DateTime<Utc>,
+    published_at: At,
     /// Who did it.
     actor: ActorKind,
     /// The e-mail address of the account that did it, or that had set the schedule.
@@ -276,12 +276,12 @@ impl DocumentQuery {
             let editors = editors.chain(published.iter().filter_map(|publication| publication.editor_id)).collect();
             let emails = account::emails(reader, editors).await?;
             let email = |id: Option<uuid::Uuid>| id.and_then(|id| emails.get(&id).cloned());
-            let revision = |revision: revision::Model| -> Result<Revision> {
+            let revision = |revision: revision::Revision| -> Result<Revision> {
                 Ok(Revision {
                     version: Scalar(revision.number),
                     action: revision.action.into(),
                     reason: revision.reason,
-                    created_at: revision.created_at,
+                    created_at: revision.created_at.into(),
                     actor: revision.actor_kind.into(),
                     created_by: email(revision.editor_id),
                     content: Content::read(row.kind, revision.content)?.into(),
@@ -289,7 +289,7 @@ impl DocumentQuery {
             };
             let publication = |publication: publication::Model| Publication {
                 version: publication.number.map(Scalar),
-                published_at: publication.published_at,
+                published_at: publication.published_at.into(),
                 actor: publication.actor_kind.into(),
                 published_by: email(publication.editor_id),
                 kind: publication.release_kind.map(Into::into),
@@ -323,7 +323,7 @@ impl DocumentQuery {
             let mut contents = Vec::with_capacity(2);
             for (name, version) in versions {
                 let Some(version) = version else { continue };
-                match revision::Entity::find_by_id((document.row.id, version)).one(reader).await? {
+                match revision::at(reader, document.row.id, version).await? {
                     Some(revision) => contents.push(revision.content),
                     None => faults.push(&[name], Rule::Unknown),
                 }
@@ -395,7 +395,7 @@ async fn parse_filter(
         kinds,
         locale: input.locale.and_then(|locale| faults.take(&["filter", "locale"], locale)),
         missing_locale: input.missing_locale.and_then(|locale| faults.take(&["filter", "missingLocale"], locale)),
-        changed_since: input.changed_since,
+        changed_since: input.changed_since.and_then(|at| faults.take(&["filter", "changedSince"], at)).map(Moment::get),
         editor,
         failed_schedule: input.failed_schedule,
         owner: input.owner_id.and_then(|id| faults.take_id(&["filter", "ownerId"], &id)),

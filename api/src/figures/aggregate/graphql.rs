@@ -3,8 +3,7 @@
 use std::sync::Arc;
 
 use async_graphql::{Context, Enum, InputObject, Object, SimpleObject};
-use chrono::{DateTime, Utc};
-use entities::{CategoryCode, CountryCode, Locale, Year};
+use entities::{CategoryCode, CountryCode, Locale, Moment, Year};
 
 use crate::{
     error::Result,
@@ -156,7 +155,7 @@ struct VisitCounts {
     filter: Option<VisitCountsFilter>,
     group_by: Option<Vec<VisitCountDimension>>,
     top: Option<i32>,
-    as_of: Option<DateTime<Utc>>,
+    as_of: Option<Input<Moment>>,
     locale: Option<Input<Locale>>,
     fallback: Option<Vec<Input<Locale>>>,
 }
@@ -169,8 +168,8 @@ fn groups(asking: &Asking, arguments: VisitCounts) -> Result<Vec<VisitCountGroup
         group_by: group_by.unwrap_or_default().into_iter().map(Into::into).collect(),
         top: top.map(Into::into),
     };
+    let as_of = as_of.and_then(|at| moment(&asking.state, &mut faults, "asOf", at));
     faults.into_result()?;
-    let as_of = as_of.map(|at| moment(&asking.state, at, "asOf")).transpose()?;
     let preference = asking.preference(locale, fallback)?;
     let mut published = asking.figures();
     if let Some(moment) = as_of {
@@ -203,7 +202,7 @@ impl AggregateQuery {
         )]
         top: Option<i32>,
         #[graphql(desc = "Sums up what was public at this moment, to the letter; now when left out.")] as_of: Option<
-            DateTime<Utc>,
+            Input<Moment>,
         >,
         #[graphql(desc = "The locale to serve; the site's default when left out.")] locale: Option<Input<Locale>>,
         #[graphql(

@@ -102,7 +102,7 @@ fn about(published: &Published, years: &[Year], preference: &Preference, address
         licence: text_of(&about.licence).map(|name| (name, about.licence_url.as_ref().map(ToString::to_string))),
         citation: prose_of(&about.citation),
         updated_at: published.updated_at,
-        next_update: about.next_update,
+        next_update: about.next_update.map(Into::into),
         period: years
             .first()
             .zip(years.last())

@@ -4,10 +4,10 @@ use std::sync::Arc;
 
 use async_graphql::{Context, Object, SimpleObject};
 use chrono::{DateTime, Utc};
-use entities::{CategoryCode, Count, Language, Locale, Rule, Year};
+use entities::{CategoryCode, Count, Language, Locale, Moment, Rule, Year};
 
 use crate::{
-    error::{Error, Result},
+    error::Result,
     figures::{
         Published,
         category::graphql::Category,
@@ -21,7 +21,7 @@ use crate::{
         },
         reconciliation,
     },
-    graphql::{Asking, ContextExt, Faults, Input, Output, Root, Scalar, ScalarRef, Unfit, object, record},
+    graphql::{Asking, At, ContextExt, Faults, Input, Output, Root, Scalar, ScalarRef, Unfit, object, record},
     locale::Preference,
     state::State,
 };
@@ -132,8 +132,8 @@ impl FactSheet {
     }
 
     /// The moment that the fact sheet was asked for; null for now.
-    fn as_of(&self) -> Option<DateTime<Utc>> {
-        self.as_of
+    fn as_of(&self) -> Option<At> {
+        self.as_of.map(Into::into)
     }
 }
 }
@@ -338,12 +338,14 @@ flatten fn figure(&self) -> PublishedFigure {
 }
 }
 
-/// The moment that figures are asked for, which must have come.
-///
-/// # Errors
-/// [`Error::Invalid`] for a moment in the future.
-pub fn moment(state: &State, moment: DateTime<Utc>, field: &str) -> Result<DateTime<Utc>> {
-    if moment > state.now() { Err(Error::invalid([field], Rule::InTheFuture)) } else { Ok(moment) }
+/// The moment that figures are asked for, which must have come, or a fault at `field`.
+pub fn moment(state: &State, faults: &mut Faults, field: &str, at: Input<Moment>) -> Option<DateTime<Utc>> {
+    let at = faults.take(&[field], at)?.get();
+    if at > state.now() {
+        faults.push(&[field], Rule::InTheFuture);
+        return None;
+    }
+    Some(at)
 }
 
 /// `factSheet`, without the engine. What was counted is not read like this.
@@ -372,7 +374,7 @@ struct Arguments {
     categories: Option<Vec<Input<CategoryCode>>>,
     from: Option<Input<Year>>,
     to: Option<Input<Year>>,
-    as_of: Option<DateTime<Utc>>,
+    as_of: Option<Input<Moment>>,
     locale: Option<Input<Locale>>,
     fallback: Option<Vec<Input<Locale>>>,
 }
@@ -385,8 +387,8 @@ fn serve(asking: &Asking, mut published: Arc<Published>, arguments: Arguments) -
         from: from.and_then(|year| faults.take(&["from"], year)),
         to: to.and_then(|year| faults.take(&["to"], year)),
     };
+    let as_of = as_of.and_then(|at| moment(&asking.state, &mut faults, "asOf", at));
     faults.into_result()?;
-    let as_of = as_of.map(|at| moment(&asking.state, at, "asOf")).transpose()?;
     let preference = asking.preference(locale, fallback)?;
     if let Some(moment) = as_of {
         published = published.as_of(moment);
@@ -409,7 +411,7 @@ impl FactSheetQuery {
         #[graphql(desc = "The first year.")] from: Option<Input<Year>>,
         #[graphql(desc = "The last year.")] to: Option<Input<Year>>,
         #[graphql(desc = "Shows what was public at this moment, to the letter; now when left out.")] as_of: Option<
-            DateTime<Utc>,
+            Input<Moment>,
         >,
         #[graphql(desc = "The locale to serve; the site's default when left out.")] locale: Option<Input<Locale>>,
         #[graphql(

@@ -1,12 +1,12 @@
 //! What is said of the figures as a whole, as front ends read it.
 
 use async_graphql::{Enum, SimpleObject};
-use chrono::{DateTime, NaiveDate, Utc};
-use entities::{Email, Language, Locale, Localized, Url, Year};
+use chrono::{DateTime, Utc};
+use entities::{Date, Email, Language, Locale, Localized, Url, Year};
 
 use crate::{
     figures::metadata::{self, FactSheetMetadata, Footnote},
-    graphql::{Scalar, enums, record},
+    graphql::{At, Scalar, enums, record},
     locale::Preference,
 };
 
@@ -85,9 +85,9 @@ pub struct Provenance {
     /// How to cite them.
     citation: Option<ServedText>,
     /// When the newest of them was published; null when nothing is.
-    last_update: Option<DateTime<Utc>>,
+    last_update: Option<At>,
     /// When the next ones are expected.
-    next_update: Option<NaiveDate>,
+    next_update: Option<Scalar<Date>>,
 }
 }
 
@@ -106,8 +106,8 @@ impl Provenance {
             licence: ServedText::new(&metadata.licence, preference),
             licence_url: metadata.licence_url.clone().map(Scalar),
             citation: ServedText::new(&metadata.citation, preference),
-            last_update,
-            next_update: metadata.next_update,
+            last_update: last_update.map(Into::into),
+            next_update: metadata.next_update.map(Scalar),
         }
     }
 }
@@ -123,9 +123,9 @@ pub struct ReferencePeriod {
     /// What a year is.
     kind: PeriodKind,
     /// The first day.
-    start: NaiveDate,
+    start: Scalar<Date>,
     /// The last day.
-    end: NaiveDate,
+    end: Scalar<Date>,
     /// What people call it, in Japanese for `ja` and in English otherwise, such as `2024年度` or `FY2024`.
     label: String,
 }
@@ -135,7 +135,13 @@ impl ReferencePeriod {
     /// The period of a year.
     pub fn new(kind: entities::PeriodKind, year: Year, language: Language) -> Self {
         let (start, end) = metadata::days(kind, year);
-        Self { year: Scalar(year), kind: kind.into(), start, end, label: metadata::label(kind, year, language) }
+        Self {
+            year: Scalar(year),
+            kind: kind.into(),
+            start: Scalar(start.into()),
+            end: Scalar(end.into()),
+            label: metadata::label(kind, year, language),
+        }
     }
 }
 

@@ -3,8 +3,7 @@
 use std::{collections::BTreeSet, sync::Arc};
 
 use async_graphql::{Context, Object, SimpleObject};
-use chrono::{DateTime, Utc};
-use entities::{CategoryCode, CountryCode, Rule, Year};
+use entities::{CategoryCode, CountryCode, Moment, Rule, Year};
 use uuid::Uuid;
 
 use crate::{
@@ -16,7 +15,7 @@ use crate::{
         graphql::{PublishedFigure, ReleaseKind},
         vintage::{Event, SheetKey, What},
     },
-    graphql::{ContextExt, Faults, Input, Scalar},
+    graphql::{At, ContextExt, Faults, Input, Scalar},
 };
 
 /// The most changes of figures that one answer holds.
@@ -26,7 +25,7 @@ const MAX_CHANGES: usize = 10_000;
 #[derive(SimpleObject)]
 pub struct Vintage {
     /// When.
-    published_at: DateTime<Utc>,
+    published_at: At,
     /// The category's code.
     category: Scalar<CategoryCode>,
     /// The year.
@@ -83,7 +82,7 @@ impl Cause {
 #[derive(SimpleObject)]
 pub struct FigureChange {
     /// When.
-    published_at: DateTime<Utc>,
+    published_at: At,
     /// What was public before; null when nothing was.
     before: Option<PublishedFigure>,
     /// What is public since then; null when nothing is.
@@ -111,7 +110,7 @@ pub struct FigureDelta {
 #[derive(SimpleObject)]
 pub struct FigureDeltas {
     /// The moment up to which this tells, to be sent as `since` next time.
-    until: DateTime<Utc>,
+    until: At,
     /// The figures that are others than they were, by category, year and country.
     #[graphql(complexity = "50 * child_complexity + 1")]
     figures: Vec<FigureDelta>,
@@ -142,7 +141,7 @@ impl VintageQuery {
         let vintage = |event: &Event| {
             let What::Sheet(key, sheet) = &event.what else { return None };
             wanted(key).then(|| Vintage {
-                published_at: event.at,
+                published_at: event.at.into(),
                 category: Scalar(key.0.clone()),
                 year: Scalar(key.1),
                 withdrawn: sheet.is_none(),
@@ -184,7 +183,7 @@ impl VintageQuery {
             let after = sheet.as_ref().and_then(|sheet| figure(sheet, country.as_ref()));
             if after.as_deref().map(Figure::observation) != before.as_deref().map(Figure::observation) {
                 changes.push(FigureChange {
-                    published_at: event.at,
+                    published_at: event.at.into(),
                     before: state(before.as_deref()),
                     after: state(after.as_deref()),
                     cause: Cause::of(event),
@@ -199,9 +198,12 @@ impl VintageQuery {
     async fn figure_changes(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "The moment.")] since: DateTime<Utc>,
+        #[graphql(desc = "The moment.")] since: Input<Moment>,
     ) -> Result<FigureDeltas> {
-        let since = moment(ctx.state(), since, "since")?;
+        let mut faults = Faults::default();
+        let since = moment(ctx.state(), &mut faults, "since", since);
+        faults.into_result()?;
+        let since = since.unwrap_or_default();
         let until = ctx.state().now();
         let figures = ctx.figures();
         let old = figures.vintages.after(figures.vintages.until(since));
@@ -232,7 +234,7 @@ impl VintageQuery {
         if deltas.len() > MAX_CHANGES {
             return Err(Error::invalid(["since"], Rule::TooMany { max: MAX_CHANGES }));
         }
-        Ok(FigureDeltas { until, figures: deltas })
+        Ok(FigureDeltas { until: until.into(), figures: deltas })
     }
 }
 

@@ -1,7 +1,6 @@
 //! The year sheet as editors see and change it.
 
 use async_graphql::{Context, Enum, ID, InputObject, MaybeUndefined, Object, SimpleObject};
-use chrono::{DateTime, Utc};
 use entities::{CategoryCode, Count, CountryCode, Flags, Line, Observation, Rule, Version, Year};
 
 use crate::{
@@ -17,7 +16,7 @@ use crate::{
         },
     },
     graphql::{
-        ContextExt, Expected, Faults, Input, LocalizedText, LocalizedTextInput, Mutated, Scalar, UserError,
+        At, ContextExt, Expected, Faults, Input, LocalizedText, LocalizedTextInput, Mutated, Scalar, UserError,
         ValidationError, global_id, mutate,
     },
 };
@@ -81,8 +80,8 @@ impl YearSheet {
     }
 
     /// When the newest version was saved.
-    async fn changed_at(&self) -> Option<DateTime<Utc>> {
-        self.0.saved.map(|saved| saved.at)
+    async fn changed_at(&self) -> Option<At> {
+        self.0.saved.map(|saved| saved.at.into())
     }
 
     /// The e-mail address of the account that saved the newest version; null when it was saved at the command line.
