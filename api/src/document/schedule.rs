@@ -49,7 +49,7 @@ pub async fn set(edit: &mut Edit<'_>, document: Seen, plan: Plan) -> Result<()> 
         return Err(Error::invalid(["at"], Rule::InThePast));
     }
     let maker = edit.editor().delegation()?.clone();
-    if maker.is_outlived_by(plan.at) {
+    if maker.is_outlived_by(plan.at.get()) {
         return Err(Error::invalid(["at"], Rule::OutlivesToken));
     }
     schedule::settle(edit.connection(), &row, &[plan.action], now).await?;
