@@ -17,6 +17,7 @@ use crate::{
 pub mod account;
 pub mod api_token;
 pub mod audit;
+pub mod confidential;
 pub mod delegation;
 pub mod device;
 pub mod graphql;
@@ -210,15 +211,6 @@ impl Editor {
         Ok(Administrator { editor: self.clone() })
     }
 
-    /// The capability to read what was counted, whatever the disclosure policy keeps from the public.
-    ///
-    /// # Errors
-    /// [`Error::Forbidden`].
-    pub fn true_values(&self) -> Result<TrueValues> {
-        self.require(Capability::ReadConfidential)?;
-        Ok(TrueValues(()))
-    }
-
     /// Nothing, if the grants include this.
     ///
     /// # Errors
@@ -228,7 +220,8 @@ impl Editor {
     }
 }
 
-/// The capability to read what was counted, whatever the disclosure policy keeps from the public.
+/// The capability to read what was counted, whatever the disclosure policy keeps from the public: made by
+/// [`confidential::read_published`].
 #[derive(Clone, Copy, Debug)]
 pub struct TrueValues(());
 

@@ -4,7 +4,7 @@ mod documents;
 
 use std::{
     io::{IsTerminal, Read, Write},
-    path::PathBuf,
+    path::{Path, PathBuf},
     process::ExitCode,
     time::Duration,
 };
@@ -28,7 +28,8 @@ use crate::{
     backup,
     config::{Config, LogFormat},
     database::{self, Database},
-    dataset, delivery,
+    dataset::{self, Terms},
+    delivery,
     document::schedule,
     http::{self, server},
     schema, setup,
@@ -65,6 +66,10 @@ enum Command {
         /// Why; kept in the history of everything that changes.
         #[arg(long, default_value = "Imported from a dataset")]
         reason: String,
+        /// Let the folder bring a disclosure policy that hides fewer small counts than the one in force. Without it such a
+        /// folder is refused.
+        #[arg(long)]
+        weaken_disclosure: bool,
     },
     /// Write what is published into a dataset folder.
     Export {
@@ -217,13 +222,14 @@ async fn run(cli: Cli) -> anyhow::Result<()> {
             open_database(&config).await?.migrate().await?;
             say("The database has this version's schema.\n")
         }
-        Command::Import { dir, reason } => {
+        Command::Import { dir, reason, weaken_disclosure } => {
             let files = Files::read(&dir).with_context(|| format!("{} cannot be read", dir.display()))?;
             let dataset = Dataset::parse(&files)?;
             create_database(&config)?;
             let state = open(config).await?;
             let mut transaction = begin(&state).await?;
-            let imported = dataset::import(&mut transaction, &Editor::command_line(), &dataset, &reason).await?;
+            let terms = Terms { reason: &reason, may_weaken_disclosure: weaken_disclosure };
+            let imported = dataset::import(&mut transaction, &Editor::command_line(), &dataset, terms).await?;
             let dataset::Imported { added, changed, unchanged } = imported;
             if added + changed > 0 {
                 transaction.commit("import").await?;
@@ -233,7 +239,9 @@ async fn run(cli: Cli) -> anyhow::Result<()> {
         Command::Export { dir } => {
             let state = open(config).await?;
             let dataset = dataset::export(state.database()).await?;
-            dataset.render().write(&dir).with_context(|| format!("{} cannot be written", dir.display()))
+            let written = dataset.render().write(&dir);
+            let left = written.with_context(|| format!("{} cannot be written", dir.display()))?;
+            say(&left.iter().map(|path| format!("Left {path}, which no export wrote.\n")).collect::<String>())
         }
         Command::Backup { file } => {
             // As it is: a backup before an upgrade is one of the old schema.
@@ -343,11 +351,29 @@ fn say(text: &str) -> anyhow::Result<()> {
 /// Makes the database's place on disk, for the commands that start with nothing.
 fn create_database(config: &Config) -> anyhow::Result<()> {
     if config.database_url.is_none() {
-        std::fs::create_dir_all(&config.data_dir)
+        create_private(&config.data_dir)
             .with_context(|| format!("the data folder {} cannot be made", config.data_dir.display()))?;
     }
     let url = config.database_url();
     database::create_file(&url).with_context(|| format!("{url} cannot be made"))
+}
+
+/// Makes a folder that is for its owner alone. One that is there already stays as it is: others may have a reason to read it,
+/// and the files that are made in it are for their owner alone.
+fn create_private(folder: &Path) -> std::io::Result<()> {
+    let mut builder = std::fs::DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.create(folder)?;
+    #[cfg(unix)]
+    {
+        let mode = std::os::unix::fs::PermissionsExt::mode(&std::fs::metadata(folder)?.permissions());
+        if mode & 0o077 != 0 {
+            tracing::warn!(folder = %folder.display(), "the data folder is open to others; chmod 700 closes it");
+        }
+    }
+    Ok(())
 }
 
 async fn open_database(config: &Config) -> anyhow::Result<Database> {

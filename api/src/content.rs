@@ -4,6 +4,7 @@
 //! part of [`Published`], its GraphQL face in `<type>/graphql.rs`, its roots in `schema.rs`, its files in `seed` and
 //! `dataset.rs`.
 
+mod draft;
 mod list;
 
 pub mod body;

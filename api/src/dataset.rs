@@ -2,18 +2,22 @@
 //!
 //! Import goes through the same operations as an editor's work and leaves revisions, publications, one change and one
 //! audit entry. It is one transaction: all of the dataset or nothing. It adds and changes; what a dataset does not
-//! mention stays. Export writes what is published.
+//! mention stays. Export writes what is published (`dataset/export.rs`).
+
+mod export;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
+use chrono::DateTime;
 use entities::{
-    CategoryCode, CountryCode, DisclosurePolicy, DocumentKind, Locale, Localized, ReleaseKind, RevisionAction, Slug,
-    Version, Year, category, category_name, country, country_name, document, fact_sheet_metadata, page, page_redirect,
-    page_text, site, site_locale, staff, staff_text, visit_count, yearly_total,
+    CategoryCode, DisclosurePolicy, DocumentKind, Locale, ReleaseKind, RevisionAction, Rule, Slug, Version, Year,
+    document, site,
 };
-use sea_orm::{DatabaseTransaction, EntityTrait, QueryOrder};
+use sea_orm::EntityTrait;
 use seed::Dataset;
 use uuid::Uuid;
+
+pub use export::export;
 
 use crate::{
     access::Editor,
@@ -22,14 +26,14 @@ use crate::{
         site::{OfferedLocale, Site},
         staff::{StaffMember, StaffText},
     },
-    database::Database,
     document::{Content, publish},
     editorial::{Edit, Kind, Release, revision},
     error::{Blocker, Error, Result},
     figures::{
+        self,
         category::{Category, Label},
         country::Country,
-        year_sheet::{Cell, Total, YearSheet},
+        year_sheet::{self, Cell, Total, Withheld, YearSheet},
     },
     transaction::Transaction,
 };
@@ -45,22 +49,31 @@ pub struct Imported {
     pub unchanged: usize,
 }
 
-/// Brings a dataset in and publishes it. `reason` is kept with every revision; figures that were out already change as a
-/// revision for that reason. An empty database takes what an export wrote as it is; what is published into one that has
-/// documents must have no blockers, as when an editor publishes it.
+/// What an operator says of an import.
+#[derive(Clone, Copy, Debug)]
+pub struct Terms<'a> {
+    /// Why; kept with every revision.
+    pub reason: &'a str,
+    /// Whether the dataset may bring a disclosure policy that keeps less from the public than the one in force.
+    pub may_weaken_disclosure: bool,
+}
+
+/// Brings a dataset in and publishes it. Figures that were out already change as a revision for the reason given. An empty
+/// database takes what an export wrote as it is; what is published into one that has documents must have no blockers, as when
+/// an editor publishes it.
 ///
 /// # Errors
-/// [`Error::Invalid`] when the dataset does not fit what is there, such as a locale left out that is still in use;
-/// [`Error::Blocked`].
+/// [`Error::Invalid`] when the dataset does not fit what is there, such as a locale left out that is still in use, or a
+/// weaker disclosure policy that the terms do not allow; [`Error::Blocked`].
 pub async fn import(
     transaction: &mut Transaction,
     editor: &Editor,
     dataset: &Dataset,
-    reason: &str,
+    terms: Terms<'_>,
 ) -> Result<Imported> {
     let restoring = document::Entity::find().one(transaction.connection()).await?.is_none();
     let edit = Edit::new(transaction, editor);
-    let mut import = Import { edit, reason, imported: Imported::default(), published: Vec::new() };
+    let mut import = Import { edit, terms, imported: Imported::default(), published: Vec::new() };
     import.all(dataset).await?;
     let blockers = if restoring { Vec::new() } else { import.blockers().await? };
     if blockers.is_empty() { Ok(import.imported) } else { Err(Error::Blocked(blockers)) }
@@ -74,13 +87,14 @@ pub async fn seed(transaction: &mut Transaction, editor: &Editor, dataset: &Data
     if document::Entity::find().one(transaction.connection()).await?.is_some() {
         return Ok(false);
     }
-    import(transaction, editor, dataset, "First dataset").await?;
+    let terms = Terms { reason: "First dataset", may_weaken_disclosure: false };
+    import(transaction, editor, dataset, terms).await?;
     Ok(true)
 }
 
 struct Import<'a> {
     edit: Edit<'a>,
-    reason: &'a str,
+    terms: Terms<'a>,
     imported: Imported,
     /// What was published, to be looked at once everything is.
     published: Vec<(Uuid, Content)>,
@@ -89,7 +103,7 @@ struct Import<'a> {
 impl Import<'_> {
     /// What others refer to comes first: locales, parents, countries, categories.
     async fn all(&mut self, dataset: &Dataset) -> Result<()> {
-        self.one(&site(&dataset.site)).await?;
+        self.one(&site(&dataset.site, self.disclosure(&dataset.site).await?)).await?;
         let mut pages: HashMap<&Slug, Uuid> = HashMap::new();
         for page in parents_first(&dataset.pages) {
             let parent = page.parent.as_ref().map(|slug| known(&pages, slug)).transpose()?;
@@ -124,13 +138,91 @@ impl Import<'_> {
             let labels = category.labels.iter().map(|(locale, text)| (locale.clone(), label(text))).collect();
             self.one(&Category { code: category.code.clone(), position: category.position, labels }).await?;
         }
-        for sheet in year_sheets(dataset) {
-            self.one(&sheet).await?;
-        }
+        self.sheets(dataset).await?;
         if let Some(metadata) = &dataset.fact_sheet {
             self.one(metadata).await?;
         }
         Ok(())
+    }
+
+    /// The disclosure policy that holds after the import: what the folder says, or the one in force if it says nothing.
+    async fn disclosure(&self, site: &seed::Site) -> Result<DisclosurePolicy> {
+        let live = site::Entity::find().one(self.edit.connection()).await?;
+        let in_force =
+            live.map(|live| DisclosurePolicy { method: live.disclosure_method, threshold: live.disclosure_threshold });
+        let Some(in_force) = in_force else { return Ok(site.disclosure.unwrap_or_default()) };
+        let wanted = site.disclosure.unwrap_or(in_force);
+        if wanted.is_at_least_as_strict_as(in_force) || self.terms.may_weaken_disclosure {
+            return Ok(wanted);
+        }
+        let current = format!("{} {}", in_force.method, in_force.threshold);
+        Err(Error::invalid(["site.toml", "disclosure"], Rule::WeakerDisclosure { current }))
+    }
+
+    /// The year sheets, with what was withheld of them where the dataset comes from.
+    async fn sheets(&mut self, dataset: &Dataset) -> Result<()> {
+        let known = if dataset.withheld.is_empty() {
+            None
+        } else {
+            // What this site withholds by itself already needs no word.
+            Some(figures::Published::load(self.edit.connection(), DateTime::UNIX_EPOCH).await?.vintages)
+        };
+        let mut withheld = BTreeMap::new();
+        for sheet in &dataset.withheld {
+            let brought = Withheld { total: sheet.total, countries: sheet.countries.clone() };
+            let key = (sheet.category.clone(), sheet.year);
+            let own = known.as_ref().and_then(|known| known.withheld_of(&key));
+            if !own.is_some_and(|own| own.covers(&brought)) {
+                withheld.insert(key, brought);
+            }
+        }
+        for mut sheet in year_sheets(dataset) {
+            let brought = withheld.remove(&(sheet.category.clone(), sheet.year));
+            let stored = self.stored_sheet(&sheet.key()).await?;
+            sheet.withheld = stored.and_then(|(_, stored)| stored.withheld);
+            if let Some(brought) = brought {
+                sheet.withheld.get_or_insert_default().extend(&brought);
+            }
+            self.one(&sheet).await?;
+        }
+        // Sheets that were public once, and of which the dataset has no figures.
+        for ((category, year), brought) in withheld {
+            let stored = self.stored_sheet(&year_sheet::key(&category, year)).await?;
+            let (is_published, mut sheet) = stored.unwrap_or_else(|| (false, YearSheet::empty(category, year)));
+            sheet.withheld.get_or_insert_default().extend(&brought);
+            if is_published {
+                self.one(&sheet).await?;
+            } else {
+                self.draft(&sheet).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The sheet with this key, as it is published or else as it was saved last, and whether it is published.
+    async fn stored_sheet(&self, key: &str) -> Result<Option<(bool, YearSheet)>> {
+        let connection = self.edit.connection();
+        let Some(document) = revision::find(connection, DocumentKind::YearSheet, key).await? else { return Ok(None) };
+        let number = document.published_number.unwrap_or(document.version);
+        let stored = revision::content(&revision::get(connection, document.id, number).await?)?;
+        Ok(Some((document.published_number.is_some(), stored)))
+    }
+
+    /// Saves a document and publishes nothing, unless that is what was saved last.
+    async fn draft<K: Kind + Into<Content>>(&mut self, content: &K) -> Result<()> {
+        let found = revision::find(self.edit.connection(), K::KIND, &content.key()).await?;
+        let expected = found.map_or(Version::NONE, |document| document.version);
+        let base = self.edit.base(&content.key(), expected).await?;
+        match base.content() {
+            Some(known) if known == content => {
+                self.imported.unchanged += 1;
+                return Ok(());
+            }
+            Some(_) => self.imported.changed += 1,
+            None => self.imported.added += 1,
+        }
+        let saved = self.edit.save(base, content, RevisionAction::Import, Some(self.terms.reason.to_owned())).await;
+        saved.map(drop).map_err(|error| error.within(name(content)))
     }
 
     /// What may not stay as it is in what was published.
@@ -179,7 +271,7 @@ impl Import<'_> {
         } else {
             self.imported.added += 1;
         }
-        let reason = Some(self.reason.to_owned());
+        let reason = Some(self.terms.reason.to_owned());
         // Faults name fields of one document; say of which.
         let base = self.edit.base(&content.key(), expected).await?;
         let saved = self.edit.save(base, content, RevisionAction::Import, reason.clone()).await;
@@ -219,7 +311,7 @@ fn parents_first(pages: &[seed::Page]) -> Vec<&seed::Page> {
     ordered
 }
 
-fn site(site: &seed::Site) -> Site {
+fn site(site: &seed::Site, disclosure: DisclosurePolicy) -> Site {
     let locale = |locale: &seed::SiteLocale| OfferedLocale {
         code: locale.code.clone(),
         name: locale.name.clone(),
@@ -231,7 +323,7 @@ fn site(site: &seed::Site) -> Site {
         name: site.name.clone(),
         locales: site.locales.iter().map(locale).collect(),
         required_locales: site.required_locales.clone(),
-        disclosure: site.disclosure,
+        disclosure,
     }
 }
 
@@ -273,141 +365,4 @@ fn year_sheets(dataset: &Dataset) -> Vec<YearSheet> {
         sheet.total = Total::new(row.value, row.flags, row.note.clone()).ok();
     }
     sheets.into_values().collect()
-}
-
-/// Everything that is published, as a dataset.
-///
-/// # Errors
-/// When the database cannot be read.
-pub async fn export(database: &Database) -> Result<Dataset> {
-    let transaction = database.begin_read().await?;
-    let mut dataset = Dataset {
-        site: export_site(&transaction).await?,
-        pages: export_pages(&transaction).await?,
-        staff: export_staff(&transaction).await?,
-        countries: export_countries(&transaction).await?,
-        categories: export_categories(&transaction).await?,
-        visit_counts: Vec::new(),
-        yearly_totals: Vec::new(),
-        fact_sheet: export_metadata(&transaction).await?,
-    };
-    for row in visit_count::Entity::find().all(&transaction).await? {
-        let cell = Cell::read(&row)?;
-        dataset.visit_counts.push(seed::VisitCount {
-            category: row.category,
-            country: row.country,
-            year: row.year,
-            observation: cell.observation,
-            note: cell.note,
-        });
-    }
-    for row in yearly_total::Entity::find().all(&transaction).await? {
-        let total = Total::read(&row)?;
-        dataset.yearly_totals.push(seed::YearlyTotal {
-            category: row.category,
-            year: row.year,
-            value: row.value,
-            flags: total.observation().flags(),
-            note: total.note,
-        });
-    }
-    transaction.commit().await?;
-    dataset.sort();
-    Ok(dataset)
-}
-
-async fn export_metadata(transaction: &DatabaseTransaction) -> Result<Option<seed::FactSheetMetadata>> {
-    let row = fact_sheet_metadata::Entity::find().one(transaction).await?;
-    Ok(row.map(|row| serde_json::from_value(row.content)).transpose()?)
-}
-
-async fn export_site(transaction: &DatabaseTransaction) -> Result<seed::Site> {
-    let site = site::Entity::find().one(transaction).await?.ok_or(Error::NotFound("the site"))?;
-    let rows = site_locale::Entity::find().order_by_asc(site_locale::COLUMN.position).all(transaction).await?;
-    let mut locales = Vec::with_capacity(rows.len());
-    for row in rows {
-        let fallback = serde_json::from_value(row.fallback)?;
-        locales.push(seed::SiteLocale { code: row.locale, name: row.name, direction: row.direction, fallback });
-    }
-    Ok(seed::Site {
-        default_locale: site.default_locale,
-        name: serde_json::from_value(site.name)?,
-        locales,
-        required_locales: serde_json::from_value(site.required_locales)?,
-        disclosure: DisclosurePolicy { method: site.disclosure_method, threshold: site.disclosure_threshold },
-    })
-}
-
-async fn export_pages(transaction: &DatabaseTransaction) -> Result<Vec<seed::Page>> {
-    let mut texts: HashMap<Uuid, Localized<seed::PageText>> = HashMap::new();
-    for row in page_text::Entity::find().all(transaction).await? {
-        let text = seed::PageText {
-            title: row.title,
-            summary: row.summary,
-            description: row.description,
-            signature: row.signature,
-            body: row.body,
-        };
-        texts.entry(row.page_id).or_default().insert(row.locale, text);
-    }
-    let mut former_slugs: HashMap<Uuid, BTreeSet<Slug>> = HashMap::new();
-    for row in page_redirect::Entity::find().all(transaction).await? {
-        former_slugs.entry(row.page_id).or_default().insert(row.slug);
-    }
-    let rows = page::Entity::find().all(transaction).await?;
-    let slugs: HashMap<Uuid, Slug> = rows.iter().map(|row| (row.document_id, row.slug.clone())).collect();
-    let page = |row: page::Model| seed::Page {
-        texts: texts.remove(&row.document_id).unwrap_or_default(),
-        former_slugs: former_slugs.remove(&row.document_id).unwrap_or_default(),
-        parent: row.parent_id.and_then(|parent| slugs.get(&parent).cloned()),
-        slug: row.slug,
-        position: row.position,
-    };
-    Ok(rows.into_iter().map(page).collect())
-}
-
-async fn export_staff(transaction: &DatabaseTransaction) -> Result<Vec<seed::StaffMember>> {
-    let mut texts: HashMap<Uuid, Localized<seed::StaffText>> = HashMap::new();
-    for row in staff_text::Entity::find().all(transaction).await? {
-        let text = seed::StaffText { name: row.name, role: row.role, degree: row.degree, field: row.field };
-        texts.entry(row.staff_id).or_default().insert(row.locale, text);
-    }
-    let rows = staff::Entity::find().all(transaction).await?;
-    let member = |row: staff::Model| seed::StaffMember {
-        texts: texts.remove(&row.document_id).unwrap_or_default(),
-        slug: row.slug,
-        position: row.position,
-        email: row.email,
-        telephone: row.telephone,
-    };
-    Ok(rows.into_iter().map(member).collect())
-}
-
-async fn export_countries(transaction: &DatabaseTransaction) -> Result<Vec<seed::Country>> {
-    let mut names: HashMap<CountryCode, Localized<entities::Line>> = HashMap::new();
-    for row in country_name::Entity::find().all(transaction).await? {
-        names.entry(row.country).or_default().insert(row.locale, row.name);
-    }
-    let rows = country::Entity::find().all(transaction).await?;
-    let country = |row: country::Model| seed::Country {
-        names: names.remove(&row.code).unwrap_or_default(),
-        code: row.code,
-        position: row.position,
-    };
-    Ok(rows.into_iter().map(country).collect())
-}
-
-async fn export_categories(transaction: &DatabaseTransaction) -> Result<Vec<seed::Category>> {
-    let mut labels: HashMap<CategoryCode, Localized<seed::CategoryLabel>> = HashMap::new();
-    for row in category_name::Entity::find().all(transaction).await? {
-        let label = seed::CategoryLabel { name: row.name, description: row.description };
-        labels.entry(row.category).or_default().insert(row.locale, label);
-    }
-    let rows = category::Entity::find().all(transaction).await?;
-    let category = |row: category::Model| seed::Category {
-        labels: labels.remove(&row.code).unwrap_or_default(),
-        code: row.code,
-        position: row.position,
-    };
-    Ok(rows.into_iter().map(category).collect())
 }

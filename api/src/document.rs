@@ -322,10 +322,14 @@ fn refuse_archived(row: &document::Model, path: &[String]) -> Result<()> {
 /// [`Error::Forbidden`]; [`Error::Conflict`]; [`Error::Invalid`] when the document has no such version, or its content
 /// breaks a rule by now.
 pub async fn restore(edit: &mut Edit<'_>, document: Seen, version: Version, reason: Option<String>) -> Result<Uuid> {
-    let (row, _) = seen(edit, document, Action::Save, &[]).await?;
+    let (row, newest) = seen(edit, document, Action::Save, &[]).await?;
     let old = editorial::revision::at(edit.connection(), row.id, version).await?;
     let old = old.ok_or_else(|| Error::invalid(["version"], Rule::Unknown))?;
-    let content = Content::read(row.kind, old.content)?;
+    let mut content = Content::read(row.kind, old.content)?;
+    if let (Content::YearSheet(content), Content::YearSheet(newest)) = (&mut content, newest) {
+        // What must stay withheld is not for editors to bring back.
+        content.withheld = newest.withheld;
+    }
     each!(content, content => {
         let base = edit.base_by_id(row.id, document.version).await?;
         edit.save(base, &content, RevisionAction::Restore, reason).await?;

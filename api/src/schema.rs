@@ -29,8 +29,8 @@ use crate::{
         },
     },
     document::graphql::{
-        DocumentMutation, DocumentQuery, LeaseMutation, MetadataMutation, PageMutation, PreviewMutation, SiteMutation,
-        StaffMutation, TaxonomyMutation,
+        DocumentMutation, DocumentQuery, LeaseMutation, MetadataMutation, PageMutation, PreviewMutation, PreviewQuery,
+        SiteMutation, StaffMutation, TaxonomyMutation,
     },
     error::{Code, Error, Result},
     figures::{
@@ -73,6 +73,7 @@ pub struct Query(
     YearSheetQuery,
     NodeQuery,
     DocumentQuery,
+    PreviewQuery,
     AccessQuery,
     AccountQuery,
     ApiTokenQuery,

@@ -48,6 +48,7 @@ struct Pending {
     tags: BTreeSet<String>,
     publications: Vec<publication::ActiveModel>,
     subject: Option<(Uuid, Version)>,
+    target: Option<(&'static str, Uuid)>,
 }
 
 impl Pending {
@@ -107,6 +108,12 @@ impl Transaction {
         self.pending.subject = Some((document, version));
     }
 
+    /// What the transaction is about beside a document, for the audit log: the name of its type in the API, and its id. What is
+    /// said last counts, also when the rest is taken back.
+    pub const fn targets(&mut self, type_name: &'static str, id: Uuid) {
+        self.pending.target = Some((type_name, id));
+    }
+
     /// Notes what other processes must look at again.
     pub fn tag(&mut self, tags: impl IntoIterator<Item = String>) {
         self.pending.tags.extend(tags);
@@ -131,8 +138,8 @@ impl Transaction {
     /// # Errors
     /// When the database cannot be written.
     pub async fn roll_back(&mut self) -> Result<()> {
-        let subject = self.pending.subject;
-        self.pending = Pending { subject, ..Pending::default() };
+        let Pending { subject, target, .. } = self.pending;
+        self.pending = Pending { subject, target, ..Pending::default() };
         database::roll_back_to_savepoint(&self.inner).await
     }
 
@@ -172,7 +179,7 @@ impl Transaction {
 
     async fn end(self, action: &'static str, refused: Option<Code>) -> Result<Option<i64>> {
         let is_change = self.pending.is_change();
-        let Pending { tags, publications, subject } = self.pending;
+        let Pending { tags, publications, subject, target } = self.pending;
         let mut seq = None;
         if is_change {
             let number = change::append(&self.inner, self.now, tags).await?;
@@ -184,7 +191,7 @@ impl Transaction {
             }
             seq = Some(number);
         }
-        let entry = audit::Entry { actor: self.actor, action, refused, subject, origin: self.origin };
+        let entry = audit::Entry { actor: self.actor, action, refused, subject, target, origin: self.origin };
         audit::record(&self.inner, self.now, entry).await?;
         self.inner.commit().await?;
         if let Some(seq) = seq

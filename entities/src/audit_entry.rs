@@ -57,6 +57,11 @@ pub struct Model {
     pub document_id: Option<Uuid>,
     /// The version that came of it.
     pub version: Option<Version>,
+    /// The kind of what it was about beside a document, as in its global id (`Preview`).
+    #[sea_orm(column_type = "Text", nullable)]
+    pub target_kind: Option<String>,
+    /// What it was about beside a document.
+    pub target_id: Option<Uuid>,
     /// The request, as named in the log.
     #[sea_orm(column_type = "Text", nullable)]
     pub request_id: Option<String>,

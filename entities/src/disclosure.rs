@@ -89,6 +89,22 @@ impl DisclosurePolicy {
         matches!(self.method, DisclosureMethod::Suppress | DisclosureMethod::Round | DisclosureMethod::Merge)
     }
 
+    /// Whether this policy keeps from the public at least what the other one keeps. A partial order: rounding and withholding
+    /// each tell what the other does not. A policy that hides nothing but warns is stricter than none at all, and warns of
+    /// fewer counts below a smaller threshold.
+    #[must_use]
+    pub fn is_at_least_as_strict_as(self, other: Self) -> bool {
+        use DisclosureMethod::{Merge, Off, Round, Suppress, Warn};
+        match (self.method, other.method) {
+            (_, Off) | (Suppress | Merge | Round, Warn) => true,
+            // What is merged is summed up for all to see.
+            (Suppress, Suppress | Merge) | (Merge, Merge) | (Round, Round) | (Warn, Warn) => {
+                self.threshold >= other.threshold
+            }
+            (Off | Warn, _) | (Suppress | Merge, Round) | (Round, Suppress | Merge) | (Merge, Suppress) => false,
+        }
+    }
+
     /// Whether a count is small. Nobody is behind a zero.
     #[must_use]
     pub fn is_small(self, count: i64) -> bool {
@@ -101,6 +117,29 @@ mod tests {
     use sea_orm::{ActiveEnum, Iterable};
 
     use super::*;
+
+    fn all() -> Vec<DisclosurePolicy> {
+        let thresholds = [2, 3, 10, 500].map(|number| Threshold::try_from(number).ok());
+        let of = |method| thresholds.into_iter().flatten().map(move |threshold| DisclosurePolicy { method, threshold });
+        DisclosureMethod::ALL.into_iter().flat_map(of).collect()
+    }
+
+    #[test]
+    fn policies_are_partly_ordered_by_what_they_hide() {
+        let policies = all();
+        assert_eq!(policies.len(), 20);
+        for a in &policies {
+            assert!(a.is_at_least_as_strict_as(*a));
+            for b in &policies {
+                let (above, below) = (a.is_at_least_as_strict_as(*b), b.is_at_least_as_strict_as(*a));
+                assert!(!(above && below) || a == b || [a, b].iter().all(|one| one.method == DisclosureMethod::Off));
+                assert!(!above || a.hides() || !b.hides(), "{a:?} shows what {b:?} hides");
+                for c in policies.iter().filter(|c| above && b.is_at_least_as_strict_as(**c)) {
+                    assert!(a.is_at_least_as_strict_as(*c), "{a:?} {b:?} {c:?}");
+                }
+            }
+        }
+    }
 
     #[test]
     fn a_method_has_one_name_wherever_it_is_written() -> Result<(), serde_json::Error> {

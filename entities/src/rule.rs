@@ -176,6 +176,11 @@ pub enum Rule {
     InTheFuture,
     /// The site's settings are always public.
     AlwaysPublished,
+    /// It would show more of small counts than the policy in force.
+    WeakerDisclosure {
+        /// The policy in force, such as `SUPPRESS 10`.
+        current: String,
+    },
     /// There is nothing of it that the public sees.
     NothingPublished,
     /// The documents are not of one kind that has an order.
@@ -282,6 +287,7 @@ impl Rule {
             Self::TooLarge => "TOO_LARGE",
             Self::InTheFuture => "IN_THE_FUTURE",
             Self::AlwaysPublished => "ALWAYS_PUBLISHED",
+            Self::WeakerDisclosure { .. } => "WEAKER_DISCLOSURE",
             Self::NothingPublished => "NOTHING_PUBLISHED",
             Self::NoOrder => "NO_ORDER",
             Self::LocalesOfRole => "LOCALES_OF_ROLE",
@@ -406,6 +412,10 @@ impl Rule {
             Self::TooLarge => "would make a picture of more than 16 million pixels".into(),
             Self::InTheFuture => "is still to come".into(),
             Self::AlwaysPublished => "is always public; it can be changed, not withdrawn".into(),
+            Self::WeakerDisclosure { current } => format!(
+                "would show more of small counts than the policy in force ({current}); import with --weaken-disclosure if that \
+                 is meant"
+            ),
             Self::NothingPublished => "has nothing that the public sees".into(),
             Self::NoOrder => "must all be of one kind that has an order".into(),
             Self::LocalesOfRole => "a translator needs at least one locale, every other role has none".into(),
@@ -493,6 +503,9 @@ impl Rule {
             Self::TooLarge => "画像が1600万画素を超えます".into(),
             Self::InTheFuture => "まだ来ていない時刻は指定できません".into(),
             Self::AlwaysPublished => "常に公開されています。変更はできますが、公開を取り消すことはできません".into(),
+            Self::WeakerDisclosure { current } => format!(
+                "現在の秘匿方針（{current}）よりも小さな数値を多く公開することになります。意図したものであれば --weaken-disclosure を付けて取り込んでください"
+            ),
             Self::NothingPublished => "公開中のものがありません".into(),
             Self::NoOrder => "順序を持つ同じ種類のものだけを並べてください".into(),
             Self::LocalesOfRole => "翻訳者には一つ以上の言語が必要で、ほかの役割には指定できません".into(),

@@ -37,6 +37,7 @@ mod table;
 mod text;
 mod toml_table;
 mod visit_count;
+mod withheld;
 mod yearly_total;
 
 use std::collections::BTreeMap;
@@ -50,6 +51,7 @@ pub use page::{Page, PageText};
 pub use site::{Site, SiteLocale};
 pub use staff::{StaffMember, StaffText};
 pub use visit_count::VisitCount;
+pub use withheld::Withheld;
 pub use yearly_total::YearlyTotal;
 
 use fault::Report;
@@ -71,6 +73,9 @@ pub struct Dataset {
     pub visit_counts: Vec<VisitCount>,
     /// The published totals, ordered by category (as it stands above) and year.
     pub yearly_totals: Vec<YearlyTotal>,
+    /// What of published figures stays withheld, ordered by category (as it stands above) and year; empty where the disclosure
+    /// policy hides nothing.
+    pub withheld: Vec<Withheld>,
     /// What is said of the figures as a whole, if anything; its lists are in the publisher's order.
     pub fact_sheet: Option<FactSheetMetadata>,
 }
@@ -91,6 +96,7 @@ impl Dataset {
         let (categories, category_codes) = category::read(files, locales, &mut report);
         let visit_counts = visit_count::read(files, locales, &category_codes, &country_codes, &mut report);
         let yearly_totals = yearly_total::read(files, locales, &category_codes, &mut report);
+        let withheld = withheld::read(files, locales, &category_codes, &country_codes, &mut report);
         let fact_sheet = fact_sheet::read(files, locales, &category_codes, &country_codes, &mut report);
         let mut dataset = report.conclude(site.map(|site| Self {
             site,
@@ -100,6 +106,7 @@ impl Dataset {
             categories,
             visit_counts,
             yearly_totals,
+            withheld,
             fact_sheet,
         }))?;
         dataset.sort();
@@ -128,6 +135,9 @@ impl Dataset {
         files.insert(files::CATEGORIES, category::render(&dataset.categories, &locales));
         files.insert(files::VISIT_COUNTS, visit_count::render(&dataset.visit_counts, &locales));
         files.insert(files::YEARLY_TOTALS, yearly_total::render(&dataset.yearly_totals, &locales));
+        if !dataset.withheld.is_empty() {
+            files.insert(files::WITHHELD, withheld::render(&dataset.withheld, &locales));
+        }
         if let Some(metadata) = &dataset.fact_sheet {
             files.insert(files::FACT_SHEET, fact_sheet::render(metadata, &locales));
         }
@@ -149,5 +159,6 @@ impl Dataset {
             (category_place, country_place, figure.year)
         });
         self.yearly_totals.sort_by_key(|total| (category.get(&total.category).copied().unwrap_or(last), total.year));
+        self.withheld.sort_by_key(|sheet| (category.get(&sheet.category).copied().unwrap_or(last), sheet.year));
     }
 }

@@ -21,8 +21,8 @@ pub struct Site {
     pub locales: Vec<SiteLocale>,
     /// The locales in which a text must be public before it is in any other: some of `locales`, each once.
     pub required_locales: Vec<Locale>,
-    /// What is done about counts so small that they could point to a person; a warning when nothing is said.
-    pub disclosure: DisclosurePolicy,
+    /// What is done about counts so small that they could point to a person. A folder that says nothing of it changes nothing.
+    pub disclosure: Option<DisclosurePolicy>,
 }
 
 /// A locale that the site offers.
@@ -54,7 +54,7 @@ pub(crate) fn read(files: &Files, report: &mut Report) -> (Option<Site>, Option<
     let name =
         root.table("name", report).map(|table| read_name(table, default_locale.as_ref(), codes.as_deref(), report));
     let disclosure = root.optional_table("disclosure", "a table, such as [disclosure]", report);
-    let disclosure = disclosure.and_then(|table| read_disclosure(table, report)).unwrap_or_default();
+    let disclosure = disclosure.and_then(|table| read_disclosure(table, report));
     root.finish(report);
     if let (Some(locale), Some(codes)) = (&default_locale, &codes)
         && !codes.contains(locale)
@@ -173,11 +173,11 @@ pub(crate) fn render(site: &Site) -> String {
     for (locale, name) in &site.name {
         toml.push_str(&format!("{locale} = {}\n", string(name.as_str())));
     }
-    if site.disclosure != DisclosurePolicy::default() {
+    if let Some(disclosure) = site.disclosure {
         toml.push_str(&format!(
             "\n[disclosure]\nmethod = {}\nthreshold = {}\n",
-            string(site.disclosure.method.as_str()),
-            string(&site.disclosure.threshold.to_string()),
+            string(disclosure.method.as_str()),
+            string(&disclosure.threshold.to_string()),
         ));
     }
     for locale in &site.locales {

@@ -3,6 +3,7 @@
 
 mod aggregate;
 mod bulk;
+mod carried;
 mod disclosure;
 mod exchange;
 mod fact_sheet;

@@ -1,5 +1,9 @@
 //! Previews: a link that shows one revision of one document to whoever has it, for a while, and nothing else.
 
+mod memory;
+mod policy;
+mod rights;
+
 use chrono::Duration;
 use serde_json::{Value, json};
 use tests::{
@@ -180,9 +184,7 @@ on_both_databases! {
         for app in [&app, &other] {
             assert_eq!(title(&app.anonymous().previewing(token), "about-us").await, "Seen");
         }
-        // Anybody who may make one may end one.
-        let reader = app.bearer(&app.sign_in(READER).await.access_token);
-        reader.done("previewRevoke", json!({ "id": made["id"] })).await;
+        editor.done("previewRevoke", json!({ "id": made["id"] })).await;
         for app in [&app, &other, &app.reopen().await] {
             let reply = app.anonymous().previewing(token).run(PUBLIC, json!({})).await;
             assert_eq!((reply.status(), reply.code()), (403, "PREVIEW_ENDED"));

@@ -6,14 +6,14 @@ use api::{
         account::{self, NewAccount},
         key, password,
     },
-    dataset::{self, Imported},
+    dataset::{self, Imported, Terms},
     delivery::documents,
     error::Result,
     state::State,
     transaction::{Origin, Transaction},
 };
 use entities::{Email, Role};
-use seed::Dataset;
+use seed::{Dataset, Files};
 
 async fn begin(state: &State) -> Result<Transaction> {
     Transaction::begin(state, Actor::CommandLine, Origin::default()).await
@@ -91,13 +91,36 @@ pub async fn distrust(state: &State, ids: &[&str]) -> Result<()> {
     transaction.commit("documents remove").await
 }
 
+/// What a site exports that this dataset was imported into: it always says which policy on small counts is in force.
+///
+/// # Panics
+/// When the dataset has a fault.
+#[must_use]
+pub fn as_exported(files: &Files) -> Files {
+    let mut dataset = Dataset::parse(files).expect("a dataset without fault");
+    dataset.site.disclosure.get_or_insert_default();
+    dataset.render()
+}
+
 /// Brings a dataset in, as `almanac import` does.
 ///
 /// # Errors
 /// As the command.
 pub async fn import(state: &State, dataset: &Dataset, reason: &str) -> Result<Imported> {
+    import_with(state, dataset, Terms { reason, may_weaken_disclosure: false }).await
+}
+
+/// Brings a dataset in, as `almanac import --weaken-disclosure` does.
+///
+/// # Errors
+/// As the command.
+pub async fn import_weakening(state: &State, dataset: &Dataset, reason: &str) -> Result<Imported> {
+    import_with(state, dataset, Terms { reason, may_weaken_disclosure: true }).await
+}
+
+async fn import_with(state: &State, dataset: &Dataset, terms: Terms<'_>) -> Result<Imported> {
     let mut transaction = begin(state).await?;
-    let imported = dataset::import(&mut transaction, &Editor::command_line(), dataset, reason).await?;
+    let imported = dataset::import(&mut transaction, &Editor::command_line(), dataset, terms).await?;
     if imported.added + imported.changed > 0 {
         transaction.commit("import").await?;
     }

@@ -70,7 +70,7 @@ on_each_database! {
     async fn a_changed_row_is_named(blank: Blank) {
         let connection = filled(&blank, 1_200).await;
         unprotect(&blank, &connection).await;
-        for column in ["action = 'nothing'", "request_id = 'x'", "previous_hash = hash", "network = '192.0.2.0/24'"] {
+        for column in ["action = 'nothing'", "request_id = 'x'", "previous_hash = hash", "network = '192.0.2.0/24'", "target_kind = 'Preview'"] {
             let change = format!("UPDATE audit_entries SET {column} WHERE seq = 1100");
             let before = audit_entry::Entity::find_by_id(1100).one(&connection).await.expect("readable").expect("there");
             connection.execute_unprepared(&change).await.expect("changed");

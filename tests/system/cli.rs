@@ -4,6 +4,7 @@ use std::{collections::BTreeSet, os::unix::fs::PermissionsExt, path::Path};
 
 use seed::Files;
 use serde_json::json;
+use tests::commands::as_exported;
 use tokio::{
     io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader},
     net::{TcpListener, TcpStream},
@@ -115,7 +116,7 @@ on_each_database! {
         assert!(!output.contains("password") && !output.contains(ADMIN), "{output}");
         assert_eq!(ledger::rows(&connection).await, rows);
         assert_eq!(export(&blank, "second").await, exported);
-        assert_eq!(exported, Files::example());
+        assert_eq!(exported, as_exported(&Files::example()));
         ledger::verify(&connection).await;
     }
 
@@ -147,7 +148,7 @@ on_each_database! {
         let server = Server::start(blank.serve(&["--dataset", &folder])).await;
         assert_eq!(total(&server.anonymous()).await, 68);
         server.stop().await;
-        assert_eq!(export(&blank, "exported").await, Files::read(Path::new(&folder)).expect("a folder"));
+        assert_eq!(export(&blank, "exported").await, as_exported(&Files::read(Path::new(&folder)).expect("a folder")));
     }
 
     async fn a_faulty_dataset_is_refused_with_every_fault_in_its_place_and_nothing_is_written(blank: Blank) {
@@ -188,7 +189,7 @@ on_each_database! {
             assert!(complaint.contains(place), "{place}: {complaint}");
         }
         assert_eq!(ledger::rows(&connection).await, rows);
-        assert_eq!(export(&blank, "exported").await, Files::example());
+        assert_eq!(export(&blank, "exported").await, as_exported(&Files::example()));
     }
 
     async fn an_import_of_what_is_not_there_is_refused(blank: Blank) {
@@ -398,6 +399,8 @@ async fn without_any_setting_the_data_lives_in_a_folder_of_its_own() {
     server.stop().await;
     let names: Vec<_> = std::fs::read_dir(folder.path().join("data")).expect("the data folder").collect();
     assert_eq!(names.len(), 1, "the write-ahead log is folded in at the end: {names:?}");
+    let data = std::fs::metadata(folder.path().join("data")).expect("the data folder");
+    assert_eq!(data.permissions().mode() & 0o777, 0o700, "the folder is for its owner alone");
     let file = std::fs::metadata(folder.path().join("data/almanac.db")).expect("the database");
     assert_eq!(file.permissions().mode() & 0o077, 0, "keys and hashes are nobody else's to read");
 }

@@ -17,6 +17,7 @@ mod cli;
 mod compose;
 mod constraints;
 mod dataset;
+mod disclosure;
 mod documents;
 mod drift;
 mod durability;

@@ -36,6 +36,8 @@ pub struct Entry {
     pub refused: Option<Code>,
     /// The document that it was about and the version that came of it, when it was about one.
     pub subject: Option<(Uuid, Version)>,
+    /// What it was about beside a document, when it was about such a thing: the name of its type in the API, and its id.
+    pub target: Option<(&'static str, Uuid)>,
     /// Where the request came from.
     pub origin: Origin,
 }
@@ -57,6 +59,8 @@ pub async fn record(transaction: &DatabaseTransaction, now: DateTime<Utc>, entry
         code: entry.refused.map(|code| code.as_str().to_owned()),
         document_id: entry.subject.map(|(id, _)| id),
         version: entry.subject.map(|(_, version)| version),
+        target_kind: entry.target.map(|(kind, _)| kind.to_owned()),
+        target_id: entry.target.map(|(_, id)| id),
         request_id: entry.origin.request_id.map(|id| id.to_string()),
         network: entry.origin.network.prefix(),
         api_token_id: entry.origin.api_token,
@@ -76,7 +80,7 @@ pub const CONFIDENTIAL_READING: &str = "confidentialReading";
 ///
 /// # Errors
 /// When the database cannot be written.
-pub async fn confidential_reading(
+pub(super) async fn confidential_reading(
     state: &State,
     editor: &Editor,
     origin: &Origin,
@@ -86,7 +90,7 @@ pub async fn confidential_reading(
     let transaction = state.database().begin_write().await?;
     for subject in subjects {
         let (actor, origin) = (editor.actor(), origin.clone());
-        let entry = Entry { actor, action: CONFIDENTIAL_READING, refused: None, subject, origin };
+        let entry = Entry { actor, action: CONFIDENTIAL_READING, refused: None, subject, target: None, origin };
         record(&transaction, state.now(), entry).await?;
     }
     transaction.commit().await
@@ -278,10 +282,13 @@ pub fn hash(row: &audit_entry::Model) -> Result<String> {
         &row.request_id,
         &row.previous_hash,
     ))?;
+    // What there was no column for does not count where there is nothing in it.
+    let target = (row.target_kind.is_some() || row.target_id.is_some()).then_some((&row.target_kind, row.target_id));
     if let Some(columns) = columns.as_array_mut()
-        && (row.network.is_some() || row.api_token_id.is_some())
+        && (row.network.is_some() || row.api_token_id.is_some() || target.is_some())
     {
         columns.extend([serde_json::to_value(&row.network)?, serde_json::to_value(row.api_token_id)?]);
+        columns.extend(target.map(serde_json::to_value).transpose()?);
     }
     Ok(sha256(&serde_json::to_vec(&columns)?))
 }
@@ -313,6 +320,8 @@ mod tests {
             request_id: None,
             network: None,
             api_token_id: None,
+            target_kind: None,
+            target_id: None,
             previous_hash: String::new(),
             hash: String::new(),
         };

@@ -126,10 +126,18 @@ struct Kept {
 #[derive(Debug, Default)]
 pub(super) struct Lists(Mutex<Inner>);
 
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 struct Inner {
     kept: HashMap<ListKey, Kept>,
     requests: u64,
+    /// How many entries all of them have together, at most.
+    max_entries: usize,
+}
+
+impl Default for Inner {
+    fn default() -> Self {
+        Self { kept: HashMap::new(), requests: 0, max_entries: MAX_ENTRIES }
+    }
 }
 
 impl Clone for Lists {
@@ -157,6 +165,11 @@ impl Published {
 }
 
 impl Lists {
+    /// No index yet, and room for few.
+    pub(super) fn limited_to(max_entries: usize) -> Self {
+        Self(Mutex::new(Inner { max_entries, ..Inner::default() }))
+    }
+
     fn get(&self, key: &ListKey) -> Option<List> {
         let mut inner = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         inner.requests += 1;
@@ -171,7 +184,8 @@ impl Lists {
         let used = inner.requests;
         inner.kept.insert(key, Kept { list, preference: preference.clone(), used });
         // An empty list takes room, too.
-        while inner.kept.values().map(|kept| kept.list.len() + 100).sum::<usize>() > MAX_ENTRIES && inner.kept.len() > 1
+        while inner.kept.values().map(|kept| kept.list.len() + 100).sum::<usize>() > inner.max_entries
+            && inner.kept.len() > 1
         {
             let oldest = inner.kept.iter().min_by_key(|(_, kept)| kept.used).map(|(key, _)| key.clone());
             oldest.and_then(|key| inner.kept.remove(&key));

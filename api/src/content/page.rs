@@ -8,8 +8,8 @@ use std::collections::BTreeSet;
 use chrono::{DateTime, Utc};
 use entities::{DocumentKind, Line, Locale, Markdown, Position, Prose, Rule, Slug, page, page_redirect, page_text};
 use sea_orm::{
-    ActiveValue::Set, ColumnTrait, DatabaseTransaction, EntityTrait, IntoActiveModel, QueryFilter, QuerySelect,
-    sea_query::OnConflict,
+    ActiveValue::Set, ColumnTrait, ConnectionTrait, DatabaseTransaction, EntityTrait, IntoActiveModel, QueryFilter,
+    QuerySelect, sea_query::OnConflict,
 };
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
@@ -271,9 +271,9 @@ impl Kind for PageText {
 ///
 /// # Errors
 /// When the database cannot be read.
-pub async fn former_slugs(transaction: &DatabaseTransaction, page: Uuid) -> Result<BTreeSet<Slug>> {
+pub async fn former_slugs(connection: &impl ConnectionTrait, page: Uuid) -> Result<BTreeSet<Slug>> {
     let redirects =
-        page_redirect::Entity::find().filter(page_redirect::COLUMN.page_id.eq(page)).all(transaction).await?;
+        page_redirect::Entity::find().filter(page_redirect::COLUMN.page_id.eq(page)).all(connection).await?;
     Ok(redirects.into_iter().map(|redirect| redirect.slug).collect())
 }
 

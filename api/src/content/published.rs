@@ -56,7 +56,7 @@ pub struct Site {
 }
 
 /// A page and its texts.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Page {
     /// Its document.
     pub id: Uuid,
@@ -69,7 +69,7 @@ pub struct Page {
     /// Its texts.
     pub texts: Localized<Arc<PageText>>,
     /// The slugs that it had before.
-    former_slugs: Vec<Slug>,
+    pub(super) former_slugs: Vec<Slug>,
 }
 
 impl Page {
@@ -99,7 +99,7 @@ pub struct PageText {
 }
 
 /// A staff record and its texts.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct StaffMember {
     /// Its document.
     pub id: Uuid,
@@ -168,29 +168,42 @@ impl Published {
     ) -> Result<Self> {
         let mut next = self.clone();
         if !pages.is_empty() {
-            // All leave before any comes: slugs may go from one to another.
-            let before: HashMap<Uuid, Arc<Page>> =
-                pages.iter().filter_map(|id| Some((*id, next.take_page(*id)?))).collect();
-            for page in load_pages(transaction, Some(pages)).await? {
-                next.put_page(page);
-            }
-            let changes: Vec<Change> = pages
-                .iter()
-                .map(|id| Change { before: before.get(id).cloned(), after: next.pages.get(id).cloned() })
-                .collect();
-            next.lists = self.lists.advance(self, &next, &changes);
+            next = next.replace(pages, load_pages(transaction, Some(pages)).await?);
         }
         if !staff.is_empty() {
-            for id in staff {
-                if let Some(place) = next.staff_by_id.remove(id) {
-                    next.staff.remove(&place);
-                }
-            }
-            for member in load_staff(transaction, Some(staff)).await? {
-                next.put_staff_member(member);
-            }
+            next = next.replace_staff(staff, load_staff(transaction, Some(staff)).await?);
         }
         Ok(next)
+    }
+
+    /// The state without these pages, as far as it has them, and with those that take their place.
+    pub(super) fn replace(&self, ids: &BTreeSet<Uuid>, pages: Vec<Page>) -> Self {
+        let mut next = self.clone();
+        // All leave before any comes: slugs may go from one to another.
+        let before: HashMap<Uuid, Arc<Page>> = ids.iter().filter_map(|id| Some((*id, next.take_page(*id)?))).collect();
+        for page in pages {
+            next.put_page(page);
+        }
+        let changes: Vec<Change> = ids
+            .iter()
+            .map(|id| Change { before: before.get(id).cloned(), after: next.pages.get(id).cloned() })
+            .collect();
+        next.lists = self.lists.advance(self, &next, &changes);
+        next
+    }
+
+    /// The state without these staff records, as far as it has them, and with those that take their place.
+    pub(super) fn replace_staff(&self, ids: &BTreeSet<Uuid>, members: Vec<StaffMember>) -> Self {
+        let mut next = self.clone();
+        for id in ids {
+            if let Some(place) = next.staff_by_id.remove(id) {
+                next.staff.remove(&place);
+            }
+        }
+        for member in members {
+            next.put_staff_member(member);
+        }
+        next
     }
 
     fn put_page(&mut self, page: Page) {

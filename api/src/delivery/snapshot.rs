@@ -142,6 +142,12 @@ impl Snapshot {
         Ok(Self { seq, content, figures, changed: last_changed, since: self.since })
     }
 
+    /// The same moment with something else on show, such as a draft.
+    #[must_use]
+    pub fn showing(&self, content: content::Published, figures: Arc<figures::Published>) -> Self {
+        Self { seq: self.seq, content, figures, changed: self.changed.clone(), since: self.since }
+    }
+
     /// Whether a change after number `seq` bears this tag.
     #[must_use]
     pub fn has_changed(&self, tag: &str, seq: i64) -> bool {

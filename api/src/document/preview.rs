@@ -1,26 +1,40 @@
-//! Previews: links that show one revision of one document, in its locale, to whoever holds them, for a while.
+//! Previews: links that show one revision of one document, in its locale, to everyone who has the link, for a while.
 //!
-//! A link carries a signed token. A request that bears one is answered from a snapshot of its own, as it would be if that
-//! revision had been published just now; everything else in it is what the public sees. The snapshot is made by
-//! publishing in a transaction that is never committed, so a preview shows exactly what publishing would show.
+//! A link carries a signed token. A request with one is answered as it would be if that revision had just been published;
+//! everything else in the answer is what the public sees, small counts included: a preview is shown under the disclosure
+//! policy in force, whatever the revision says. `draft.rs` makes the state in memory, `cache.rs` keeps it for the next
+//! request. Nothing here waits for writers or holds them up.
+//!
+//! Whoever made a link must still be allowed to read what it shows, by the same account and API token: that is looked at
+//! with every request.
+
+mod cache;
+mod draft;
 
 use std::sync::Arc;
 
 use chrono::{DateTime, Duration, Utc};
-use entities::{DocumentKind, Version, document, page, preview, staff};
-use sea_orm::{ActiveModelTrait, ActiveValue::Set, DatabaseTransaction, EntityTrait};
+use entities::{DocumentKind, Rule, Version, document, preview, revision};
+use sea_orm::{
+    ActiveModelTrait, ActiveValue::Set, ColumnTrait, Condition, ConnectionTrait, EntityTrait, Iterable, LinkDef,
+    Linked, QueryFilter, QueryOrder, QuerySelect, sea_query::Query,
+};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::{
-    access::{delegation::Delegation, permission::Action, token},
-    change,
+    access::{Editor, delegation::Delegation, permission::Action, token},
     delivery::snapshot::Snapshot,
-    document::{Content, each},
-    editorial::{Edit, Kind, revision},
+    editorial::Edit,
     error::{Error, Result},
     state::State,
 };
+use cache::Key;
+pub use cache::Previews;
+use draft::Draft;
+
+/// What the API calls a preview.
+pub const TYPE_NAME: &str = "Preview";
 
 /// The longest that a preview may last.
 pub const LONGEST: Duration = Duration::days(7);
@@ -52,168 +66,180 @@ impl token::Lifetime for Claims {
     }
 }
 
-/// A new preview.
-#[derive(Clone, Debug)]
-pub struct Link {
-    /// Its id, with which it can be revoked.
-    pub id: Uuid,
-    /// What a request bears to see it.
-    pub token: String,
-    /// When it ends.
-    pub expires_at: DateTime<Utc>,
-}
-
-/// Makes a preview of one revision of a document.
+/// Makes a preview of one revision of a document; returns it with its token, which cannot be read again.
 ///
 /// # Errors
-/// [`Error::Forbidden`]; [`Error::NotFound`] when the document has no such revision.
-pub async fn create(edit: &mut Edit<'_>, document: Uuid, version: Version, lasts: Duration) -> Result<Link> {
-    edit.editor().permit(Action::Read, DocumentKind::Page, None)?;
-    if let Some(found) = document::Entity::find_by_id(document).one(edit.connection()).await? {
-        edit.editor().permit(Action::Read, found.kind, None)?;
-    }
+/// [`Error::Forbidden`]; [`Error::Invalid`] when there is no such document, or none that this editor may know of;
+/// [`Error::NotFound`] when it has no such revision.
+pub async fn create(
+    edit: &mut Edit<'_>,
+    document: Uuid,
+    version: Version,
+    lasts: Duration,
+) -> Result<(preview::Model, DocumentKind, String)> {
+    let missing = || Error::invalid(["id"], Rule::Unknown);
+    edit.editor().permit_any(Action::Read)?;
+    let kind = document::Entity::find_by_id(document).one(edit.connection()).await?.ok_or_else(missing)?.kind;
+    edit.editor().permit_found(Action::Read, kind, None, missing)?;
     let maker = edit.editor().delegation()?.clone();
-    let found = entities::revision::Entity::find_by_id((document, version)).one(edit.connection()).await?;
+    let found = revision::Entity::find_by_id((document, version)).one(edit.connection()).await?;
     found.ok_or(Error::NotFound("the revision"))?;
     edit.transaction().about(document, version);
     let now = edit.transaction().now();
     let expires_at = maker.bounded(now + lasts.clamp(Duration::minutes(1), LONGEST));
     let state = edit.transaction().state().clone();
-    let id = state.new_id();
     let row = preview::ActiveModel {
-        id: Set(id),
+        id: Set(state.new_id()),
         document_id: Set(document),
         version: Set(version),
         created_by: Set(maker.account),
         api_token_id: Set(maker.api_token),
-        scopes: Set(maker.scopes.clone()),
+        scopes: Set(maker.scopes),
         created_at: Set(now),
         expires_at: Set(expires_at),
         revoked_at: Set(None),
     };
-    preview::Entity::insert(row).exec(edit.connection()).await?;
+    let made = row.insert(edit.connection()).await?;
+    edit.transaction().targets(TYPE_NAME, made.id);
     let claims = Claims {
         iss: state.config().public_url(),
         aud: AUDIENCE.to_owned(),
-        jti: id,
+        jti: made.id,
         nbf: now.timestamp(),
         exp: expires_at.timestamp(),
     };
-    Ok(Link { id, token: token::sign(&state, TYPE, &claims)?, expires_at })
+    Ok((made, kind, token::sign(&state, TYPE, &claims)?))
 }
 
-/// Ends a preview before its time.
+/// Whether somebody looks after the previews of documents of this kind: whoever decides what becomes public of them does.
+/// Their own previews are everybody's to look after.
+fn manages(editor: &Editor, kind: DocumentKind) -> bool {
+    editor.grants().allow(Action::Publish, kind, None)
+}
+
+/// Ends a preview before its time: by the account that made it, or by those who decide what becomes public of its document.
 ///
 /// # Errors
-/// [`Error::Forbidden`]; [`Error::NotFound`].
+/// [`Error::Forbidden`], also for what does not exist, except for those who may end every preview: they are told
+/// [`Error::NotFound`].
 pub async fn revoke(edit: &mut Edit<'_>, id: Uuid) -> Result<()> {
-    edit.editor().permit(Action::Read, DocumentKind::Page, None)?;
-    let found = preview::Entity::find_by_id(id).one(edit.connection()).await?.ok_or(Error::NotFound("the preview"))?;
+    let editor = edit.editor();
+    editor.permit_any(Action::Read)?;
+    let found = preview::Entity::find_by_id(id).find_also_linked(OfDocument).one(edit.connection()).await?;
+    let Some((found, Some(document))) = found else {
+        let manages_all = DocumentKind::iter().all(|kind| manages(editor, kind));
+        return Err(if manages_all { Error::NotFound("the preview") } else { Error::Forbidden });
+    };
     edit.transaction().about(found.document_id, found.version);
+    edit.transaction().targets(TYPE_NAME, found.id);
+    if editor.actor().account() != Some(found.created_by) && !manages(editor, document.kind) {
+        return Err(Error::Forbidden);
+    }
     let now = edit.transaction().now();
     let revoked = Set(Some(found.revoked_at.unwrap_or(now)));
     preview::ActiveModel { id: Set(id), revoked_at: revoked, ..Default::default() }.update(edit.connection()).await?;
     Ok(())
 }
 
-/// What whoever bears this token sees.
+/// From a preview to the document that it shows.
+struct OfDocument;
+
+impl Linked for OfDocument {
+    type FromEntity = preview::Entity;
+    type ToEntity = document::Entity;
+
+    fn link(&self) -> Vec<LinkDef> {
+        let relation = preview::Entity::belongs_to(document::Entity)
+            .from(preview::Column::DocumentId)
+            .to(document::Column::Id)
+            .into();
+        vec![relation]
+    }
+}
+
+/// A preview's place in the list: when it was made (Unix milliseconds), and its id.
+pub type Place = (i64, Uuid);
+
+/// The previews that have not ended and that somebody looks after, the newest first, after a place; and whether there are
+/// more.
 ///
 /// # Errors
-/// [`Error::PreviewEnded`] when the token is not one of ours, has expired or was revoked, or when its revision cannot be
-/// shown any more.
+/// [`Error::Forbidden`]; or when the database cannot be read.
+pub async fn list(
+    connection: &impl ConnectionTrait,
+    editor: &Editor,
+    now: DateTime<Utc>,
+    document: Option<Uuid>,
+    first: usize,
+    after: Option<Place>,
+) -> Result<(Vec<(preview::Model, DocumentKind)>, bool)> {
+    editor.permit_any(Action::Read)?;
+    let kinds = DocumentKind::iter().filter(|kind| manages(editor, *kind));
+    let of_kinds = Query::select()
+        .column(document::Column::Id)
+        .from(document::Entity)
+        .and_where(document::COLUMN.kind.is_in(kinds))
+        .to_owned();
+    let theirs = Condition::any()
+        .add(preview::COLUMN.document_id.in_subquery(of_kinds))
+        .add_option(editor.actor().account().map(|account| preview::COLUMN.created_by.eq(account)));
+    let mut select = preview::Entity::find()
+        .find_also_linked(OfDocument)
+        .filter(theirs)
+        .filter(preview::COLUMN.revoked_at.is_null())
+        .filter(preview::COLUMN.expires_at.gt(now));
+    if let Some(document) = document {
+        select = select.filter(preview::COLUMN.document_id.eq(document));
+    }
+    if let Some((at, id)) = after {
+        let at = DateTime::from_timestamp_millis(at).unwrap_or_default();
+        let same = Condition::all().add(preview::COLUMN.created_at.eq(at)).add(preview::COLUMN.id.lt(id));
+        select = select.filter(Condition::any().add(preview::COLUMN.created_at.lt(at)).add(same));
+    }
+    let limit = u64::try_from(first).unwrap_or_default() + 1;
+    let select = select.order_by_desc(preview::COLUMN.created_at).order_by_desc(preview::COLUMN.id).limit(limit);
+    let rows = select.all(connection).await?;
+    let mut previews: Vec<_> = rows.into_iter().filter_map(|(row, document)| Some((row, document?.kind))).collect();
+    let has_more = previews.len() > first;
+    previews.truncate(first);
+    Ok((previews, has_more))
+}
+
+/// What a request with this token is answered from.
+///
+/// # Errors
+/// [`Error::PreviewEnded`] when the token is not one of ours, has expired or was revoked, when its maker may not read the
+/// document any more, or when its revision cannot be shown beside what is public by now.
 pub async fn snapshot(state: &State, token: &str) -> Result<Arc<Snapshot>> {
     let claims: Claims = token::open(state, TYPE, AUDIENCE, token).ok_or(Error::PreviewEnded)?;
-    let reader = state.database().reader();
-    let preview = preview::Entity::find_by_id(claims.jti).one(reader).await?;
-    let preview = preview.filter(|preview| preview.revoked_at.is_none() && state.now() < preview.expires_at);
-    let preview = preview.ok_or(Error::PreviewEnded)?;
-    let maker = Delegation::stored(preview.created_by, preview.api_token_id, preview.scopes.clone());
+    let (reader, now) = (state.database().reader(), state.now());
+    let found = preview::Entity::find_by_id(claims.jti).find_also_linked(OfDocument).one(reader).await?;
+    let Some((preview, Some(row))) = found else { return Err(Error::PreviewEnded) };
+    // Looked at each time: what was never public is archived without a change that others see.
+    if preview.revoked_at.is_some() || now >= preview.expires_at || row.archived_at.is_some() {
+        return Err(Error::PreviewEnded);
+    }
+    let maker = Delegation::stored(preview.created_by, preview.api_token_id, preview.scopes);
     let grants = maker.grants(state, reader).await?.ok_or(Error::PreviewEnded)?;
-    // Asked each time: what was never public is archived without a change that others see.
-    let row = document::Entity::find_by_id(preview.document_id).one(reader).await?.ok_or(Error::PreviewEnded)?;
     if ![DocumentKind::Page, row.kind].iter().all(|kind| grants.allow(Action::Read, *kind, None)) {
         return Err(Error::PreviewEnded);
     }
-    if row.archived_at.is_some() {
-        return Err(Error::PreviewEnded);
-    }
-    let seq = change::latest(reader).await?;
-    if let Some(known) = state.previews().get(preview.id, seq) {
-        return Ok(known);
-    }
-    let transaction = state.database().begin_write().await?;
-    project(&transaction, &preview, &row, state.now()).await?;
-    let snapshot = Arc::new(Snapshot::read(&transaction, state.now()).await?);
-    drop(transaction);
-    state.previews().put(preview.id, &snapshot);
-    Ok(snapshot)
-}
 
-async fn project(
-    transaction: &DatabaseTransaction,
-    preview: &preview::Model,
-    row: &document::Model,
-    now: DateTime<Utc>,
-) -> Result<()> {
-    if let Some(owner) = row.owner_id
-        && page::Entity::find_by_id(owner).one(transaction).await?.is_none()
-        && staff::Entity::find_by_id(owner).one(transaction).await?.is_none()
-    {
-        // A text needs its page. Only what gives it an address is shown of that.
-        let (owner, newest) = match revision::newest(transaction, owner, DocumentKind::Page).await? {
-            Some(found) => found,
-            None => {
-                revision::newest(transaction, owner, DocumentKind::StaffMember).await?.ok_or(Error::PreviewEnded)?
-            }
-        };
-        show(transaction, owner.id, Content::read(owner.kind, newest.content)?, now).await?;
-    }
-    let seen = revision::get(transaction, row.id, preview.version).await?;
-    show(transaction, row.id, Content::read(row.kind, seen.content)?, now).await?;
-    // As publishing does: whoever reads what is published finds this revision.
-    let published_number = Set(Some(preview.version));
-    document::ActiveModel { id: Set(row.id), published_number, ..Default::default() }.update(transaction).await?;
-    Ok(())
-}
-
-async fn show(transaction: &DatabaseTransaction, id: Uuid, mut content: Content, now: DateTime<Utc>) -> Result<()> {
-    if let Content::Page(page) = &mut content
-        && let Some(parent) = page.parent
-        && page::Entity::find_by_id(parent).one(transaction).await?.is_none()
-    {
-        // The page above it is a draft of its own, and not what this link is for.
-        page.parent = None;
-    }
-    let faults = each!(&content, content => {
-        let mut faults = content.check(transaction, Some(id)).await?;
-        faults.extend(content.requirements(transaction, id).await?);
-        faults
+    let base = state.snapshot();
+    let owner = match row.owner_id.filter(|owner| !base.content.has(*owner)) {
+        Some(owner) => document::Entity::find_by_id(owner).one(reader).await?,
+        None => None,
+    };
+    let owner_version = owner.as_ref().map(|owner| owner.version);
+    let key = Key { preview: preview.id, seq: base.seq, owner_version };
+    let slot = state.previews().slot(key, preview.created_by);
+    let made = slot.get_or_try_init(async || {
+        let draft = Draft::read(reader, row, preview.version, owner).await?;
+        draft.on(&base, now).map(Arc::new)
     });
-    if !faults.is_empty() {
-        return Err(Error::PreviewEnded);
-    }
-    each!(&content, content => content.project(transaction, id, None, now).await)
-}
-
-/// Snapshots of previews that were asked for lately: a front end asks several times for one page.
-#[derive(Debug, Default)]
-pub struct Previews(std::sync::Mutex<Vec<(Uuid, Arc<Snapshot>)>>);
-
-impl Previews {
-    /// How many are kept.
-    const KEPT: usize = 8;
-
-    fn get(&self, id: Uuid, seq: i64) -> Option<Arc<Snapshot>> {
-        let known = self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        known.iter().find(|(known, snapshot)| *known == id && snapshot.seq == seq).map(|(_, found)| Arc::clone(found))
-    }
-
-    fn put(&self, id: Uuid, snapshot: &Arc<Snapshot>) {
-        let mut known = self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        known.retain(|(known, _)| *known != id);
-        if known.len() == Self::KEPT {
-            known.remove(0);
-        }
-        known.push((id, Arc::clone(snapshot)));
+    match made.await {
+        Ok(snapshot) => Ok(Arc::clone(snapshot)),
+        Err(Error::Invalid(_)) => Err(Error::PreviewEnded),
+        Err(error) => Err(error),
     }
 }

@@ -35,7 +35,7 @@ use entities::{
 
 use crate::figures::{
     sum,
-    year_sheet::{Cell, Total, YearSheet},
+    year_sheet::{Cell, Total, Withheld, YearSheet},
 };
 
 /// What was done to a figure before it was shown, after the SDMX code list `CONF_STATUS`.
@@ -199,8 +199,22 @@ impl Discloser {
         Self { policy, before: None, hidden: Hidden::default() }
     }
 
+    /// What is withheld by now, which is what a later state depends on; none before the first state, or when the policy hides
+    /// nothing. With it, another site goes on where this one stands ([`YearSheet::withheld`]).
+    #[must_use]
+    pub fn withheld(&self) -> Option<Withheld> {
+        if !self.policy.hides() || self.before.is_none() {
+            return None;
+        }
+        let least = |(country, least): (&CountryCode, &i64)| Some((country.clone(), Count::try_from(*least).ok()?));
+        Some(Withheld { total: self.hidden.total, countries: self.hidden.at_least.iter().filter_map(least).collect() })
+    }
+
     /// What may be shown of the next state.
     pub fn next(&mut self, sheet: &YearSheet) -> Arc<Sheet> {
+        if let Some(withheld) = &sheet.withheld {
+            self.hidden.inherit(withheld);
+        }
         let mut shown = match self.policy.method {
             DisclosureMethod::Off | DisclosureMethod::Warn => whole(sheet),
             DisclosureMethod::Round => self.round(sheet),
@@ -216,7 +230,8 @@ impl Discloser {
 
     fn hide(&mut self, sheet: &YearSheet) -> Sheet {
         let (policy, hidden) = (self.policy, &mut self.hidden);
-        let is_first = self.before.is_none();
+        // Of an imported sheet, other states were public before.
+        let is_first = self.before.is_none() && sheet.withheld.is_none();
         let by_editor = |cell: &Cell| cell.observation.status() == ObservationStatus::Suppressed;
         let small = sheet.counts.iter().filter(|(_, cell)| is_small(policy, cell) || by_editor(cell));
         let new: Vec<&CountryCode> =
@@ -324,6 +339,16 @@ impl Hidden {
     fn is_safe(&self, policy: DisclosurePolicy) -> bool {
         self.countries.is_empty()
             || (self.countries.len() >= 2 && self.at_least.values().sum::<i64>() >= i64::from(policy.threshold.get()))
+    }
+
+    /// Goes on withholding what was withheld before.
+    fn inherit(&mut self, withheld: &Withheld) {
+        self.total |= withheld.total;
+        for (country, least) in &withheld.countries {
+            self.countries.insert(country.clone());
+            let known = self.at_least.entry(country.clone()).or_insert(least.get());
+            *known = (*known).min(least.get());
+        }
     }
 
     fn hide(&mut self, country: &CountryCode, sheet: &YearSheet) {

@@ -160,8 +160,8 @@ impl Earlier {
 }
 
 impl Published {
-    /// Reads what is published, as far as the site's policy lets it be shown. `now` is when what is not yet noted as
-    /// published becomes public, in a preview.
+    /// Reads what is published, as far as the site's policy lets it be shown. `now` is when what no publication tells of
+    /// counts as published: it was written by something else than Almanac.
     ///
     /// # Errors
     /// When the database cannot be read.
@@ -189,6 +189,17 @@ impl Published {
     /// When the database cannot be read.
     pub async fn advance(&self, transaction: &DatabaseTransaction, changed: &[Changed]) -> Result<Self> {
         Ok(self.with(self.vintages.advance(transaction, changed).await?))
+    }
+
+    /// What would be public if `content` were published by `publication`, in memory: under the policy in force, whatever a
+    /// draft says of policies. Earlier states are kept apart from those of what is published: the next real publication is
+    /// another one.
+    ///
+    /// # Errors
+    /// When the content is not of the kind of its document.
+    pub fn with_draft(&self, publication: Changed, content: serde_json::Value) -> Result<Self> {
+        let vintages = self.vintages.with_draft(publication, content)?;
+        Ok(Self::assemble(vintages.now().clone(), vintages, Arc::default(), Some(self)))
     }
 
     /// What was public at a moment.

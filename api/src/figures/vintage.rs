@@ -34,7 +34,7 @@ use crate::{
         country::Country,
         disclosure::Sheet,
         metadata::FactSheetMetadata,
-        year_sheet::{Cell, Total, YearSheet},
+        year_sheet::{Cell, Total, Withheld, YearSheet},
     },
 };
 use history::History;
@@ -191,7 +191,7 @@ impl Publication {
 pub struct Vintages {
     policy: DisclosurePolicy,
     log: Log,
-    /// What is public now. Before it is noted as published, as in a preview, the log does not know all of it.
+    /// What is public now. What something else than Almanac wrote into the live tables is not all in the log.
     now: Contents,
     histories: OrdMap<SheetKey, Arc<History>>,
 }
@@ -231,6 +231,14 @@ impl Vintages {
         let changed: Vec<&Changed> = changed.iter().filter(is_new).collect();
         let published = read_changed(transaction, changed.into_iter()).await?;
         Ok(self.with(published))
+    }
+
+    /// The same, and this publication, which is not carried out.
+    ///
+    /// # Errors
+    /// When the content is not of the kind of its document.
+    pub fn with_draft(&self, publication: Changed, content: serde_json::Value) -> Result<Self> {
+        Ok(self.with(Publication::read(publication, Some(content))?.into_iter().collect()))
     }
 
     /// The same, and what was published since.
@@ -277,6 +285,17 @@ impl Vintages {
     /// What became of the figures of a category and year, in order.
     pub fn history(&self, key: &SheetKey) -> impl Iterator<Item = &Event> {
         self.histories.get(key).into_iter().flat_map(|history| history.events()).map(AsRef::as_ref)
+    }
+
+    /// What is withheld of every sheet that was ever public, for an export: whoever imports it withholds the same.
+    pub fn withheld(&self) -> impl Iterator<Item = (&SheetKey, Withheld)> {
+        self.histories.iter().filter_map(|(key, history)| Some((key, history.withheld()?)))
+    }
+
+    /// What is withheld of one sheet; none when it was never public, or the policy hides nothing.
+    #[must_use]
+    pub fn withheld_of(&self, key: &SheetKey) -> Option<Withheld> {
+        self.histories.get(key)?.withheld()
     }
 
     /// How many events there were up to a moment.
@@ -416,7 +435,7 @@ fn sheet_key(key: &str) -> Result<SheetKey> {
     Ok((category.parse().map_err(Error::internal)?, year.parse().map_err(Error::internal)?))
 }
 
-/// What is public and not yet among the publications: a preview is computed before anything is noted.
+/// What is public and not among the publications: something else than Almanac wrote it.
 fn unwritten(published: &[Publication], live: &BTreeMap<SheetKey, YearSheet>, origin: &Origin) -> Vec<Publication> {
     let mut last: BTreeMap<&SheetKey, Option<&YearSheet>> = live.keys().map(|key| (key, None)).collect();
     for one in published {
@@ -425,8 +444,13 @@ fn unwritten(published: &[Publication], live: &BTreeMap<SheetKey, YearSheet>, or
         }
     }
     // A sheet without any figure has no rows, and shows nothing.
-    let differs =
-        |(key, last): &(&SheetKey, Option<&YearSheet>)| last.filter(|sheet| !sheet.is_empty()) != live.get(*key);
+    let differs = |(key, last): &(&SheetKey, Option<&YearSheet>)| {
+        let last = last.filter(|sheet| !sheet.is_empty());
+        match (last, live.get(*key)) {
+            (Some(last), Some(live)) => !last.has_figures_of(live),
+            (last, live) => last.is_some() || live.is_some(),
+        }
+    };
     let caught_up = |(key, _): (&SheetKey, Option<&YearSheet>)| Publication {
         origin: origin.clone(),
         what: Counted::Sheet(key.clone(), live.get(key).cloned()),

@@ -3,6 +3,7 @@
 
 pub mod graphql;
 pub mod update;
+mod withheld;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -17,6 +18,8 @@ use sea_orm::{
 };
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
+
+pub use withheld::Withheld;
 
 use crate::{
     access::{Editor, permission::Action},
@@ -38,6 +41,9 @@ pub struct YearSheet {
     pub total: Option<Total>,
     /// The cells. A country that is not here has no figure.
     pub counts: BTreeMap<CountryCode, Cell>,
+    /// What was withheld of the sheet before it was imported, if it was public elsewhere. It stays withheld.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub withheld: Option<Withheld>,
 }
 
 /// A published total: a figure that has a value.
@@ -140,7 +146,7 @@ impl YearSheet {
     /// A sheet without any figure.
     #[must_use]
     pub const fn empty(category: CategoryCode, year: Year) -> Self {
-        Self { category, year, total: None, counts: BTreeMap::new() }
+        Self { category, year, total: None, counts: BTreeMap::new(), withheld: None }
     }
 
     /// The sum of all cells that have a value; none when none has.
@@ -169,6 +175,12 @@ impl YearSheet {
             Some(country) => self.counts.get(country).cloned(),
             None => self.total.as_ref().map(|total| Cell { observation: total.observation, note: total.note.clone() }),
         }
+    }
+
+    /// Whether it has the same figures as another.
+    #[must_use]
+    pub fn has_figures_of(&self, other: &Self) -> bool {
+        (&self.total, &self.counts) == (&other.total, &other.counts)
     }
 
     /// Whether there is nothing in it.

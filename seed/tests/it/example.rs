@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, path::Path};
 
-use entities::{BreakKind, Count, DisclosurePolicy, ObservationStatus, PeriodKind};
+use entities::{BreakKind, Count, ObservationStatus, PeriodKind};
 use seed::{Dataset, Files};
 
 fn example() -> Dataset {
@@ -47,7 +47,7 @@ fn everything_is_there_in_both_languages() {
 #[test]
 fn the_fact_sheet_says_in_both_languages_what_is_known_and_nothing_else() {
     let example = example();
-    assert_eq!(example.site.disclosure, DisclosurePolicy::default());
+    assert_eq!(example.site.disclosure, None, "it leaves the policy of a site as it is");
     let Some(sheet) = example.fact_sheet else { panic!("there is no fact sheet") };
     let lines = [&sheet.title, &sheet.producer, &sheet.unit].map(BTreeMap::len);
     let prose = [&sheet.description, &sheet.method, &sheet.citation].map(BTreeMap::len);

@@ -730,14 +730,15 @@ places = [
 }
 
 #[test]
-fn a_policy_on_small_counts_is_written_only_where_it_is_not_the_usual_one() {
+fn a_policy_on_small_counts_is_written_wherever_it_is_stated() {
     let with = |policy: &str| {
         let mut files = small();
         files.insert("site.toml", site("[[locales]]", &format!("[disclosure]\n{policy}\n[[locales]]")));
         files
     };
     let usual = Dataset::parse(&with("threshold = \"10\"\nmethod = \"WARN\"\n"));
-    assert_eq!(usual.map(|dataset| dataset.render()), Ok(small()));
+    assert_eq!(usual.map(|dataset| dataset.render()), Ok(with("method = \"WARN\"\nthreshold = \"10\"\n")));
+    assert_eq!(Dataset::parse(&small()).map(|dataset| dataset.render()), Ok(small()), "and nowhere else");
     let other = with("method = \"SUPPRESS\"\nthreshold = \"10\"\n");
     assert_eq!(Dataset::parse(&other).map(|dataset| dataset.render()), Ok(other));
 }
@@ -749,4 +750,26 @@ fn records_may_stand_in_any_order() {
     files.insert("countries.csv", "code,position,name_ja,name_en\nIN,2,インド,India\nCN,1,中国,China\n");
     let rendered = Dataset::parse(&files).map(|dataset| dataset.render());
     assert_eq!(rendered, Ok(small()));
+}
+
+#[test]
+fn what_stays_withheld_has_faults_of_its_own() {
+    let header = "category,year,country,confidentiality,at_least\n";
+    let of = |rows: &str| faults(&[("figures/withheld.csv", &format!("{header}{rows}"))]);
+    assert_eq!(of("TRAVEL,2018,,FREE,\nTRAVEL,2018,CN,WITHHELD,3\nTRAVEL,2017,,WITHHELD,\n"), [] as [&str; 0]);
+    assert_eq!(
+        of("TRAVEL,2018,CN,FREE,3\nTRAVEL,2018,CN,WITHHELD,\nTRAVEL,2018,,MAYBE,4\nOTHER,1,FR,WITHHELD,-1\n"),
+        [
+            "figures/withheld.csv:2:4: confidentiality: must be one of WITHHELD, got \"FREE\"",
+            "figures/withheld.csv:3:1: category,year,country: must not stand twice, got \"TRAVEL,2018,CN\"",
+            "figures/withheld.csv:3:5: at_least: is required",
+            "figures/withheld.csv:4:4: confidentiality: must be one of FREE, WITHHELD, got \"MAYBE\"",
+            "figures/withheld.csv:4:5: at_least: must be empty in the row of a total, got \"4\"",
+            "figures/withheld.csv:5:1: category: names something that does not exist, got \"OTHER\"",
+            "figures/withheld.csv:5:2: year: must be between 1900 and 2200, got \"1\"",
+            "figures/withheld.csv:5:3: country: names something that does not exist, got \"FR\"",
+            "figures/withheld.csv:5:5: at_least: must be between 0 and 2147483647, got \"-1\"",
+        ]
+    );
+    assert_eq!(faults(&[("figures/withheld.csv", "")]).len(), 1, "a file has a header");
 }

@@ -1,6 +1,9 @@
 //! Whatever a dataset holds survives being written and read.
 
-use std::{collections::BTreeSet, str::FromStr};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    str::FromStr,
+};
 
 use chrono::NaiveDate;
 use entities::{
@@ -16,7 +19,7 @@ use proptest::{
 };
 use seed::{
     Break, Category, CategoryLabel, Country, Dataset, FactSheetMetadata, Files, Footnote, FootnotePlace, Page,
-    PageText, Site, SiteLocale, StaffMember, StaffText, VisitCount, YearlyTotal,
+    PageText, Site, SiteLocale, StaffMember, StaffText, VisitCount, Withheld, YearlyTotal,
 };
 
 /// What breaks careless writers: quotes, separators, comments, fences, escapes, wide and invisible characters.
@@ -99,17 +102,19 @@ fn site(locales: Vec<Locale>) -> impl Strategy<Value = Site> {
         vec((line(), select(vec![TextDirection::LeftToRight, TextDirection::RightToLeft]), any::<u8>()), count);
     let required = subsequence(locales.clone(), 0..=count).prop_shuffle();
     let texts = (localized(&locales, line()), line());
-    (texts, details, required, disclosure()).prop_map(move |((mut name, own_name), details, required, disclosure)| {
-        name.insert(locales[0].clone(), own_name);
-        let locale = |(code, (name, direction, mask)): (&Locale, (Line, TextDirection, u8))| {
-            let chosen = locales.iter().enumerate().filter(|(bit, other)| mask >> bit & 1 == 1 && *other != code);
-            let fallback = chosen.map(|(_, other)| other.clone()).collect();
-            SiteLocale { code: code.clone(), name, direction, fallback }
-        };
-        let site_locales = locales.iter().zip(details).map(locale).collect();
-        let default_locale = locales[0].clone();
-        Site { default_locale, name, locales: site_locales, required_locales: required, disclosure }
-    })
+    (texts, details, required, option::of(disclosure())).prop_map(
+        move |((mut name, own_name), details, required, disclosure)| {
+            name.insert(locales[0].clone(), own_name);
+            let locale = |(code, (name, direction, mask)): (&Locale, (Line, TextDirection, u8))| {
+                let chosen = locales.iter().enumerate().filter(|(bit, other)| mask >> bit & 1 == 1 && *other != code);
+                let fallback = chosen.map(|(_, other)| other.clone()).collect();
+                SiteLocale { code: code.clone(), name, direction, fallback }
+            };
+            let site_locales = locales.iter().zip(details).map(locale).collect();
+            let default_locale = locales[0].clone();
+            Site { default_locale, name, locales: site_locales, required_locales: required, disclosure }
+        },
+    )
 }
 
 fn page_text() -> impl Strategy<Value = PageText> {
@@ -268,9 +273,19 @@ fn dataset() -> impl Strategy<Value = Dataset> {
         let fact_sheet = sheet.map(|sheet| assemble(sheet, &categories, &countries));
         let (mut visit_counts, mut yearly_totals) = (Vec::new(), Vec::new());
         let (mut counted, mut totalled) = (BTreeSet::new(), BTreeSet::new());
+        let mut withheld: BTreeMap<(CategoryCode, Year), Withheld> = BTreeMap::new();
         for ((category, country, year, observation, (value, flags)), note) in figures.into_iter().zip(notes) {
             let category = category.get(&categories).code.clone();
             let country = country.get(&countries).code.clone();
+            let sheet = withheld.entry((category.clone(), year)).or_insert_with(|| Withheld {
+                category: category.clone(),
+                year,
+                total: value.get() % 2 == 1,
+                countries: BTreeMap::new(),
+            });
+            if observation.value().is_some_and(|value| value.get() % 2 == 1) {
+                sheet.countries.insert(country.clone(), value);
+            }
             if totalled.insert((category.clone(), year)) {
                 let category = category.clone();
                 yearly_totals.push(YearlyTotal { category, year, value, flags, note: note.clone() });
@@ -279,7 +294,8 @@ fn dataset() -> impl Strategy<Value = Dataset> {
                 visit_counts.push(VisitCount { category, country, year, observation, note });
             }
         }
-        Dataset { site, pages, staff, countries, categories, visit_counts, yearly_totals, fact_sheet }
+        let withheld = withheld.into_values().collect();
+        Dataset { site, pages, staff, countries, categories, visit_counts, yearly_totals, withheld, fact_sheet }
     })
 }
 

@@ -106,6 +106,7 @@ pub fn big() -> anyhow::Result<Dataset> {
         categories: (1..).zip(CATEGORIES).map(category).collect::<anyhow::Result<_>>()?,
         visit_counts,
         yearly_totals,
+        withheld: Vec::new(),
         fact_sheet: None,
     };
     dataset.sort();
@@ -132,7 +133,7 @@ fn site() -> anyhow::Result<Site> {
         name: localized(|locale| value(if locale == "ja" { "大きな例" } else { "A big example" }))?,
         locales: vec![locale("ja", "日本語", "en")?, locale("en", "English", "ja")?],
         required_locales: Vec::new(),
-        disclosure: DisclosurePolicy { method: DisclosureMethod::Off, threshold: Threshold::default() },
+        disclosure: Some(DisclosurePolicy { method: DisclosureMethod::Off, threshold: Threshold::default() }),
     })
 }
 

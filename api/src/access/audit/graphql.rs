@@ -51,6 +51,8 @@ pub struct AuditEntry {
     document_id: Option<ID>,
     /// The version that came of it, or that it was about.
     version: Option<Scalar<Version>>,
+    /// What it was about beside a document, such as a preview.
+    target_id: Option<ID>,
     /// The name of the request, as in the process's log and in the header `X-Request-Id`.
     request_id: Option<String>,
     /// The network that the request came from: an IPv4 /24 or an IPv6 /48.
@@ -114,6 +116,7 @@ impl AuditQuery {
             code: entry.code,
             document_id: entry.document_id.map(|id| global_id("Document", id)),
             version: entry.version.map(Scalar),
+            target_id: entry.target_kind.zip(entry.target_id).map(|(kind, id)| global_id(&kind, id)),
             request_id: entry.request_id,
             network: entry.network,
             hash: entry.hash,

@@ -9,7 +9,10 @@ use entities::{Count, CountryCode, DisclosurePolicy};
 use imbl::{OrdMap, Vector};
 
 use super::{Event, Origin, SheetKey, What};
-use crate::figures::{disclosure::Discloser, year_sheet::YearSheet};
+use crate::figures::{
+    disclosure::Discloser,
+    year_sheet::{Withheld, YearSheet},
+};
 
 /// What became of the figures of one category and year. Cloning it costs little, however long it is.
 #[derive(Clone)]
@@ -35,6 +38,11 @@ impl History {
     /// Everything that happened, in order.
     pub(super) const fn events(&self) -> &Vector<Arc<Event>> {
         &self.events
+    }
+
+    /// What is withheld of all its states, with what later states are held against.
+    pub(super) fn withheld(&self) -> Option<Withheld> {
+        self.discloser.withheld()
     }
 
     /// Takes what was counted, or that it was withdrawn, and tells what became public by that.

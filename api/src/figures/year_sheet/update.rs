@@ -353,6 +353,8 @@ async fn prepare(edit: &mut Edit<'_>, changes: Changes, faults: &mut Vec<Fault>)
     let rows = changes.counts.iter().rev().map(|cell| (cell.country.clone(), cell.row)).collect();
     let empty = || YearSheet::empty(changes.category.clone(), changes.year);
     let mut sheet = base.content().filter(|_| !changes.clear).cloned().unwrap_or_else(empty);
+    // What must stay withheld is not for editors to clear.
+    sheet.withheld = base.content().and_then(|content| content.withheld.clone());
     if let Some((category, year)) = &changes.copy_from {
         match revision::find(edit.connection(), DocumentKind::YearSheet, &key(category, *year)).await? {
             Some(document) => {
