@@ -21,6 +21,7 @@ use crate::{
     access::{
         Actor, Administrator, Editor,
         account::{self, AccountState, NewAccount},
+        api_token::memory,
         audit::{self, Mark},
         key, password, quota,
     },
@@ -412,6 +413,10 @@ async fn serve(config: Config) -> anyhow::Result<()> {
         state.database().fold_log().await
     }));
     let sharing = tokio::spawn(quota::follow(state.clone()));
+    let complaint = "the last uses of API tokens cannot be written down";
+    let noting = tokio::spawn(repeat(state.clone(), memory::NOTED_EVERY, complaint, async |state| {
+        memory::write_uses(&state).await
+    }));
     let filling = tokio::spawn(fill(state.clone()));
     let settings = server::Settings {
         max_connections: usize::try_from(state.config().max_connections)?,
@@ -422,6 +427,10 @@ async fn serve(config: Config) -> anyhow::Result<()> {
     scheduling.abort();
     folding.abort();
     sharing.abort();
+    noting.abort();
+    if let Err(error) = memory::write_uses(&state).await {
+        tracing::warn!(error = &error as &dyn std::error::Error, "{complaint}");
+    }
     filling.abort();
     state.database().clone().close().await?;
     Ok(())

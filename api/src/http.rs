@@ -41,7 +41,7 @@ use self::{
 };
 pub(crate) use self::{graphql::Service, known::validate::operation_names};
 use crate::{
-    access::{Caller, audit::sha256},
+    access::{Caller, Credential, audit::sha256},
     delivery::{
         answer::{Answer, Coding},
         change_token, documents as trusted,
@@ -237,6 +237,10 @@ impl Graphql {
     /// Answers what was not asked before, or what is not for everybody.
     async fn work_out(&self, asked: Asked<'_>, meter: &mut Meter<'_>) -> Result<Response, Refusal> {
         let Asked { request, id, media_type, caller, key, is_public, snapshot, received } = asked;
+        let refuse = |error: Error| {
+            schema::log(&error, id.as_str());
+            Refusal::new(error.code(), error.to_string())
+        };
         let answers = self.state.answers();
         let restricted = self.documents.restricts(&caller);
         let mut depends_on_trust = restricted;
@@ -247,7 +251,11 @@ impl Graphql {
         let prepared = self.service.prepare(&caller, &received, find).await?;
         let operation = prepared.known.operation.clone();
         let present = |error| schema::present(error, id.as_str());
-        let idempotency = key.map(|key| KeyedRequest { key, fingerprint: fingerprint(&prepared) });
+        if !prepared.known.is_public && matches!(caller.credential, Some(Credential::ApiToken(_))) {
+            // Drafts and writes do not rely on what this process has heard of the token: a revoked one is told so here, too.
+            caller.editor(&self.state, self.state.database().reader()).await.map_err(refuse)?;
+        }
+        let idempotency = key.map(|key| KeyedRequest::new(key, fingerprint(&prepared)));
         let context = |snapshot| {
             let asking = Asking { state: self.state.clone(), reading: Arc::new(self.state.reading_of(snapshot)) };
             RequestContext { caller, asking, idempotency }

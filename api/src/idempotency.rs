@@ -2,6 +2,14 @@
 //!
 //! An answer is kept in the transaction that it tells of, so there is never one without the other. It is kept encrypted
 //! under the client's own key, of which only a hash is stored: an answer may hold a token that is shown once.
+//!
+//! An answer belongs to the credential that got it, and is given again only while that credential allows all that it
+//! allowed then. A key belongs to one request, whole: with any other request it is refused, whatever that asks for.
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, PoisonError},
+};
 
 use aws_lc_rs::{
     aead::{AES_256_GCM, Aad, LessSafeKey, Nonce, UnboundKey},
@@ -10,9 +18,10 @@ use aws_lc_rs::{
 use chrono::Duration;
 use entities::idempotency_key;
 use sea_orm::{ActiveValue::Set, EntityTrait, QueryFilter};
+use serde::{Deserialize, Serialize};
 
 use crate::{
-    access::{Actor, audit::sha256},
+    access::{Editor, audit::sha256, permission::Grants},
     error::{Error, Result},
     transaction::Transaction,
 };
@@ -26,34 +35,79 @@ pub const MAX_KEY: usize = 255;
 #[derive(Clone, Debug)]
 pub struct KeyedRequest {
     /// The key, as the client made it up.
-    pub key: String,
+    key: String,
     /// SHA-256 of everything that the request asks for.
-    pub fingerprint: String,
+    fingerprint: String,
+    /// How often each response key has been met.
+    fields: Arc<Mutex<HashMap<String, usize>>>,
 }
 
-/// The place of the answer of one field of one request of one caller.
+impl KeyedRequest {
+    /// A request that asks for what has this fingerprint.
+    #[must_use]
+    pub fn new(key: String, fingerprint: String) -> Self {
+        Self { key, fingerprint, fields: Arc::default() }
+    }
+
+    /// The name of the next field with this response key. Two fields of one request are never taken for each other, even if
+    /// the engine lets two have one response key.
+    #[must_use]
+    pub fn next_field(&self, response_key: &str) -> String {
+        let mut fields = self.fields.lock().unwrap_or_else(PoisonError::into_inner);
+        let met = fields.entry(response_key.to_owned()).or_default();
+        *met += 1;
+        if *met == 1 { response_key.to_owned() } else { format!("{response_key} {met}") }
+    }
+}
+
+/// Who asks, as far as answers are concerned.
+#[derive(Clone, Debug)]
+pub struct Holder {
+    /// The credential; empty for somebody who is not signed in.
+    credential: String,
+    /// What it allows.
+    grants: Option<Grants>,
+}
+
+impl Holder {
+    /// Somebody who need not be signed in. What the request holds, a password or a token, has been looked at by now.
+    pub const ANONYMOUS: Self = Self { credential: String::new(), grants: None };
+
+    /// Somebody who is signed in.
+    ///
+    /// # Errors
+    /// [`Error::Forbidden`] at the command line, which sends no requests.
+    pub fn of(editor: &Editor) -> Result<Self> {
+        Ok(Self { credential: editor.delegation()?.credential(), grants: Some(editor.grants().clone()) })
+    }
+}
+
+/// The place of the answer of one field of one request of one credential.
 pub struct Slot {
     key_hash: String,
     field: String,
     request_hash: String,
     secret: LessSafeKey,
+    grants: Option<Grants>,
 }
 
 impl Slot {
-    /// The place of the answer to `field`, by its response key. Callers do not share keys.
+    /// The place of the answer to `field`, as [`KeyedRequest::next_field`] names it. Credentials do not share keys.
     ///
     /// # Errors
     /// None that can happen: the secret has the length that the cipher asks for.
-    pub fn new(request: &KeyedRequest, actor: Actor, field: &str) -> Result<Self> {
-        let caller = actor.account().map(|id| id.to_string()).unwrap_or_default();
-        let named = |purpose: &str| format!("{purpose}\0{caller}\0{}", request.key);
+    pub fn new(request: &KeyedRequest, holder: Holder, field: String) -> Result<Self> {
+        let Holder { credential, grants } = holder;
+        let named = |purpose: &str| format!("{purpose}\0{credential}\0{}", request.key);
         let secret = digest::digest(&digest::SHA256, named("secret").as_bytes());
         let secret = UnboundKey::new(&AES_256_GCM, secret.as_ref()).map_err(Error::internal)?;
         Ok(Self {
             key_hash: sha256(named("name").as_bytes()),
-            field: field.to_owned(),
-            request_hash: request.fingerprint.clone(),
+            field,
+            // With the key in it: a request may hold a password, which could be guessed from a plain hash.
+            request_hash: sha256(format!("{}\0{}", named("request"), request.fingerprint).as_bytes()),
             secret: LessSafeKey::new(secret),
+            grants,
         })
     }
 }
@@ -67,37 +121,41 @@ pub struct Answer {
     pub change: Option<i64>,
 }
 
-impl Answer {
-    /// The change stands on a line of its own.
-    fn to_bytes(&self) -> Vec<u8> {
-        let change = self.change.map_or_else(String::new, |change| format!("\n{change}"));
-        [self.json.as_slice(), change.as_bytes()].concat()
-    }
-
-    fn from_bytes(bytes: &[u8]) -> Result<Self> {
-        let mut lines = bytes.splitn(2, |byte| *byte == b'\n');
-        let json = lines.next().unwrap_or_default().to_vec();
-        Ok(Self { json, change: lines.next().map(serde_json::from_slice).transpose()? })
-    }
+/// What is kept beside an answer, on a line before it.
+#[derive(Serialize, Deserialize)]
+struct Label {
+    change: Option<i64>,
+    /// What the credential allowed that got the answer.
+    grants: Option<Grants>,
 }
 
 /// The answer that was given before, if one was.
 ///
 /// # Errors
-/// [`Error::IdempotencyKeyReused`] when the key came with another request.
+/// [`Error::IdempotencyKeyReused`] when the key came with another request; [`Error::Forbidden`] when the credential allows
+/// less by now than when it got the answer.
 pub async fn recall(transaction: &Transaction, slot: &Slot) -> Result<Option<Answer>> {
-    let found = idempotency_key::Entity::find_by_id((slot.key_hash.clone(), slot.field.clone()))
-        .one(transaction.connection())
+    let rows = idempotency_key::Entity::find()
+        .filter(idempotency_key::COLUMN.key_hash.eq(slot.key_hash.clone()))
+        .filter(idempotency_key::COLUMN.created_at.gt(transaction.now() - KEPT))
+        .all(transaction.connection())
         .await?;
-    let Some(row) = found.filter(|row| transaction.now() < row.created_at + KEPT) else { return Ok(None) };
-    if row.request_hash != slot.request_hash {
+    if rows.iter().any(|row| row.request_hash != slot.request_hash) {
         return Err(Error::IdempotencyKeyReused);
     }
+    let Some(row) = rows.into_iter().find(|row| row.field == slot.field) else { return Ok(None) };
     let mut sealed = row.answer;
     let (nonce, answer) = sealed.split_at_mut_checked(NONCE).ok_or_else(|| Error::internal("a cut answer"))?;
     let nonce = Nonce::try_assume_unique_for_key(nonce).map_err(Error::internal)?;
     let answer = slot.secret.open_in_place(nonce, Aad::empty(), answer).map_err(Error::internal)?;
-    Answer::from_bytes(answer).map(Some)
+    let mut lines = answer.splitn(2, |byte| *byte == b'\n');
+    let Label { change, grants: then } = serde_json::from_slice(lines.next().unwrap_or_default())?;
+    if let Some(then) = then
+        && slot.grants.as_ref().is_none_or(|now| !now.cover(&then))
+    {
+        return Err(Error::Forbidden);
+    }
+    Ok(Some(Answer { json: lines.next().unwrap_or_default().to_vec(), change }))
 }
 
 const NONCE: usize = 12;
@@ -108,7 +166,8 @@ const NONCE: usize = 12;
 /// When the database cannot be written.
 pub async fn keep(transaction: &Transaction, slot: &Slot, answer: &Answer) -> Result<()> {
     let nonce: [u8; NONCE] = transaction.state().random().bytes();
-    let mut sealed = answer.to_bytes();
+    let label = Label { change: answer.change, grants: slot.grants.clone() };
+    let mut sealed = [serde_json::to_vec(&label)?.as_slice(), b"\n", &answer.json].concat();
     slot.secret
         .seal_in_place_append_tag(Nonce::assume_unique_for_key(nonce), Aad::empty(), &mut sealed)
         .map_err(Error::internal)?;

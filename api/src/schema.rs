@@ -115,6 +115,9 @@ pub const LASTING: [&str; 17] = [
     "visitCounts",
 ];
 
+/// The other queries for what is published only, whose answers pass with the time.
+pub const PASSING: [&str; 1] = ["figureChanges"];
+
 /// All mutations.
 #[derive(MergedObject, Default)]
 pub struct Mutation(

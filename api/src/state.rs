@@ -16,6 +16,7 @@ use uuid::Uuid;
 
 use crate::{
     access::{
+        api_token::memory::{self, ApiTokens, Uses},
         issuer::Issuers,
         key::{self, KeyRing},
         quota::Quota,
@@ -51,6 +52,8 @@ struct Inner {
     clock: Clock,
     random: Random,
     keys: ArcSwap<KeyRing>,
+    api_tokens: ArcSwap<ApiTokens>,
+    uses: Uses,
     documents: ArcSwap<Documents>,
     snapshot: ArcSwap<Snapshot>,
     bodies: Arc<Bodies>,
@@ -82,12 +85,15 @@ impl State {
         let throttle = Throttle::new(clock.clone());
         let quota = Quota::new(config.rate_limit, database.shared().is_some());
         let issuers = Issuers::read(config.trusted_issuers.as_deref()).map_err(Error::internal)?;
+        let api_tokens = ApiTokens::load(&database, &issuers, opened).await?;
         Ok(Self(Arc::new(Inner {
             config,
             database,
             clock,
             random,
             keys: ArcSwap::from_pointee(keys),
+            api_tokens: ArcSwap::from_pointee(api_tokens),
+            uses: Uses::default(),
             documents: ArcSwap::from_pointee(documents),
             snapshot: ArcSwap::from_pointee(snapshot),
             bodies: Arc::new(bodies),
@@ -137,6 +143,18 @@ impl State {
     #[must_use]
     pub fn keys(&self) -> Arc<KeyRing> {
         self.0.keys.load_full()
+    }
+
+    /// The API tokens that work, as far as this process has heard.
+    #[must_use]
+    pub fn api_tokens(&self) -> Arc<ApiTokens> {
+        self.0.api_tokens.load_full()
+    }
+
+    /// The uses of API tokens and foreign accounts that are to be written down.
+    #[must_use]
+    pub fn uses(&self) -> &Uses {
+        &self.0.uses
     }
 
     /// The limits on attempts to sign in.
@@ -199,7 +217,7 @@ impl State {
         &self.0.feed
     }
 
-    /// Brings keys, trusted documents and snapshot up to change `seq` at least, before which no change may be on its way still. Returns at once
+    /// Brings keys, API tokens, trusted documents and snapshot up to change `seq` at least, before which no change may be on its way still. Returns at once
     /// when they are there already.
     ///
     /// # Errors
@@ -212,6 +230,10 @@ impl State {
             // First what the state needs: what is passed over here is never looked at again.
             if next.has_changed(key::TAG, seen.seq) {
                 self.0.keys.store(Arc::new(KeyRing::load(self.database()).await?));
+            }
+            if next.has_changed(memory::TAG, seen.seq) {
+                let api_tokens = ApiTokens::load(self.database(), self.issuers(), self.now()).await?;
+                self.0.api_tokens.store(Arc::new(api_tokens));
             }
             if next.has_changed(documents::TAG, seen.seq) {
                 self.0.documents.store(Arc::new(Documents::load(self.database()).await?));

@@ -14,8 +14,12 @@ pub struct Model {
     pub session_id: Uuid,
     /// When it was handed out.
     pub created_at: DateTimeUtc,
-    /// When it was exchanged for the next one.
+    /// When it was first exchanged for the next one.
     pub used_at: Option<DateTimeUtc>,
+    /// How many exchanges lie between it and the sign-in. Tokens of one session and generation count as used together.
+    pub generation: i32,
+    /// How often it was exchanged.
+    pub exchanges: i32,
     /// The session that it continues.
     #[sea_orm(belongs_to, from = "session_id", to = "id")]
     pub session: BelongsTo<super::session::Entity>,

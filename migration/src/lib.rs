@@ -20,6 +20,7 @@ mod m20261123_000009_create_rate_limits;
 mod m20261123_000010_index_publications;
 mod m20261127_000012_store_what_changed;
 mod m20261127_000015_record_delegations;
+mod m20261127_000016_refresh_generations;
 mod m20261127_000018_name_targets_of_audit_entries;
 
 /// All steps, oldest first.
@@ -41,6 +42,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261123_000010_index_publications::Migration),
             Box::new(m20261127_000012_store_what_changed::Migration),
             Box::new(m20261127_000015_record_delegations::Migration),
+            Box::new(m20261127_000016_refresh_generations::Migration),
             Box::new(m20261127_000018_name_targets_of_audit_entries::Migration),
         ]
     }

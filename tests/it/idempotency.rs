@@ -10,6 +10,8 @@ use tests::{
 };
 use tokio::task::JoinSet;
 
+mod rights;
+
 /// The answers that are kept.
 async fn kept(app: &TestApp) -> Vec<idempotency_key::Model> {
     idempotency_key::Entity::find().all(app.state().database().reader()).await.expect("the answers")

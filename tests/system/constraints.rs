@@ -522,6 +522,14 @@ const BAD_ROWS: &[(&str, By)] = &[
          VALUES ('0000000000000000000000000000000000000000000000000000000000000000', {id}, {now})",
         ForeignKey("refresh_tokens_session_id_fkey"),
     ),
+    (
+        "INSERT INTO refresh_tokens (hash, session_id, created_at, exchanges) VALUES ({hash}, {id}, {now}, 3)",
+        Check("exchanges BETWEEN 0 AND 2", "refresh_tokens_exchanges_check"),
+    ),
+    (
+        "INSERT INTO refresh_tokens (hash, session_id, created_at, generation) VALUES ({hash}, {id}, {now}, -1)",
+        Check("generation >= 0", "refresh_tokens_generation_check"),
+    ),
     ("UPDATE keys SET purpose = 'DOOR'", Check("purpose", "keys_purpose_check")),
     (
         "INSERT INTO keys (id, purpose, secret, created_at) VALUES ('short', 'CURSOR', 'secret', {now})",

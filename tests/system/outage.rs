@@ -9,6 +9,8 @@ use std::{
     },
 };
 
+use api::state::Clock;
+use chrono::TimeDelta;
 use entities::change;
 use sea_orm::{EntityTrait, PaginatorTrait};
 use serde_json::{Value, json};
@@ -142,6 +144,14 @@ async fn read(load: Arc<Load>, client: Client) {
     }
 }
 
+/// An API token of this administrator.
+async fn token(administrator: &Client) -> String {
+    let document = "mutation($input: ApiTokenCreateInput!) { apiTokenCreate(input: $input) { token errors { code } } }";
+    let expires_at = Clock::System.now() + TimeDelta::days(1);
+    let input = json!({ "name": "A site", "capabilities": ["READ_DRAFTS"], "expiresAt": expires_at });
+    administrator.run(document, json!({ "input": input })).await.text_at("/data/apiTokenCreate/token")
+}
+
 /// The residents of each year that was written, as the public reads them.
 async fn public(client: &Client) -> Vec<i64> {
     let answer = client.run(PUBLIC, json!({})).await;
@@ -170,8 +180,11 @@ async fn while_postgresql_is_away_reads_go_on_and_writes_fail_whole_and_come_bac
         let load = Arc::clone(&load);
         writers.spawn(async move { (writer, write(load, client, writer).await) });
     }
+    let token = token(&editor).await;
     for server in [&here, &there] {
         readers.spawn(read(Arc::clone(&load), server.anonymous()));
+        // A front end that shows a token reads on, too.
+        readers.spawn(read(Arc::clone(&load), server.anonymous().bearer(&token)));
     }
 
     load.twice_more("writes before the outage", Load::acknowledged).await;

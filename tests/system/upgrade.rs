@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use api::database::Database;
 use entities::{
-    Count, DisclosureMethod, DocumentState, ObservationStatus, Role, account, document, document_locale, site,
-    visit_count, yearly_total,
+    Count, DisclosureMethod, DocumentState, ObservationStatus, Role, account, document, document_locale, refresh_token,
+    site, visit_count, yearly_total,
 };
 use migration::{Migrator, MigratorTrait};
 use sea_orm::{ConnectionTrait, DatabaseConnection, EntityTrait, QueryOrder, TransactionTrait};
@@ -58,6 +58,9 @@ const FILLED: &[&str] = &[
     "INSERT INTO yearly_totals (category, year, value, note) VALUES ('TRAVEL', 2020, 3, '{}')",
     "INSERT INTO audit_entries (seq, at, actor_kind, actor_id, action, outcome, previous_hash, hash)
          VALUES (1, {2026-01-12}, 'ACCOUNT', {99}, 'signIn', 'DONE', '', {hash})",
+    "INSERT INTO sessions (id, account_id, created_at, expires_at) VALUES ({1}, {99}, {2026-01-10}, {2026-01-13})",
+    "INSERT INTO refresh_tokens (hash, session_id, created_at, used_at)
+         VALUES ({hash}, {1}, {2026-01-10}, {2026-01-11}), (replace({hash}, '0', '1'), {1}, {2026-01-11}, NULL)",
 ];
 
 /// Rows that the first Almanac had no words for.
@@ -149,6 +152,12 @@ on_each_database! {
         let account = account::Entity::find_by_id(id(99)).one(&connection).await.expect("accounts").expect("the editor");
         assert_eq!((account.role, account.password_hash.as_deref()), (Role::Editor, Some("$argon2id$")));
         assert_eq!((account.locales, account.issuer, account.subject), ("[]".parse().expect("JSON"), None, None));
+
+        // Whoever is signed in stays so: each token is of a generation of its own.
+        let tokens = refresh_token::Entity::find().order_by_asc(refresh_token::COLUMN.created_at);
+        let tokens = tokens.all(&connection).await.expect("tokens");
+        let found: Vec<_> = tokens.iter().map(|token| (token.generation, token.exchanges)).collect();
+        assert_eq!(found, [(0, 1), (1, 0)]);
 
         // Figures are what they were, and no more than that.
         let nothing = serde_json::json!([]);

@@ -13,7 +13,7 @@ use sea_orm::{ActiveModelTrait, ActiveValue::Set, ColumnTrait, Condition, Connec
 use uuid::Uuid;
 
 use crate::{
-    access::{Actor, Administrator, password::Hashed, permission::Grants},
+    access::{Actor, Administrator, api_token::memory, issuer::Issuers, password::Hashed, permission::Grants},
     error::{Error, Fault, Result},
     locale,
     state::State,
@@ -205,6 +205,9 @@ pub async fn disable(
     end_sessions(transaction, account.id, None).await?;
     end_links(transaction, account.id).await?;
     let disabled_at = Set(Some(account.disabled_at.unwrap_or_else(|| transaction.now())));
+    if account.disabled_at.is_none() {
+        transaction.tag([memory::TAG.to_owned()]);
+    }
     let change = account::ActiveModel { id: Set(account.id), disabled_at, ..Default::default() };
     Ok(change.update(transaction.connection()).await?)
 }
@@ -220,6 +223,9 @@ pub async fn enable(
 ) -> Result<account::Model> {
     let account = find(transaction.connection(), which).await?;
     cover(administrator, &account)?;
+    if account.disabled_at.is_some() {
+        transaction.tag([memory::TAG.to_owned()]);
+    }
     let change = account::ActiveModel { id: Set(account.id), disabled_at: Set(None), ..Default::default() };
     Ok(change.update(transaction.connection()).await?)
 }
@@ -243,20 +249,20 @@ pub fn grants(account: &account::Model) -> Result<Grants> {
 }
 
 /// What this account may do by itself at this moment, for what acts in its name; nothing when it is shut out, when its
-/// provider gives it no role any more, or when that provider is not trusted any more.
+/// provider gives it no role any more or has not vouched for it for long, or when that provider is not trusted any more.
 ///
 /// # Errors
 /// When the database cannot be read.
 pub async fn standing(state: &State, connection: &impl ConnectionTrait, id: Uuid) -> Result<Option<Grants>> {
     let found = account::Entity::find_by_id(id).one(connection).await?;
-    found.filter(|account| stands(state, account)).as_ref().map(grants).transpose()
+    found.filter(|account| stands(state.issuers(), account, state.now())).as_ref().map(grants).transpose()
 }
 
 /// Whether what acts in the name of this account may act at all.
-pub(super) fn stands(state: &State, account: &account::Model) -> bool {
+pub(super) fn stands(issuers: &Issuers, account: &account::Model, now: DateTime<Utc>) -> bool {
     account.disabled_at.is_none()
         && account.unvouched_at.is_none()
-        && account.issuer.as_deref().is_none_or(|issuer| state.issuers().trusts(issuer))
+        && account.issuer.as_deref().is_none_or(|issuer| issuers.vouch(issuer, account.last_seen_at, now))
 }
 
 /// Nothing, if whoever acts may do all that the account may: they are about to hand that out.

@@ -2,13 +2,15 @@
 //! expire or are revoked. A token is shown once; the database has only its hash.
 
 pub mod graphql;
+pub mod memory;
 
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
 use chrono::{DateTime, Duration, Utc};
 use entities::{Line, Locale, Rule, account, api_token};
-use sea_orm::{ActiveModelTrait, ActiveValue::Set, Condition, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder};
+use sea_orm::{ActiveModelTrait, ActiveValue::Set, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder};
 use uuid::Uuid;
 
+use self::memory::Used;
 use crate::{
     access::{
         Administrator, account as accounts,
@@ -24,8 +26,6 @@ use crate::{
 pub const PREFIX: &str = "alm_";
 /// The longest that a token may last, in days: a year, and a day for whoever renews it on the same date.
 pub const LONGEST_DAYS: i64 = 366;
-/// How exactly the database knows when a token was last used: a write for each request would cost too much.
-const USE_NOTED_EVERY: Duration = Duration::minutes(1);
 
 /// A token to be.
 #[derive(Clone, Debug)]
@@ -115,6 +115,7 @@ pub async fn create(
         parent_id: Set(maker.api_token),
     };
     let token = row.insert(transaction.connection()).await?;
+    transaction.tag([memory::TAG.to_owned()]);
     let owner = accounts::find(transaction.connection(), maker.account).await?.email.into();
     Ok((text, Owned { token, owner }))
 }
@@ -156,6 +157,10 @@ fn locales_beyond(own: &Grants, locales: &[Locale]) -> Vec<Fault> {
 pub async fn revoke(transaction: &mut Transaction, _: &Administrator, id: Uuid) -> Result<Owned> {
     let found = api_token::Entity::find_by_id(id).one(transaction.connection()).await?;
     let token = found.ok_or(Error::NotFound("the token"))?;
+    let owner = accounts::find(transaction.connection(), token.account_id).await?.email.into();
+    if token.revoked_at.is_some() {
+        return Ok(Owned { token, owner });
+    }
     let now = transaction.now();
     let mut family = vec![id];
     while !family.is_empty() {
@@ -169,8 +174,8 @@ pub async fn revoke(transaction: &mut Transaction, _: &Administrator, id: Uuid) 
             .await?;
         family = children;
     }
-    let token = api_token::Model { revoked_at: token.revoked_at.or(Some(now)), ..token };
-    let owner = accounts::find(transaction.connection(), token.account_id).await?.email.into();
+    transaction.tag([memory::TAG.to_owned()]);
+    let token = api_token::Model { revoked_at: Some(now), ..token };
     Ok(Owned { token, owner })
 }
 
@@ -178,37 +183,39 @@ pub async fn revoke(transaction: &mut Transaction, _: &Administrator, id: Uuid) 
 ///
 /// # Errors
 /// When the database cannot be read.
-pub async fn all(connection: &impl ConnectionTrait, _: &Administrator) -> Result<Vec<Owned>> {
+pub async fn all(state: &State, _: &Administrator) -> Result<Vec<Owned>> {
     let rows = api_token::Entity::find()
         .find_also_related(account::Entity)
         .order_by_desc(api_token::COLUMN.created_at)
         .order_by_desc(api_token::COLUMN.id)
-        .all(connection)
+        .all(state.database().reader())
         .await?;
-    let owned = |(token, account): (api_token::Model, Option<account::Model>)| {
+    let owned = |(mut token, account): (api_token::Model, Option<account::Model>)| {
+        token.last_used_at = token.last_used_at.max(state.uses().of(Used::Token(token.id)));
         account.map(|account| Owned { token, owner: account.email.into() })
     };
     Ok(rows.into_iter().filter_map(owned).collect())
 }
 
-/// The id of the token with this text, if it and its account still live. Notes that it is used.
+/// The id of the token with this text, if it and its account still live as far as this process knows. Notes that it is
+/// used. Whoever reads drafts or writes must ask [`live`] as well.
 ///
 /// # Errors
 /// [`Error::Unauthenticated`] for every other token, whatever is wrong with it.
 pub async fn identify(state: &State, text: &str) -> Result<Uuid> {
     let now = state.now();
+    if let Some(id) = state.api_tokens().find(text, now) {
+        state.uses().note(Used::Token(id), now);
+        return Ok(id);
+    }
+    // Made in another process a moment ago, or none at all.
     let found = api_token::Entity::find()
         .filter(api_token::COLUMN.hash.eq(hash(text)))
         .find_also_related(account::Entity)
         .one(state.database().reader())
         .await?;
     let (token, _) = living(state, found)?;
-    if token.last_used_at.is_none_or(|used_at| used_at + USE_NOTED_EVERY <= now)
-        && let Err(error) = note_use(state, token.id, now).await
-    {
-        // What is read out of memory is served without a database that can be written.
-        tracing::warn!(error = %error, token = %token.id, "the use of an API token could not be noted");
-    }
+    state.uses().note(Used::Token(token.id), now);
     Ok(token.id)
 }
 
@@ -244,7 +251,9 @@ fn living(
     found: Option<(api_token::Model, Option<account::Model>)>,
 ) -> Result<(api_token::Model, account::Model)> {
     match found {
-        Some((token, Some(account))) if is_live(state, &token) && accounts::stands(state, &account) => {
+        Some((token, Some(account)))
+            if is_live(state, &token) && accounts::stands(state.issuers(), &account, state.now()) =>
+        {
             Ok((token, account))
         }
         _ => Err(Error::Unauthenticated),
@@ -253,21 +262,6 @@ fn living(
 
 fn is_live(state: &State, token: &api_token::Model) -> bool {
     token.revoked_at.is_none() && state.now() < token.expires_at
-}
-
-/// A write of its own, at most once a minute. Of several requests at once, one writes.
-async fn note_use(state: &State, id: Uuid, now: DateTime<Utc>) -> Result<()> {
-    let transaction = state.database().begin_write().await?;
-    let due = Condition::any()
-        .add(api_token::COLUMN.last_used_at.is_null())
-        .add(api_token::COLUMN.last_used_at.lte(now - USE_NOTED_EVERY));
-    api_token::Entity::update_many()
-        .filter(api_token::COLUMN.id.eq(id))
-        .filter(due)
-        .set(api_token::ActiveModel { last_used_at: Set(Some(now)), ..Default::default() })
-        .exec(&*transaction)
-        .await?;
-    transaction.commit().await
 }
 
 fn locales(token: &api_token::Model) -> Result<Option<Vec<Locale>>> {

@@ -50,6 +50,17 @@ impl Delegation {
         Ok(Self::stored(account, None, Some(serde_json::to_value(grants)?)))
     }
 
+    /// A name of the credential, which is the same for each request with it and for no request with another one. Sessions of
+    /// one account are one credential.
+    #[must_use]
+    pub fn credential(&self) -> String {
+        match (self.api_token, &self.scopes) {
+            (Some(token), _) => format!("token {token}"),
+            (None, Some(_)) => format!("foreign {}", self.account),
+            (None, None) => self.account.to_string(),
+        }
+    }
+
     /// Whether something that is made with this credential would outlive it if it lasted until `end`.
     #[must_use]
     pub fn is_outlived_by(&self, end: DateTime<Utc>) -> bool {

@@ -269,19 +269,25 @@ impl AccessMutation {
         {
             return Mutated::unrecorded::<SignedIn>(error.clone());
         }
-        mutate_openly(ctx, "signIn", async move |transaction| session::sign_in(transaction, verified?).await).await
+        let admit = async move |transaction: &mut Transaction| session::admit(transaction, verified?).await;
+        mutate_openly(ctx, "signIn", admit, async |transaction, admitted| session::sign_in(transaction, admitted).await)
+            .await
     }
 
-    /// Exchanges a refresh token for the next pair of tokens. A refresh token works once, and for ten seconds once more:
-    /// two tabs may refresh at the same moment. Presented later, it ends the session.
+    /// Exchanges a refresh token for the next pair of tokens. A refresh token works once, and within ten seconds once more:
+    /// two tabs may refresh at the same moment. Presented later, it ends the session. The two tokens that two tabs got count
+    /// as one: ten seconds after one of them was exchanged, the other one ends the session, too.
     async fn refresh_session(
         &self,
         ctx: &Context<'_>,
         #[graphql(desc = "Which session.")] input: RefreshSessionInput,
     ) -> Result<Mutated<RefreshSessionPayload>> {
-        let refresh =
-            async move |transaction: &mut Transaction| session::refresh(transaction, &input.refresh_token).await;
-        mutate_openly(ctx, "refreshSession", refresh).await
+        let admit =
+            async move |transaction: &mut Transaction| session::continued(transaction, &input.refresh_token).await;
+        mutate_openly(ctx, "refreshSession", admit, async |transaction, continued| {
+            session::refresh(transaction, continued).await
+        })
+        .await
     }
 
     /// Ends the session of the access token: neither it nor the session's refresh tokens work from now on.
@@ -311,7 +317,8 @@ impl AccessMutation {
         {
             return Mutated::unrecorded::<SignedIn>(error.clone());
         }
-        mutate_openly(ctx, "passwordSet", async move |transaction| {
+        let admit = async |transaction: &mut Transaction| link::admit(transaction, &input.token).await;
+        mutate_openly(ctx, "passwordSet", admit, async |transaction, ()| {
             link::redeem(transaction, &input.token, hashed?).await
         })
         .await

@@ -13,6 +13,7 @@ use uuid::Uuid;
 use crate::{
     access::{
         Actor, account as accounts,
+        api_token::memory::{self, Used},
         issuer::{ForeignIdentity, ForeignRole, IssuerError},
         permission::Grants,
     },
@@ -74,12 +75,21 @@ pub async fn identify(state: &State, origin: &Origin, token: &str) -> Result<For
         Statement { role: identity.role.as_ref(), issued_at: identity.issued_at.unwrap_or_else(|| state.now()) };
     let account = match find(state.database().reader(), &identity).await? {
         Some(known) if known.disabled_at.is_some() => return Err(Error::Unauthenticated),
-        Some(known) if !statement.changes(&known)? => known.id,
+        Some(known) if !statement.changes(&known)? && is_vouched_for(state, &known) => {
+            state.uses().note(Used::Account(known.id), state.now());
+            known.id
+        }
         None if identity.role.is_none() => return Err(Error::Forbidden),
         _ => enter(state, origin, &identity, &statement).await?,
     };
     let ForeignRole { role, locales } = identity.role.clone().ok_or(Error::Forbidden)?;
     Ok(Foreign { account, role, grants: Grants::of(role, locales) })
+}
+
+/// Whether the provider has vouched for an account lately, or says that it does not.
+fn is_vouched_for(state: &State, account: &account::Model) -> bool {
+    let issuer = account.issuer.as_deref().unwrap_or_default();
+    account.unvouched_at.is_some() || state.issuers().vouch(issuer, account.last_seen_at, state.now())
 }
 
 async fn find(connection: &impl ConnectionTrait, identity: &ForeignIdentity) -> Result<Option<account::Model>> {
@@ -95,23 +105,24 @@ async fn enter(state: &State, origin: &Origin, identity: &ForeignIdentity, state
     // Read again: two requests may come at once.
     let id = match find(transaction.connection(), identity).await? {
         Some(known) if known.disabled_at.is_some() => return Err(Error::Unauthenticated),
-        Some(known) if !statement.changes(&known)? => return Ok(known.id),
         Some(known) => {
             let mut change = account::ActiveModel {
                 id: Set(known.id),
-                vouched_at: Set(Some(statement.issued_at)),
-                unvouched_at: Set(None),
                 last_seen_at: Set(Some(transaction.now())),
                 ..Default::default()
             };
-            match statement.role {
-                Some(role) => {
+            if statement.changes(&known)? {
+                change.vouched_at = Set(Some(statement.issued_at));
+                change.unvouched_at = Set(statement.role.is_none().then(|| transaction.now()));
+                if let Some(role) = statement.role {
                     change.role = Set(role.role);
                     change.locales = Set(serde_json::to_value(&role.locales)?);
                 }
-                None => change.unvouched_at = Set(Some(transaction.now())),
+            } else if is_vouched_for(state, &known) {
+                return Ok(known.id);
             }
             change.update(transaction.connection()).await?;
+            transaction.tag([memory::TAG.to_owned()]);
             known.id
         }
         None => {

@@ -16,7 +16,6 @@ use std::{
 
 use anyhow::{Context, bail, ensure};
 use arc_swap::ArcSwap;
-use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
 use chrono::{DateTime, Duration, Utc};
 use entities::{Email, Locale, Role};
 use jsonwebtoken::{Algorithm, DecodingKey, Validation, decode};
@@ -24,6 +23,8 @@ use reqwest::{Client, StatusCode, Url, redirect::Policy};
 use serde::Deserialize;
 use serde_json::{Map, Value};
 use tokio::sync::Mutex;
+
+use super::token::{self, object};
 
 /// How old keys may be before they are asked for again, and so how long a key that was withdrawn may still be good.
 pub const FRESH: Duration = Duration::minutes(5);
@@ -111,10 +112,11 @@ impl Issuers {
         self.issuers.is_empty()
     }
 
-    /// Whether the tokens of this issuer are believed.
+    /// Whether this issuer still vouches at `now` for somebody who was last seen with a token of it then.
     #[must_use]
-    pub fn trusts(&self, issuer: &str) -> bool {
-        self.issuers.iter().any(|known| known.name == issuer)
+    pub fn vouch(&self, issuer: &str, seen_at: Option<DateTime<Utc>>, now: DateTime<Utc>) -> bool {
+        let known = self.issuers.iter().find(|known| known.name == issuer);
+        known.zip(seen_at).is_some_and(|(issuer, seen_at)| now < seen_at + issuer.vouches_for)
     }
 
     /// Reads the settings: a TOML text with an `[[issuer]]` for each provider.
@@ -127,6 +129,7 @@ impl Issuers {
     /// algorithms = ["RS256"]                                   # this when absent
     /// email_claim = "email"                                    # this when absent
     /// role_claim = "realm_access.roles"                        # without it, nobody has a role
+    /// vouch_days = 30                                          # this when absent
     /// [issuer.roles]
     /// almanac-editors = "EDITOR"
     /// translators-vi = { role = "TRANSLATOR", locales = ["vi"] }
@@ -159,14 +162,14 @@ impl Issuers {
     /// by an algorithm that this issuer uses, for us, not too early, not too late by a microsecond.
     ///
     /// Nothing that the token says about keys is used (`jwk`, `jku`, `x5c`, `x5u`), and a token with critical extensions
-    /// (`crit`) is refused. `now` is also the time by which keys grow old.
+    /// (`crit`) or of another media type (`typ`) is refused. `now` is also the time by which keys grow old.
     ///
     /// # Errors
     /// [`IssuerError::Invalid`] for every token that is not valid, whatever is wrong with it;
     /// [`IssuerError::Unavailable`] when that cannot be told, since the key is not known and could not be fetched.
-    pub async fn verify(&self, token: &str, now: DateTime<Utc>) -> Result<ForeignIdentity, IssuerError> {
+    pub async fn verify(&self, text: &str, now: DateTime<Utc>) -> Result<ForeignIdentity, IssuerError> {
         let invalid = IssuerError::Invalid;
-        let mut parts = token.split('.');
+        let mut parts = text.split('.');
         let (Some(header), Some(claims), Some(_), None) = (parts.next(), parts.next(), parts.next(), parts.next())
         else {
             return Err(invalid);
@@ -178,14 +181,14 @@ impl Issuers {
         let algorithm = header.get("alg").and_then(Value::as_str).and_then(|name| Algorithm::from_str(name).ok());
         let algorithm = algorithm.filter(|algorithm| issuer.algorithms.contains(algorithm)).ok_or(invalid)?;
         let kid = header.get("kid").and_then(Value::as_str).ok_or(invalid)?;
-        if header.contains_key("crit") || !issuer.accepts(&unverified, now) {
+        if !token::is_understood(&header) || !is_access_token(&header) || !issuer.accepts(&unverified, now) {
             // Also spares the provider the question for the key.
             return Err(invalid);
         }
         let keys = issuer.find(&self.client, kid, now).await?;
         let key = keys.iter().find(|key| key.fits(kid, algorithm)).ok_or(invalid)?;
         let claims =
-            decode::<Map<String, Value>>(token, &key.decoding, &validation(algorithm)).map_err(|_| invalid)?.claims;
+            decode::<Map<String, Value>>(text, &key.decoding, &validation(algorithm)).map_err(|_| invalid)?.claims;
         // The same bytes as before, but only now they are the issuer's words.
         if issuer.accepts(&claims, now) { issuer.identity(&claims).ok_or(invalid) } else { Err(invalid) }
     }
@@ -201,8 +204,13 @@ fn validation(algorithm: Algorithm) -> Validation {
     validation
 }
 
-fn object(part: &str) -> Option<Map<String, Value>> {
-    serde_json::from_slice(&BASE64_URL_SAFE_NO_PAD.decode(part).ok()?).ok()
+/// Whether a token may be an access token by the media type in its header: none, that of every JWT, or that of access
+/// tokens (RFC 9068). So a token of another kind, made for another purpose with the same key, does not pass for one:
+/// `logout+jwt`, `dpop+jwt`, `secevent+jwt`.
+fn is_access_token(header: &Map<String, Value>) -> bool {
+    let Some(media_type) = header.get("typ") else { return true };
+    let media_type = media_type.as_str().map(str::to_ascii_lowercase).unwrap_or_default();
+    ["jwt", "at+jwt"].contains(&media_type.strip_prefix("application/").unwrap_or(&media_type))
 }
 
 #[derive(Deserialize)]
@@ -225,6 +233,13 @@ struct IssuerSettings {
     role_claim: Option<String>,
     #[serde(default)]
     roles: BTreeMap<String, toml::Value>,
+    #[serde(default = "default_vouch_days")]
+    vouch_days: u16,
+}
+
+/// Long enough for a holiday, short enough for somebody who has left.
+const fn default_vouch_days() -> u16 {
+    30
 }
 
 fn default_algorithms() -> Vec<String> {
@@ -253,6 +268,8 @@ struct Issuer {
     email_claim: String,
     role_claim: Option<String>,
     roles: BTreeMap<String, ForeignRole>,
+    /// How long its word counts for what somebody made, when they do not come again.
+    vouches_for: Duration,
     known: ArcSwap<Known>,
     /// When the keys were last asked for. Who holds it is asking.
     asked_at: Arc<Mutex<Option<DateTime<Utc>>>>,
@@ -280,6 +297,7 @@ impl Issuer {
         ensure!(!settings.issuer.trim().is_empty(), "issuer is blank");
         ensure!(!settings.audience.trim().is_empty(), "audience is blank");
         ensure!(!settings.algorithms.is_empty(), "algorithms has none");
+        ensure!((1..=366).contains(&settings.vouch_days), "vouch_days is not between 1 and 366");
         let mut roles = BTreeMap::new();
         for (name, role) in settings.roles {
             roles.insert(name.clone(), foreign_role(role).with_context(|| format!("roles.{name}"))?);
@@ -293,6 +311,7 @@ impl Issuer {
             email_claim: settings.email_claim,
             role_claim: settings.role_claim,
             roles,
+            vouches_for: Duration::days(settings.vouch_days.into()),
             known: ArcSwap::default(),
             asked_at: Arc::default(),
             in_vain: AtomicBool::new(false),
@@ -587,6 +606,8 @@ mod tests {
             (line("role_claim", "algorithms = [\"HS256\"]\nrole_claim"), "algorithm HS256 needs a secret"),
             (line("role_claim", "algorithms = [\"none\"]\nrole_claim"), "algorithm none is none of RS256, "),
             (line("role_claim", "algorithms = []\nrole_claim"), "algorithms has none"),
+            (line("role_claim", "vouch_days = 0\nrole_claim"), "vouch_days is not between 1 and 366"),
+            (line("role_claim", "vouch_days = 367\nrole_claim"), "vouch_days is not between 1 and 366"),
             (line("https://login.example.org/realms/hospital/p", "http://login.example.org/p"), "is not https"),
             (line("https://login.example.org/realms/hospital/p", "http://127.0.0.1.example.org/p"), "is not https"),
             (line("https://login.example.org/realms/hospital/p", "file:///p"), "file is not https"),

@@ -83,6 +83,21 @@ pub async fn owner(state: &State, caller: &Caller, token: &str) -> Result<Email>
     Ok(account.email)
 }
 
+/// Nothing, if this link is one of ours, used or not, to an account that is not shut out.
+///
+/// # Errors
+/// [`Error::LinkEnded`].
+pub async fn admit(transaction: &Transaction, token: &str) -> Result<()> {
+    let found = account_link::Entity::find_by_id(sha256(token.as_bytes()))
+        .find_also_related(account::Entity)
+        .one(transaction.connection())
+        .await?;
+    match found {
+        Some((_, Some(account))) if account.disabled_at.is_none() => Ok(()),
+        _ => Err(Error::LinkEnded),
+    }
+}
+
 /// Exchanges a link for a password: sets it, ends the sessions of the account, and starts one.
 ///
 /// # Errors

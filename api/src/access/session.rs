@@ -1,10 +1,14 @@
-//! Sessions: sign in, refresh, sign out. A refresh token works once, and again for a moment; presenting it later ends its
-//! session, because either the thief or the owner holds the other half.
+//! Sessions: sign in, refresh, sign out. A refresh token works once, and once more for a moment; presenting it later ends
+//! its session, because either the thief or the owner holds the other half.
+//!
+//! The two tokens that two tabs get at the same moment are one generation. What is used of a generation is used of all of
+//! it: it is exchanged twice at most, and within [`GRACE`]. So a session never has more than two tokens that work, however
+//! often and by how many it is refreshed.
 
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
 use chrono::{DateTime, Duration, Utc};
 use entities::{Email, account, refresh_token, session};
-use sea_orm::{ActiveModelTrait, ActiveValue::Set, ConnectionTrait, EntityTrait};
+use sea_orm::{ActiveModelTrait, ActiveValue::Set, ConnectionTrait, EntityTrait, QueryFilter};
 use uuid::Uuid;
 
 use crate::{
@@ -39,6 +43,8 @@ pub struct SignedIn {
 /// How long a used refresh token is taken once more: two tabs may refresh at the same moment, and an answer may get lost
 /// on its way.
 pub const GRACE: Duration = Duration::seconds(10);
+/// How often a generation is exchanged at most: by two tabs.
+const EXCHANGES: i32 = 2;
 
 /// Somebody who has proven to know an account's password.
 #[derive(Debug)]
@@ -113,14 +119,26 @@ pub async fn change_password(transaction: &mut Transaction, new: NewPassword) ->
     Ok(())
 }
 
-/// Starts a session.
+/// An account that may be signed in to, and whose password was shown.
+#[derive(Debug)]
+pub struct Admitted(account::Model);
+
+/// Whether an account may be signed in to at this moment.
 ///
 /// # Errors
 /// [`Error::InvalidCredentials`] when the account has changed since its password was checked.
-pub async fn sign_in(transaction: &mut Transaction, Verified(seen): Verified) -> Result<SignedIn> {
+pub async fn admit(transaction: &mut Transaction, Verified(seen): Verified) -> Result<Admitted> {
     let account = accounts::live(transaction.connection(), seen.id).await?;
     let account = account.filter(|now| now.password_hash == seen.password_hash).ok_or(Error::InvalidCredentials)?;
     transaction.acts_as(Actor::Account(account.id));
+    Ok(Admitted(account))
+}
+
+/// Starts a session.
+///
+/// # Errors
+/// When the database cannot be written.
+pub async fn sign_in(transaction: &Transaction, Admitted(account): Admitted) -> Result<SignedIn> {
     start(transaction, account).await
 }
 
@@ -139,14 +157,21 @@ pub(super) async fn start(transaction: &Transaction, account: account::Model) ->
         ended_at: Set(None),
     };
     session::Entity::insert(row).exec(transaction.connection()).await?;
-    hand_out(transaction, account, session).await
+    hand_out(transaction, account, session, 0).await
 }
 
-/// Exchanges a refresh token for the next pair. A token that was used a moment ago ([`GRACE`]) is taken once more.
+/// A refresh token of a session that goes on.
+#[derive(Debug)]
+pub struct Continued {
+    token: refresh_token::Model,
+    account: account::Model,
+}
+
+/// The refresh token with this text, if its session goes on.
 ///
 /// # Errors
-/// [`Error::SessionEnded`] when the token is unknown, was used before, or belongs to a session that is over.
-pub async fn refresh(transaction: &mut Transaction, token: &str) -> Result<SignedIn> {
+/// [`Error::SessionEnded`] when the token is unknown or belongs to a session that is over.
+pub async fn continued(transaction: &mut Transaction, token: &str) -> Result<Continued> {
     let now = transaction.now();
     let found = refresh_token::Entity::find_by_id(hash(token))
         .find_also_related(session::Entity)
@@ -158,21 +183,39 @@ pub async fn refresh(transaction: &mut Transaction, token: &str) -> Result<Signe
         return Err(Error::SessionEnded);
     };
     transaction.acts_as(Actor::Account(account.id));
-    match token.used_at {
-        Some(used_at) if now >= used_at + GRACE => {
-            end(transaction, session.id).await?;
-            // The session stays ended although the refresh is refused.
-            transaction.checkpoint().await?;
-            return Err(Error::SessionEnded);
-        }
-        Some(_) => {}
-        None => {
-            refresh_token::ActiveModel { hash: Set(token.hash), used_at: Set(Some(now)), ..Default::default() }
-                .update(transaction.connection())
-                .await?;
-        }
+    Ok(Continued { token, account })
+}
+
+/// Exchanges a refresh token for the next pair. A token that was used a moment ago ([`GRACE`]) is taken once more.
+///
+/// # Errors
+/// [`Error::SessionEnded`] when the token was used before; also when a third one asks within the moment, which ends
+/// nothing.
+pub async fn refresh(transaction: &mut Transaction, Continued { token, account }: Continued) -> Result<SignedIn> {
+    let (now, session) = (transaction.now(), token.session_id);
+    let generation = refresh_token::Entity::find()
+        .filter(refresh_token::COLUMN.session_id.eq(session))
+        .filter(refresh_token::COLUMN.generation.eq(token.generation))
+        .all(transaction.connection())
+        .await?;
+    if generation.iter().filter_map(|token| token.used_at).min().is_some_and(|used_at| now >= used_at + GRACE) {
+        end(transaction, session).await?;
+        // The session stays ended although the refresh is refused.
+        transaction.checkpoint().await?;
+        return Err(Error::SessionEnded);
     }
-    hand_out(transaction, account, session.id).await
+    if generation.iter().map(|token| token.exchanges).sum::<i32>() >= EXCHANGES {
+        return Err(Error::SessionEnded);
+    }
+    let next = token.generation + 1;
+    let used = refresh_token::ActiveModel {
+        hash: Set(token.hash),
+        used_at: Set(Some(token.used_at.unwrap_or(now))),
+        exchanges: Set(token.exchanges + 1),
+        ..Default::default()
+    };
+    used.update(transaction.connection()).await?;
+    hand_out(transaction, account, session, next).await
 }
 
 /// Ends a session.
@@ -205,7 +248,12 @@ fn is_live(session: &session::Model, account: &account::Model, now: DateTime<Utc
 }
 
 /// Hands out the next pair of tokens, and notes that the account was seen.
-async fn hand_out(transaction: &Transaction, account: account::Model, session: Uuid) -> Result<SignedIn> {
+async fn hand_out(
+    transaction: &Transaction,
+    account: account::Model,
+    session: Uuid,
+    generation: i32,
+) -> Result<SignedIn> {
     let (state, now) = (transaction.state(), transaction.now());
     let refresh_token = BASE64_URL_SAFE_NO_PAD.encode(state.random().bytes::<32>());
     let row = refresh_token::ActiveModel {
@@ -213,6 +261,8 @@ async fn hand_out(transaction: &Transaction, account: account::Model, session: U
         session_id: Set(session),
         created_at: Set(now),
         used_at: Set(None),
+        generation: Set(generation),
+        exchanges: Set(0),
     };
     refresh_token::Entity::insert(row).exec(transaction.connection()).await?;
     let seen = account::ActiveModel { id: Set(account.id), last_seen_at: Set(Some(now)), ..Default::default() };

@@ -1,9 +1,11 @@
 //! Access tokens: short-lived JWTs after RFC 9068, signed with Ed25519.
 
+use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
 use chrono::{DateTime, Duration, Utc};
 use entities::account;
 use jsonwebtoken::{Algorithm, Header, Validation, decode, decode_header, encode};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use serde_json::{Map, Value};
 use uuid::Uuid;
 
 use crate::{
@@ -75,8 +77,23 @@ pub fn sign(state: &State, media_type: &str, claims: &impl Serialize) -> Result<
     encode(&header, claims, &key.encoding).map_err(Error::internal)
 }
 
+/// The JSON object that a part of a JWT is, as it was sent.
+pub(super) fn object(part: &str) -> Option<Map<String, Value>> {
+    serde_json::from_slice(&BASE64_URL_SAFE_NO_PAD.decode(part).ok()?).ok()
+}
+
+/// Whether the header of a JWT asks for nothing that we do not know: an extension that it calls critical (RFC 7515, section
+/// 4.1.11) must be understood, and we understand none.
+pub(super) fn is_understood(header: &Map<String, Value>) -> bool {
+    !header.contains_key("crit")
+}
+
 /// When a token is valid: what every token of ours says.
 pub trait Lifetime {
+    /// When it was issued, in Unix seconds, if it says so.
+    fn issued(&self) -> Option<i64> {
+        None
+    }
     /// From when on, in Unix seconds.
     fn not_before(&self) -> i64;
     /// Until when, in Unix seconds.
@@ -84,6 +101,10 @@ pub trait Lifetime {
 }
 
 impl Lifetime for Claims {
+    fn issued(&self) -> Option<i64> {
+        Some(self.iat)
+    }
+
     fn not_before(&self) -> i64 {
         self.nbf
     }
@@ -101,8 +122,8 @@ pub fn verify(state: &State, token: &str) -> Result<Claims> {
     open(state, TYPE, AUDIENCE, token).ok_or(Error::Unauthenticated)
 }
 
-/// The claims of a token of this media type and audience that is valid now: ours, untouched, not too early, not too late
-/// by a second.
+/// The claims of a token of this media type and audience that is valid now: ours, untouched, not too early, not from the
+/// future, not too late by a second.
 #[must_use]
 pub fn open<C: DeserializeOwned + Clone + Lifetime>(
     state: &State,
@@ -110,6 +131,9 @@ pub fn open<C: DeserializeOwned + Clone + Lifetime>(
     audience: &str,
     token: &str,
 ) -> Option<C> {
+    if !is_understood(&object(token.split('.').next()?)?) {
+        return None;
+    }
     let header = decode_header(token).ok()?;
     let keys = state.keys();
     let key = keys.verifying(&header.kid?, state.now())?;
@@ -126,5 +150,6 @@ pub fn open<C: DeserializeOwned + Clone + Lifetime>(
     validation.validate_nbf = false;
     let claims = decode::<C>(token, &key.decoding, &validation).ok()?.claims;
     let now = state.now().timestamp();
-    (claims.not_before() <= now && now < claims.expires()).then_some(claims)
+    let begun = claims.not_before() <= now && claims.issued().is_none_or(|issued| issued <= now);
+    (begun && now < claims.expires()).then_some(claims)
 }

@@ -8,7 +8,7 @@ use sea_orm::{DatabaseTransaction, EntityTrait, QueryFilter};
 use uuid::Uuid;
 
 use crate::{
-    access::key,
+    access::{api_token::memory, key},
     change::{self, Change},
     content::{self, body::Bodies},
     database::Database,
@@ -102,7 +102,7 @@ impl Snapshot {
         let (mut pages, mut staff): (BTreeSet<Uuid>, BTreeSet<Uuid>) = Default::default();
         // Whatever else was changed is not known one by one.
         let is_known = |change: &Change| {
-            change.tags.iter().all(|tag| [key::TAG, documents::TAG].contains(&tag.as_str()))
+            change.tags.iter().all(|tag| [key::TAG, memory::TAG, documents::TAG].contains(&tag.as_str()))
                 || publications.iter().any(|(publication, _)| publication.change_seq == change.seq)
         };
         let mut of_figures = Vec::new();

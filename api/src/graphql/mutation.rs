@@ -19,7 +19,7 @@ use crate::{
     database,
     delivery::change_token,
     error::{Code, Error, Result},
-    idempotency::{self, Answer, Slot},
+    idempotency::{self, Answer, Holder, Slot},
     transaction::Transaction,
 };
 
@@ -127,6 +127,7 @@ pub async fn mutate<T, P: From<Expected<T>>>(
     operation: impl AsyncFnOnce(&mut Transaction, &Editor) -> Result<T>,
 ) -> Result<Mutated<P>> {
     let (state, caller) = (ctx.state(), ctx.caller());
+    let field = field(ctx);
     if caller.credential.is_none() {
         return turn_away(ctx, action).await;
     }
@@ -140,32 +141,55 @@ pub async fn mutate<T, P: From<Expected<T>>>(
         Err(error) => return Err(error),
     };
     transaction.acts_as(editor.actor());
-    run(ctx, action, transaction, async move |transaction| operation(transaction, &editor).await).await
+    transaction.checkpoint().await?;
+    let place = place(ctx, Holder::of(&editor)?, field)?;
+    run(ctx, action, transaction, place, async move |transaction| operation(transaction, &editor).await).await
 }
 
-/// Runs a mutation of somebody who need not be signed in.
+/// Runs a mutation of somebody who need not be signed in. `admit` looks whether what they show, a password or a token, is
+/// good at this moment; before an answer is given again, too.
 ///
 /// # Errors
 /// When the database cannot be reached.
-pub async fn mutate_openly<T, P: From<Expected<T>>>(
+pub async fn mutate_openly<A, T, P: From<Expected<T>>>(
     ctx: &Context<'_>,
     action: &'static str,
-    operation: impl AsyncFnOnce(&mut Transaction) -> Result<T>,
+    admit: impl AsyncFnOnce(&mut Transaction) -> Result<A>,
+    operation: impl AsyncFnOnce(&mut Transaction, A) -> Result<T>,
 ) -> Result<Mutated<P>> {
-    let transaction = Transaction::begin(ctx.state(), Actor::Anonymous, ctx.caller().origin.clone()).await?;
-    run(ctx, action, transaction, operation).await
+    let field = field(ctx);
+    let mut transaction = Transaction::begin(ctx.state(), Actor::Anonymous, ctx.caller().origin.clone()).await?;
+    transaction.checkpoint().await?;
+    let admitted = match database::in_time(LONGEST, Box::pin(admit(&mut transaction))).await {
+        Ok(admitted) => admitted,
+        Err(error) => return refused(ctx, action, transaction, error, None).await,
+    };
+    let place = place(ctx, Holder::ANONYMOUS, field)?;
+    run(ctx, action, transaction, place, async move |transaction| operation(transaction, admitted).await).await
+}
+
+/// The name of the field that is being resolved, if its answer is to be kept. Asked for once, before anything else: fields
+/// are told apart by their order.
+fn field(ctx: &Context<'_>) -> Option<String> {
+    let request = ctx.request().idempotency.as_ref()?;
+    Some(request.next_field(ctx.item.node.response_key().node.as_str()))
+}
+
+/// Where its answer is kept.
+fn place(ctx: &Context<'_>, holder: Holder, field: Option<String>) -> Result<Option<Slot>> {
+    let keyed = ctx.request().idempotency.as_ref().zip(field);
+    keyed.map(|(request, field)| Slot::new(request, holder, field)).transpose()
 }
 
 async fn run<T, P: From<Expected<T>>>(
     ctx: &Context<'_>,
     action: &'static str,
     mut transaction: Transaction,
+    place: Option<Slot>,
     operation: impl AsyncFnOnce(&mut Transaction) -> Result<T>,
 ) -> Result<Mutated<P>> {
-    transaction.checkpoint().await?;
     let mut slot = None;
-    if let Some(request) = &ctx.request().idempotency {
-        let place = Slot::new(request, transaction.actor(), ctx.item.node.response_key().node.as_str())?;
+    if let Some(place) = place {
         match idempotency::recall(&transaction, &place).await {
             Ok(None) => slot = Some(place),
             Ok(Some(Answer { json, change })) => {

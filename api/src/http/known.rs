@@ -50,6 +50,8 @@ pub struct Known {
     asked: Option<String>,
     /// Whether its answers hold until something that they show changes.
     pub is_lasting: bool,
+    /// Whether it asks for nothing but what is published: whoever sends it, no draft is read and nothing written.
+    pub is_public: bool,
     /// Parsed.
     pub document: ExecutableDocument,
     /// What is run.
@@ -255,7 +257,13 @@ impl KnownDocuments {
         // Its variables are part of what is validated, so a document with bad ones is not known yet.
         let complete = known.complete(variables.clone())?;
         self.price(&known, &complete).await?;
-        known.is_lasting = known.definition().is_some_and(|operation| is_lasting(&known.document, operation));
+        let asks_only = |is_meant: fn(&str) -> bool| {
+            known.definition().is_some_and(|operation| asks_only(&known.document, operation, is_meant))
+        };
+        (known.is_lasting, known.is_public) = (
+            asks_only(|field| schema::LASTING.contains(&field)),
+            asks_only(|field| schema::LASTING.contains(&field) || schema::PASSING.contains(&field)),
+        );
         let known = Arc::new(known);
         let key = DocumentKey { text: Arc::clone(text), operation: operation.map(str::to_owned) };
         self.cache.insert(key, Arc::clone(&known));
@@ -314,6 +322,7 @@ impl KnownDocuments {
             switches,
             sizes,
             is_lasting: false,
+            is_public: false,
             costs: Variants::default(),
             plans: Variants::default(),
             document,
@@ -321,13 +330,13 @@ impl KnownDocuments {
     }
 }
 
-/// Whether an operation asks for nothing but what holds until something changes.
-fn is_lasting(document: &ExecutableDocument, operation: &OperationDefinition) -> bool {
+/// Whether an operation is a query for nothing but such fields.
+fn asks_only(document: &ExecutableDocument, operation: &OperationDefinition, is_meant: fn(&str) -> bool) -> bool {
     let mut open = vec![&operation.selection_set.node];
     while let Some(set) = open.pop() {
         for selection in &set.items {
             match &selection.node {
-                Selection::Field(field) if schema::LASTING.contains(&field.node.name.node.as_str()) => {}
+                Selection::Field(field) if is_meant(field.node.name.node.as_str()) => {}
                 Selection::Field(_) => return false,
                 Selection::InlineFragment(fragment) => open.push(&fragment.node.selection_set.node),
                 Selection::FragmentSpread(spread) => {

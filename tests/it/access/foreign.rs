@@ -1,7 +1,7 @@
 //! People whom another identity provider vouches for: what they may do is what the token says that they send, and what they
 //! made does not outlive what the provider says of them.
 
-use api::document::schedule::run_due;
+use api::{access::api_token::memory, document::schedule::run_due};
 use chrono::Duration;
 use entities::audit_entry;
 use sea_orm::{EntityTrait, QueryOrder, QuerySelect};
@@ -204,5 +204,33 @@ on_both_databases! {
         }
         let failed = (json!("NEVER_PUBLISHED"), json!("FORBIDDEN"));
         assert_eq!(outcomes, [(json!("PUBLISHED"), Value::Null), failed.clone(), failed]);
+    }
+
+    async fn what_somebody_made_rests_when_the_provider_has_not_vouched_for_them_for_thirty_days(app: TestApp) {
+        let key = Pair::ed25519("k");
+        let provider = Provider::new(&[&key]).await;
+        let (app, _folder) = believing(&app, &provider).await;
+        let administrator = |days: i64| {
+            let issued = start().timestamp() + days * 86_400;
+            let mut claims = of_nurse("1", "nurse@example.org", "almanac-administrators");
+            (claims["iat"], claims["nbf"], claims["exp"]) = (json!(issued), json!(issued), json!(issued + 3_600));
+            app.bearer(&key.token(&claims))
+        };
+        let ends = start() + Duration::days(200);
+        let input = json!({ "name": "A script", "capabilities": ["READ_DRAFTS"], "expiresAt": ends });
+        let made = administrator(0).done("apiTokenCreate", input).await;
+        let token = app.bearer(made["token"].as_str().expect("a token"));
+        let works = async || token.run("{ documents { totalCount } }", json!({})).await.status() == 200;
+        // Seen again after twenty days, which is written down beside the requests.
+        app.clock().advance(Duration::days(20));
+        assert!(works().await);
+        assert_eq!(administrator(20).run(VIEWER, json!({})).await.status(), 200);
+        memory::write_uses(app.state()).await.expect("written");
+        app.clock().advance(Duration::days(30) - Duration::milliseconds(1));
+        assert!(works().await);
+        app.clock().advance(Duration::milliseconds(1));
+        assert!(!works().await);
+        assert_eq!(administrator(50).run(VIEWER, json!({})).await.at("/data/viewer/role"), "ADMINISTRATOR");
+        assert!(works().await);
     }
 }

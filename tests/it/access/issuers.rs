@@ -273,6 +273,11 @@ async fn a_token_of_a_provider_says_who_somebody_is_and_what_they_may() {
     for audience in [json!("almanac"), json!(["account", "almanac"])] {
         expect!(&issuers, &rsa.token(&with("aud", audience)), start(), ACCEPTED);
     }
+    for media_type in ["JWT", "jwt", "at+jwt", "AT+JWT", "application/at+jwt"] {
+        let header = json!({ "alg": "RS256", "kid": "r", "typ": media_type });
+        expect!(&issuers, &rsa.signed(&header, &claims()), start(), ACCEPTED, media_type);
+    }
+    expect!(&issuers, &rsa.signed(&json!({ "alg": "RS256", "kid": "r" }), &claims()), start(), ACCEPTED, "no type");
     for optional in ["nbf", "iat", "email", "realm_access"] {
         expect!(&issuers, &rsa.token(&without(optional)), start(), ACCEPTED, optional);
     }
@@ -323,6 +328,10 @@ async fn no_forged_token_of_a_provider_passes() {
         ("kid that is a number", rsa.signed(&header("kid", json!(7)), &claims())),
         ("critical extension", rsa.signed(&header("crit", json!(["b64"])), &claims())),
         ("no critical extension, but the word", rsa.signed(&header("crit", Value::Null), &claims())),
+        ("a token of logging out", rsa.signed(&header("typ", json!("logout+jwt")), &claims())),
+        ("a proof of possession", rsa.signed(&header("typ", json!("dpop+jwt")), &claims())),
+        ("a type that is a number", rsa.signed(&header("typ", json!(7)), &claims())),
+        ("a type that is nothing", rsa.signed(&header("typ", Value::Null), &claims())),
         ("RSA key for ES256", rsa.signed(&header("alg", json!("ES256")), &claims())),
         ("P-256 key for RS256", p256.signed(&header("kid", json!("p")), &claims())),
         (
@@ -344,6 +353,8 @@ async fn no_forged_token_of_a_provider_passes() {
         ("not yet valid", rsa.token(&with("nbf", json!(now + 1)))),
         ("begins at some word", rsa.token(&with("nbf", json!("now")))),
         ("issued tomorrow", rsa.token(&with("iat", json!(now + 86_400)))),
+        ("issued in a second", rsa.token(&with("iat", json!(now + 1)))),
+        ("issued at some word", rsa.token(&with("iat", json!("now")))),
         ("nobody", rsa.token(&without("sub"))),
         ("subject that is a number", rsa.token(&with("sub", json!(7)))),
     ] {

@@ -1,5 +1,6 @@
 //! Accounts, as administrators manage them: invited, changed, shut out; and the links to set a password with.
 
+use api::delivery::feed;
 use chrono::{DateTime, Duration, Utc};
 use entities::{account, account_link};
 use sea_orm::EntityTrait;
@@ -315,6 +316,9 @@ on_both_databases! {
 
         let disabled = disable(&administrator, &id).await;
         assert_eq!(disabled.at("/data/accountDisable/account/state"), "DISABLED");
+        let drafts = replica.bearer(&api_token).run("{ documents { totalCount } }", json!({})).await;
+        assert_eq!((drafts.status(), drafts.code()), (401, "UNAUTHENTICATED"), "also before the other process has heard");
+        feed::look(replica.state()).await.expect("the feed can be read");
         for app in [&app, &replica] {
             let reply = app.bearer(&signed_in.access_token).run("{ documents { totalCount } }", json!({})).await;
             assert_eq!(reply.code(), "UNAUTHENTICATED");

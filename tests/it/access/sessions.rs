@@ -5,6 +5,7 @@ use entities::{account as accounts, audit_entry, refresh_token, session as sessi
 use sea_orm::EntityTrait;
 use serde_json::{Value, json};
 use tests::{ADMINISTRATOR, EDITOR, Session, TestApp, commands, on_both_databases};
+use tokio::task::JoinSet;
 
 const UPDATE: &str = "mutation($input: VisitCountsUpdateInput!) { visitCountsUpdate(input: $input) {
     yearSheet { version } errors { code }
@@ -68,13 +69,63 @@ on_both_databases! {
         let (one, other) = tokio::join!(app.refresh(token), replica.refresh(token));
         assert_ne!(one.refresh_token, other.refresh_token);
         app.clock().advance(Duration::milliseconds(9_999));
-        let third = app.refresh(token).await;
-        for session in [&one, &other, &third] {
+        for session in [&one, &other] {
             assert_live(&app, session).await;
         }
         for session in [&one, &other] {
             assert_live(&app, &app.refresh(&session.refresh_token).await).await;
         }
+    }
+
+    async fn an_answer_that_got_lost_is_asked_for_once_more_until_ten_seconds_have_passed(app: TestApp) {
+        let session = app.sign_in(EDITOR).await;
+        app.refresh(&session.refresh_token).await;
+        app.clock().advance(Duration::milliseconds(9_999));
+        let again = app.refresh(&session.refresh_token).await;
+        app.clock().advance(Duration::milliseconds(1));
+        assert_live(&app, &app.refresh(&again.refresh_token).await).await;
+        assert_eq!(app.try_refresh(&session.refresh_token).await.user_codes("refreshSession"), ["SESSION_ENDED"]);
+        assert_ended(&app, &again).await;
+    }
+
+    async fn of_twenty_that_refresh_at_once_two_go_on_and_no_more_ever_after(app: TestApp) {
+        let session = app.sign_in(EDITOR).await;
+        let replica = app.reopen().await;
+        let mut tokens = vec![session.refresh_token.clone()];
+        for round in 0..3 {
+            let mut asking = JoinSet::new();
+            for index in 0..20 {
+                let input = json!({ "refreshToken": tokens[index % tokens.len()] });
+                let client = if index % 3 == 0 { app.anonymous() } else { replica.anonymous() };
+                asking.spawn(async move { client.mutate("refreshSession", input).await });
+            }
+            let (mut next, mut refused) = (Vec::new(), 0);
+            for reply in asking.join_all().await {
+                match reply.data()["refreshSession"]["session"]["refreshToken"].as_str() {
+                    Some(token) => next.push(token.to_owned()),
+                    None => {
+                        assert_eq!(reply.user_codes("refreshSession"), ["SESSION_ENDED"]);
+                        refused += 1;
+                    }
+                }
+            }
+            assert_eq!((next.len(), refused), (2, 18), "round {round}");
+            assert_ne!(next[0], next[1]);
+            tokens = next;
+        }
+        assert_live(&app, &session).await;
+    }
+
+    async fn of_two_forks_one_goes_on_and_the_other_one_found_later_ends_the_session(app: TestApp) {
+        let session = app.sign_in(EDITOR).await;
+        let owner = app.refresh(&session.refresh_token).await;
+        let thief = app.refresh(&session.refresh_token).await;
+        app.clock().advance(Duration::minutes(5));
+        let owner = app.refresh(&owner.refresh_token).await;
+        app.clock().advance(Duration::seconds(10));
+        assert_live(&app, &owner).await;
+        assert_eq!(app.try_refresh(&thief.refresh_token).await.user_codes("refreshSession"), ["SESSION_ENDED"]);
+        assert_ended(&app, &owner).await;
     }
 
     async fn a_refresh_token_that_nobody_handed_out_opens_nothing(app: TestApp) {

@@ -63,7 +63,8 @@ impl Account {
         account::state(&self.0).into()
     }
 
-    /// When its owner last signed in or refreshed a session; null for never.
+    /// When its owner last signed in or refreshed a session, or sent a token of another provider, to the minute; null for
+    /// never.
     async fn last_seen_at(&self) -> Option<At> {
         self.0.last_seen_at.map(Into::into)
     }

@@ -133,7 +133,7 @@ impl ApiTokenQuery {
     /// All API tokens, the newest first, with those that have ended. For those who may manage people.
     async fn api_tokens(&self, ctx: &Context<'_>) -> Result<Vec<ApiToken>> {
         let administrator = ctx.editor().await?.administrator()?;
-        let tokens = api_token::all(ctx.state().database().reader(), &administrator).await?;
+        let tokens = api_token::all(ctx.state(), &administrator).await?;
         Ok(tokens.into_iter().map(ApiToken).collect())
     }
 }
