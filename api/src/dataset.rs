@@ -229,7 +229,7 @@ impl Import<'_> {
     async fn blockers(&self) -> Result<Vec<Blocker>> {
         let mut blockers = Vec::new();
         for (id, content) in &self.published {
-            blockers.extend(publish::verify(&self.edit, *id, content).await?);
+            blockers.extend(publish::verify(self.edit.connection(), *id, content).await?);
         }
         Ok(blockers)
     }

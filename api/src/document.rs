@@ -304,7 +304,7 @@ async fn seen(edit: &mut Edit<'_>, seen: Seen, action: Action, path: &[String]) 
     let missing = || Error::invalid(path.iter().map(String::as_str).chain(["id"]), Rule::Unknown);
     let (row, content) = permitted(edit, seen.id, action, missing).await?;
     edit.transaction().about(row.id, seen.version);
-    edit.expect(&row, seen.version).await?;
+    edit.expect(&row, seen.version).await.map_err(|error| error.at(path))?;
     Ok((row, content))
 }
 

@@ -208,6 +208,8 @@ impl Fault {
 pub struct Conflict {
     /// The document.
     pub document_id: Uuid,
+    /// Where in the input the document is named; empty when the input is about one document.
+    pub path: Vec<String>,
     /// The version that the writer had seen.
     pub expected: Version,
     /// The version that stands.
@@ -308,6 +310,15 @@ impl Error {
             for fault in faults {
                 fault.path.insert(0, outer.clone());
             }
+        }
+        self
+    }
+
+    /// The same error, if it is a conflict, about the document that this place in the input names.
+    #[must_use]
+    pub fn at(mut self, path: &[String]) -> Self {
+        if let Self::Conflict(conflict) = &mut self {
+            conflict.path = path.to_vec();
         }
         self
     }

@@ -49,6 +49,8 @@ struct Pending {
     publications: Vec<publication::ActiveModel>,
     subject: Option<(Uuid, Version)>,
     target: Option<(&'static str, Uuid)>,
+    /// Audit entries beside the one of the mutation or command.
+    entries: Vec<audit::Entry>,
 }
 
 impl Pending {
@@ -177,9 +179,33 @@ impl Transaction {
         self.end(action, Some(code)).await.map(drop)
     }
 
+    /// Notes for the audit log that this was done, or refused, by whoever acts now and to what the transaction is about now.
+    /// For transactions of several actors: [`Transaction::commit_recorded`] ends them.
+    pub(crate) fn record(&mut self, action: &'static str, refused: Option<Code>) {
+        self.pending.entries.push(self.entry(action, refused));
+    }
+
+    /// As [`Transaction::commit`], with the audit entries that were noted and no other.
+    ///
+    /// # Errors
+    /// When the database cannot be written; then nothing is.
+    pub(crate) async fn commit_recorded(self) -> Result<()> {
+        self.write(None).await.map(drop)
+    }
+
     async fn end(self, action: &'static str, refused: Option<Code>) -> Result<Option<i64>> {
+        let entry = self.entry(action, refused);
+        self.write(Some(entry)).await
+    }
+
+    fn entry(&self, action: &'static str, refused: Option<Code>) -> audit::Entry {
+        let Pending { subject, target, .. } = self.pending;
+        audit::Entry { actor: self.actor, action, refused, subject, target, origin: self.origin.clone() }
+    }
+
+    async fn write(self, entry: Option<audit::Entry>) -> Result<Option<i64>> {
         let is_change = self.pending.is_change();
-        let Pending { tags, publications, subject, target } = self.pending;
+        let Pending { tags, publications, entries, .. } = self.pending;
         let mut seq = None;
         if is_change {
             let number = change::append(&self.inner, self.now, tags).await?;
@@ -191,8 +217,9 @@ impl Transaction {
             }
             seq = Some(number);
         }
-        let entry = audit::Entry { actor: self.actor, action, refused, subject, target, origin: self.origin };
-        audit::record(&self.inner, self.now, entry).await?;
+        for entry in entries.into_iter().chain(entry) {
+            audit::record(&self.inner, self.now, entry).await?;
+        }
         self.inner.commit().await?;
         if let Some(seq) = seq
             && let Err(error) = self.state.catch_up(seq).await

@@ -154,6 +154,11 @@ pub enum Rule {
         /// The address as it stands in the text.
         target: String,
     },
+    /// Published pages link to the page.
+    LinkedFrom {
+        /// Their slugs, separated by commas.
+        pages: String,
+    },
     /// The published total differs from the sum of its parts, and no note says why.
     Unexplained(Box<Unexplained>),
     /// A release of this kind is for figures only.
@@ -276,6 +281,7 @@ impl Rule {
             Self::RequiredLocale { .. } => "REQUIRED_LOCALE",
             Self::ImageText { .. } => "IMAGE_TEXT",
             Self::DeadLink { .. } => "DEAD_LINK",
+            Self::LinkedFrom { .. } => "LINKED_FROM",
             Self::Unexplained(_) => "UNEXPLAINED_DIFFERENCE",
             Self::OnlyForFigures => "ONLY_FOR_FIGURES",
             Self::AmbiguousTime => "AMBIGUOUS_TIME",
@@ -336,6 +342,10 @@ impl Rule {
                 "Correct the link, or publish the page that it leads to, or both together.",
                 "リンクを直すか、リンク先のページを先に、または一緒に公開してください。",
             ),
+            Self::LinkedFrom { .. } => (
+                "Change those links first, or say that they may be broken.",
+                "先にリンクを直すか、リンク切れになってもよいことを指定してください。",
+            ),
             Self::Unexplained(_) => (
                 "Correct the figures, or explain the difference in the note of the total.",
                 "数値を直すか、総数の注記に差の理由を書いてください。",
@@ -394,6 +404,7 @@ impl Rule {
             }
             Self::ImageText { source } => format!("the image {source} has no text for those who do not see it"),
             Self::DeadLink { target } => format!("the link {target} leads to no published page"),
+            Self::LinkedFrom { pages } => format!("published pages link to it: {pages}"),
             Self::Unexplained(found) => {
                 let Unexplained { category, year, total, sum } = found.as_ref();
                 let difference = sum - total;
@@ -486,6 +497,7 @@ impl Rule {
             Self::RequiredLocale { locale } => format!("必須の言語({locale})の文章が公開されていません"),
             Self::ImageText { source } => format!("画像({source})に代替テキストがありません"),
             Self::DeadLink { target } => format!("リンク({target})の先に公開中のページがありません"),
+            Self::LinkedFrom { pages } => format!("公開中のページからリンクされています: {pages}"),
             Self::Unexplained(found) => {
                 let Unexplained { category, year, total, sum } = found.as_ref();
                 let difference = sum - total;

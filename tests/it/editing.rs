@@ -3,6 +3,7 @@
 //! A [`Desk`] is an editor at work: it runs any mutation of documents and reads what comes back.
 
 mod conflicts;
+mod dependent;
 mod history;
 mod pages;
 mod publishing;
@@ -101,7 +102,8 @@ impl Desk {
     /// Runs a mutation.
     async fn run(&self, mutation: &str, input: Value) -> Outcome {
         let (name, done) = match mutation {
-            "unpublish" | "archive" | "unarchive" => ("Document".to_owned(), format!("document {DOCUMENT}")),
+            "unpublish" | "archive" => ("DocumentWithdraw".to_owned(), format!("document {DOCUMENT}")),
+            "unarchive" => ("Document".to_owned(), format!("document {DOCUMENT}")),
             "publishMany" | "reorder" => (capital(mutation), format!("documents {DOCUMENT}")),
             "visitCountsUpdate" => (capital(mutation), "yearSheet { id version publishedVersion }".to_owned()),
             "leaseTake" => (capital(mutation), format!("acquired document {DOCUMENT}")),

@@ -29,7 +29,8 @@ impl Client {
             format!("mutation {{ {mutation} {{ {selection} {errors} }} }}")
         } else {
             let input_type = match mutation {
-                "unpublish" | "archive" | "unarchive" => "DocumentInput".to_owned(),
+                "unpublish" | "archive" => "DocumentWithdrawInput".to_owned(),
+                "unarchive" => "DocumentInput".to_owned(),
                 "accountLinkCreate" | "accountDisable" | "accountEnable" => "AccountInput".to_owned(),
                 _ => format!("{}{}Input", mutation[..1].to_uppercase(), &mutation[1..]),
             };

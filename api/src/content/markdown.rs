@@ -19,6 +19,7 @@ use html5ever::{
     tokenizer::{BufferQueue, Tag as HtmlTag, TagKind, Token, TokenSink, TokenSinkResult, Tokenizer, TokenizerOpts},
 };
 use pulldown_cmark::{Event, Options, Parser, Tag, TagEnd, html};
+use unicode_width::UnicodeWidthChar;
 
 #[cfg(test)]
 mod attacks;
@@ -114,13 +115,18 @@ impl TokenSink for Collector {
                 "a" => outline.links.extend(attribute(&tag, "href")),
                 "img" => outline.images.push(Image {
                     source: attribute(&tag, "src").unwrap_or_default(),
-                    has_text: attribute(&tag, "alt").is_some_and(|text| !text.trim().is_empty()),
+                    has_text: attribute(&tag, "alt").is_some_and(|text| is_visible(&text)),
                 }),
                 _ => {}
             }
         }
         TokenSinkResult::Continue
     }
+}
+
+/// Whether there is anything to be seen or read aloud in a text: more than white space and letters of no width.
+fn is_visible(text: &str) -> bool {
+    text.chars().any(|letter| !letter.is_whitespace() && !letter.is_control() && letter.width() > Some(0))
 }
 
 fn attribute(tag: &HtmlTag, name: &str) -> Option<String> {

@@ -7,6 +7,8 @@ use std::collections::BTreeSet;
 
 use chrono::{DateTime, Utc};
 use entities::{DocumentKind, Line, Locale, Markdown, Position, Prose, Rule, Slug, page, page_redirect, page_text};
+use futures_util::TryStreamExt;
+use percent_encoding::percent_decode_str;
 use sea_orm::{
     ActiveValue::Set, ColumnTrait, ConnectionTrait, DatabaseTransaction, EntityTrait, IntoActiveModel, QueryFilter,
     QuerySelect, sea_query::OnConflict,
@@ -249,9 +251,12 @@ impl Kind for PageText {
         let mut faults: Vec<Fault> =
             unseen.map(|image| Fault::new(["body"], Rule::ImageText { source: image.source })).collect();
         for target in outline.links {
-            if let Some(slug) = links_to(&target)
-                && !is_public(transaction, &slug).await?
-            {
+            let is_dead = match links_to(&target) {
+                LinkTarget::Elsewhere => false,
+                LinkTarget::Page(slug) => !is_public(transaction, &slug).await?,
+                LinkTarget::NoPage => true,
+            };
+            if is_dead {
                 faults.push(Fault::new(["body"], Rule::DeadLink { target }));
             }
         }
@@ -304,19 +309,79 @@ pub async fn redirect(transaction: &DatabaseTransaction, page: Uuid, slugs: &BTr
     if faults.is_empty() { Ok(()) } else { Err(Error::Invalid(faults)) }
 }
 
+/// How many published pages are above this one; 0 for what is no published page.
+///
+/// # Errors
+/// When the database cannot be read.
+pub async fn depth(transaction: &DatabaseTransaction, page: Uuid) -> Result<usize> {
+    let mut depth = 0;
+    let mut at = page::Entity::find_by_id(page).one(transaction).await?;
+    while let Some(parent) = at.and_then(|page| page.parent_id).filter(|_| depth < MAX_DEPTH) {
+        depth += 1;
+        at = page::Entity::find_by_id(parent).one(transaction).await?;
+    }
+    Ok(depth)
+}
+
 /// The natural key of a page's text.
 #[must_use]
 pub fn key(page: Uuid, locale: &Locale) -> String {
     format!("{page}/{locale}")
 }
 
-/// The page that a link within the site leads to: the last part of a path, whatever a front end puts before it
-/// (`/about-us`, `../en/about-us#staff`). None for other hosts, for places within the text and for files.
-fn links_to(target: &str) -> Option<Slug> {
+/// Where a link in a text leads.
+#[derive(Debug, PartialEq, Eq)]
+enum LinkTarget {
+    /// To another host, to a place within the text, or to a file.
+    Elsewhere,
+    /// To the page with this slug.
+    Page(Slug),
+    /// To what looks like a page of the site and cannot be one, such as `/ABOUT-US`: slugs are in lower case.
+    NoPage,
+}
+
+/// Where a link leads, by the last part of its path, whatever a front end puts before it (`/about-us`,
+/// `../en/about-us#staff`). The part is compared as a browser sends it and a server reads it: percent-encoded or not.
+fn links_to(target: &str) -> LinkTarget {
     let path = target.split(['#', '?']).next().unwrap_or_default();
-    let elsewhere = path.starts_with("//") || path.contains(':');
     let last = path.trim_end_matches('/').rsplit('/').next().unwrap_or_default();
-    if elsewhere { None } else { last.parse().ok() }
+    if path.starts_with("//") || path.contains(':') {
+        return LinkTarget::Elsewhere;
+    }
+    let Ok(last) = percent_decode_str(last).decode_utf8() else { return LinkTarget::NoPage };
+    match last.parse() {
+        Ok(slug) => LinkTarget::Page(slug),
+        Err(_) if last.to_lowercase().parse::<Slug>().is_ok() => LinkTarget::NoPage,
+        Err(_) => LinkTarget::Elsewhere,
+    }
+}
+
+/// The published pages whose links to this page are dead, because it has no published text.
+///
+/// # Errors
+/// When the database cannot be read.
+pub async fn linking_to(transaction: &DatabaseTransaction, page: Uuid) -> Result<BTreeSet<Slug>> {
+    let mut slugs = former_slugs(transaction, page).await?;
+    slugs.extend(page::Entity::find_by_id(page).one(transaction).await?.map(|page| page.slug));
+    let text = page_text::Entity::find().filter(page_text::COLUMN.page_id.eq(page)).one(transaction).await?;
+    if text.is_some() {
+        return Ok(BTreeSet::new());
+    }
+    // Few texts name the page at all. An address can also be written with escapes.
+    let may_link =
+        |body: &str| body.contains(['%', '&', '\\']) || slugs.iter().any(|slug| body.contains(slug.as_str()));
+    let mut linking = BTreeSet::new();
+    let mut texts = page_text::Entity::find().find_also_related(page::Entity).stream(transaction).await?;
+    while let Some((text, page)) = texts.try_next().await? {
+        let leads_there = |target: &String| matches!(links_to(target), LinkTarget::Page(slug) if slugs.contains(&slug));
+        if let Some(page) = page
+            && may_link(text.body.as_str())
+            && markdown::outline(&text.body).links.iter().any(leads_there)
+        {
+            linking.insert(page.slug);
+        }
+    }
+    Ok(linking)
 }
 
 async fn is_public(transaction: &DatabaseTransaction, slug: &Slug) -> Result<bool> {
@@ -338,18 +403,24 @@ mod tests {
 
     #[test]
     fn a_link_within_the_site_ends_with_a_slug() {
-        for (target, slug) in [
-            ("/about-us", Some("about-us")),
-            ("about-us", Some("about-us")),
-            ("../en/about-us/?x=1#staff", Some("about-us")),
-            ("/files/form.pdf", None),
-            ("#staff", None),
-            ("/", None),
-            ("//example.org/about-us", None),
-            ("https://example.org/about-us", None),
-            ("mailto:a@example.org", None),
+        let page = |slug: &str| LinkTarget::Page(slug.parse().expect("a slug"));
+        for (target, leads) in [
+            ("/about-us", page("about-us")),
+            ("about-us", page("about-us")),
+            ("../en/about-us/?x=1#staff", page("about-us")),
+            ("/%61bout-us", page("about-us")),
+            ("/ABOUT-US", LinkTarget::NoPage),
+            ("/About%2Dus", LinkTarget::NoPage),
+            ("/%ff", LinkTarget::NoPage),
+            ("/files/form.pdf", LinkTarget::Elsewhere),
+            ("/ファイル", LinkTarget::Elsewhere),
+            ("#staff", LinkTarget::Elsewhere),
+            ("/", LinkTarget::Elsewhere),
+            ("//example.org/about-us", LinkTarget::Elsewhere),
+            ("https://example.org/ABOUT-US", LinkTarget::Elsewhere),
+            ("mailto:a@example.org", LinkTarget::Elsewhere),
         ] {
-            assert_eq!(links_to(target).as_ref().map(Slug::as_str), slug, "{target}");
+            assert_eq!(links_to(target), leads, "{target}");
         }
     }
 }

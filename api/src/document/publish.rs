@@ -1,16 +1,49 @@
 //! Publishing and withdrawing, archiving and bringing back: of one document or of several together.
 
-use entities::{DocumentKind, Rule, ScheduleAction, document};
-use sea_orm::{ActiveModelTrait, ActiveValue::Set, EntityTrait, QueryFilter};
+use entities::{DocumentKind, Rule, ScheduleAction, document, publication};
+use sea_orm::{
+    ActiveModelTrait, ActiveValue::Set, DatabaseTransaction, EntityTrait, QueryFilter, QueryOrder, QuerySelect,
+};
 use uuid::Uuid;
 
 use crate::{
-    access::permission::Action,
-    content::page::Page,
+    access::{Editor, permission::Action},
+    content::page::{self, Page},
     document::{Content, Seen, each, permitted, refuse_archived, seen},
     editorial::{Edit, Kind, Release, schedule},
-    error::{Blocker, Error, Result},
+    error::{Blocker, Error, Fault, Result},
+    transaction::Transaction,
 };
+
+/// A document to be published together with others.
+pub struct Item<'a> {
+    /// On whose authority.
+    pub editor: &'a Editor,
+    /// The document, in the version that was seen.
+    pub document: Seen,
+    /// Why. The kind of release counts for figures; whatever goes out with figures needs none.
+    pub release: Release,
+    /// Where the input names it.
+    pub path: Vec<String>,
+}
+
+/// Why several documents cannot be published together.
+#[derive(Debug)]
+pub enum Refusal {
+    /// Something that concerns one of them, by its place in the list.
+    Of(usize, Error),
+    /// What stands in the way, of each document.
+    Blocked(Vec<Blocker>),
+}
+
+impl From<Refusal> for Error {
+    fn from(refusal: Refusal) -> Self {
+        match refusal {
+            Refusal::Of(_, error) => error,
+            Refusal::Blocked(blockers) => Self::Blocked(blockers),
+        }
+    }
+}
 
 /// Publishes the newest versions of these documents together: all of them, or none when anything stands in the way of
 /// one. What is public already stays as it is. `path` leads to a document in the input, from its index.
@@ -24,8 +57,140 @@ pub async fn publish(
     release: &Release,
     path: impl Fn(usize) -> Vec<String>,
 ) -> Result<()> {
-    let blockers = carry_out(edit, documents, path, Some(release)).await?;
-    if blockers.is_empty() { Ok(()) } else { Err(Error::Blocked(blockers)) }
+    let editor = edit.editor();
+    let item = |(index, document): (usize, &Seen)| Item {
+        editor,
+        document: *document,
+        release: release.clone(),
+        path: path(index),
+    };
+    let items: Vec<Item<'_>> = documents.iter().enumerate().map(item).collect();
+    Ok(publish_all(edit.transaction(), &items).await?)
+}
+
+/// The same for documents that different editors publish.
+///
+/// # Errors
+/// As [`publish`], with the document that each error is about. Then the transaction must be rolled back.
+pub async fn publish_all(transaction: &mut Transaction, items: &[Item<'_>]) -> Result<(), Refusal> {
+    let mut all = Vec::with_capacity(items.len());
+    for (index, item) in items.iter().enumerate() {
+        let mut edit = Edit::new(transaction, item.editor);
+        let found = find(&mut edit, item.document, Action::Publish, &item.path).await;
+        let (row, content) = found.map_err(|error| Refusal::Of(index, error))?;
+        let returning = texts_that_return(&edit, &row).await.map_err(|error| Refusal::Of(index, error))?;
+        let texts = returning.into_iter().filter(|(text, _)| items.iter().all(|item| item.document.id != text.id));
+        all.extend(texts.map(|(row, content)| Planned { index, returns: true, row, content }));
+        all.push(Planned { index, returns: false, row, content });
+    }
+    all.retain(Planned::is_news);
+    let all = dependencies_first(all);
+    let is_figures = |kind: DocumentKind| kind == DocumentKind::YearSheet;
+    let with_figures = all.iter().any(|planned| is_figures(planned.row.kind));
+
+    let mut blockers: Vec<Blocker> = Vec::new();
+    let mut published = Vec::new();
+    for Planned { index, returns, row, content } in &all {
+        let Some(item) = items.get(*index) else { continue };
+        let is_blocked = |owner: Uuid| blockers.iter().any(|blocker| blocker.document_id == owner);
+        if *returns && row.owner_id.is_some_and(is_blocked) {
+            // What keeps the page back is told of the page.
+            continue;
+        }
+        let mut edit = Edit::new(transaction, item.editor);
+        let mut release = item.release.clone();
+        if with_figures && !is_figures(row.kind) {
+            release.kind = None;
+        }
+        match publish_one(&mut edit, row, content, release).await {
+            Ok(faults) if faults.is_empty() => published.push((*index, row.id, content)),
+            Ok(faults) => blockers.extend(faults.into_iter().map(|fault| Blocker { document_id: row.id, fault })),
+            Err(error) => return Err(Refusal::Of(*index, error)),
+        }
+    }
+    for (index, id, content) in published {
+        let found = verify(transaction.connection(), id, content).await;
+        blockers.extend(found.map_err(|error| Refusal::Of(index, error))?);
+    }
+    if blockers.is_empty() { Ok(()) } else { Err(Refusal::Blocked(blockers)) }
+}
+
+/// A document that is about to be published.
+struct Planned {
+    /// The item that it goes with.
+    index: usize,
+    /// Whether it comes back with its owner, and was not asked for itself.
+    returns: bool,
+    row: document::Model,
+    content: Content,
+}
+
+impl Planned {
+    /// Whether the public does not see it yet.
+    fn is_news(&self) -> bool {
+        self.row.published_number != Some(self.row.version)
+    }
+}
+
+async fn publish_one(
+    edit: &mut Edit<'_>,
+    row: &document::Model,
+    content: &Content,
+    release: Release,
+) -> Result<Vec<Fault>> {
+    each!(content, content => {
+        let faults = unfit(edit.connection(), row.id, content).await?;
+        if faults.is_empty() {
+            edit.publish(row, content, None, release).await?;
+        }
+        Ok(faults)
+    })
+}
+
+/// Why this content cannot be public, whatever else is.
+async fn unfit<K: Kind>(connection: &DatabaseTransaction, id: Uuid, content: &K) -> Result<Vec<Fault>> {
+    let mut faults = content.check(connection, Some(id)).await?;
+    faults.extend(content.requirements(connection, id).await?);
+    Ok(faults)
+}
+
+async fn find(
+    edit: &mut Edit<'_>,
+    document: Seen,
+    action: Action,
+    path: &[String],
+) -> Result<(document::Model, Content)> {
+    let (row, content) = seen(edit, document, action, path).await?;
+    refuse_archived(&row, path)?;
+    Ok((row, content))
+}
+
+/// The texts that were withdrawn together with this document and were not changed since: they come back with it, or the
+/// page would be public without anything to read.
+async fn texts_that_return(edit: &Edit<'_>, owner: &document::Model) -> Result<Vec<(document::Model, Content)>> {
+    if owner.published_number.is_some() || owner.first_published_at.is_none() {
+        return Ok(Vec::new());
+    }
+    let connection = edit.connection();
+    let latest = |id: Uuid| {
+        let of_document = publication::Entity::find().filter(publication::COLUMN.document_id.eq(id));
+        of_document.order_by_desc(publication::COLUMN.change_seq).limit(2).all(connection)
+    };
+    let Some(withdrawn) = latest(owner.id).await?.into_iter().next() else { return Ok(Vec::new()) };
+    let mut returning = Vec::new();
+    for text in texts_of(edit, owner.id).await? {
+        if text.published_number.is_some() || text.archived_at.is_some() {
+            continue;
+        }
+        let mut publications = latest(text.id).await?.into_iter();
+        let (Some(last), Some(before)) = (publications.next(), publications.next()) else { continue };
+        if last.change_seq == withdrawn.change_seq && before.number == Some(text.version) {
+            let revision = crate::editorial::revision::get(connection, text.id, text.version).await?;
+            let content = Content::read(text.kind, revision.content)?;
+            returning.push((text, content));
+        }
+    }
+    Ok(returning)
 }
 
 /// What would stand in the way of publishing these documents together. Writes, so the transaction must be dropped.
@@ -34,55 +199,32 @@ pub async fn publish(
 /// [`Error::Forbidden`]; [`Error::Invalid`] for what is archived or not there.
 pub async fn check(edit: &mut Edit<'_>, documents: &[Uuid]) -> Result<Vec<Blocker>> {
     edit.editor().permit_any(Action::Read)?;
-    let mut newest = Vec::with_capacity(documents.len());
-    for (index, id) in documents.iter().enumerate() {
-        let missing = || Error::invalid(["ids", index.to_string().as_str()], Rule::Unknown);
-        let (row, _) = permitted(edit, *id, Action::Read, missing).await?;
-        newest.push(Seen { id: *id, version: row.version });
-    }
-    carry_out(edit, &newest, |index| vec!["ids".to_owned(), index.to_string()], None).await
-}
-
-async fn carry_out(
-    edit: &mut Edit<'_>,
-    documents: &[Seen],
-    path: impl Fn(usize) -> Vec<String>,
-    release: Option<&Release>,
-) -> Result<Vec<Blocker>> {
     let mut all = Vec::with_capacity(documents.len());
-    for (index, document) in documents.iter().enumerate() {
-        let path = path(index);
-        let action = if release.is_some() { Action::Publish } else { Action::Read };
-        let (row, content) = seen(edit, *document, action, &path).await?;
+    for (index, id) in documents.iter().enumerate() {
+        let path = ["ids".to_owned(), index.to_string()];
+        let missing = || Error::invalid(path.iter().map(String::as_str), Rule::Unknown);
+        let (row, content) = permitted(edit, *id, Action::Read, missing).await?;
         refuse_archived(&row, &path)?;
-        all.push((row, content));
+        all.push(Planned { index, returns: false, row, content });
     }
-    all.retain(|(row, _)| row.published_number != Some(row.version));
-    let all = dependencies_first(all);
-
+    all.retain(Planned::is_news);
     let mut blockers = Vec::new();
-    let mut published = Vec::new();
-    for (row, content) in &all {
-        let faults = each!(content, content => {
-            let mut faults = content.check(edit.connection(), Some(row.id)).await?;
-            faults.extend(content.requirements(edit.connection(), row.id).await?);
-            match release {
-                _ if !faults.is_empty() => {}
-                Some(release) => {
-                    edit.publish(row, content, None, release.clone()).await?;
-                    published.push((row, Content::from(content.clone())));
-                }
-                None => {
-                    content.project(edit.connection(), row.id, None, row.created_at).await?;
-                    published.push((row, Content::from(content.clone())));
-                }
+    let mut projected = Vec::new();
+    for Planned { row, content, .. } in dependencies_first(all) {
+        let faults = each!(&content, content => {
+            let faults = unfit(edit.connection(), row.id, content).await?;
+            if faults.is_empty() {
+                content.project(edit.connection(), row.id, None, row.created_at).await?;
             }
             faults
         });
+        if faults.is_empty() {
+            projected.push((row.id, content));
+        }
         blockers.extend(faults.into_iter().map(|fault| Blocker { document_id: row.id, fault }));
     }
-    for (row, content) in published {
-        blockers.extend(verify(edit, row.id, &content).await?);
+    for (id, content) in projected {
+        blockers.extend(verify(edit.connection(), id, &content).await?);
     }
     Ok(blockers)
 }
@@ -91,13 +233,13 @@ async fn carry_out(
 ///
 /// # Errors
 /// When the database cannot be read.
-pub async fn verify(edit: &Edit<'_>, document: Uuid, content: &Content) -> Result<Vec<Blocker>> {
-    let faults = each!(content, content => content.blockers(edit.connection(), document).await?);
+pub async fn verify(connection: &DatabaseTransaction, document: Uuid, content: &Content) -> Result<Vec<Blocker>> {
+    let faults = each!(content, content => content.blockers(connection, document).await?);
     Ok(faults.into_iter().map(|fault| Blocker { document_id: document, fault }).collect())
 }
 
 /// What others need comes first: locales before texts, pages before those below them and before their texts.
-fn dependencies_first(mut all: Vec<(document::Model, Content)>) -> Vec<(document::Model, Content)> {
+fn dependencies_first(mut all: Vec<Planned>) -> Vec<Planned> {
     let rank = |kind: DocumentKind| match kind {
         DocumentKind::Site => 0,
         DocumentKind::Country | DocumentKind::Category => 1,
@@ -107,40 +249,61 @@ fn dependencies_first(mut all: Vec<(document::Model, Content)>) -> Vec<(document
         | DocumentKind::YearSheet
         | DocumentKind::FactSheetMetadata => 3,
     };
-    all.sort_by_key(|(row, _)| rank(row.kind));
-    let mut ordered: Vec<(document::Model, Content)> = Vec::with_capacity(all.len());
+    all.sort_by_key(|planned| rank(planned.row.kind));
+    let mut ordered: Vec<Planned> = Vec::with_capacity(all.len());
     while !all.is_empty() {
         let waits = |content: &Content| {
             let Content::Page(Page { parent: Some(parent), .. }) = content else { return false };
-            all.iter().any(|(row, _)| row.id == *parent)
+            all.iter().any(|other| other.row.id == *parent)
         };
         // Pages in a loop wait for each other: then any may go first and is found to be blocked.
-        let next = all.iter().position(|(_, content)| !waits(content)).unwrap_or_default();
+        let next = all.iter().position(|planned| !waits(&planned.content)).unwrap_or_default();
         ordered.push(all.remove(next));
     }
     ordered
+}
+
+/// What happens to links from published texts to a page that is withdrawn.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Links {
+    /// A page with such links is not withdrawn.
+    Keep,
+    /// They lead nowhere from then on.
+    Break,
 }
 
 /// Takes a document out of the public's sight, with its texts if it has any.
 ///
 /// # Errors
 /// [`Error::Forbidden`]; [`Error::Conflict`]; [`Error::Invalid`] when nothing of it is public, or something else that is
-/// public needs it.
-pub async fn unpublish(edit: &mut Edit<'_>, document: Seen, reason: Option<&str>) -> Result<()> {
+/// public needs it or links to it.
+pub async fn unpublish(edit: &mut Edit<'_>, document: Seen, reason: Option<&str>, links: Links) -> Result<()> {
     let (row, _) = seen(edit, document, Action::Publish, &[]).await?;
     if row.published_number.is_none() {
         return Err(Error::invalid(["id"], Rule::NothingPublished));
     }
-    withdraw(edit, &row, reason).await
+    withdraw(edit, &row, reason, links).await
 }
 
-async fn withdraw(edit: &mut Edit<'_>, row: &document::Model, reason: Option<&str>) -> Result<()> {
+async fn withdraw(edit: &mut Edit<'_>, row: &document::Model, reason: Option<&str>, links: Links) -> Result<()> {
     let texts = texts_of(edit, row.id).await?;
     for row in texts.iter().chain([row]) {
         let Some(number) = row.published_number else { continue };
         let published = crate::editorial::revision::get(edit.connection(), row.id, number).await?;
         let published = Content::read(row.kind, published.content)?;
         each!(&published, published => edit.withdraw(row, published, reason.map(str::to_owned)).await?);
+    }
+    let page = match row.kind {
+        DocumentKind::Page => Some(row.id),
+        DocumentKind::PageText => row.owner_id,
+        _ => None,
+    };
+    if let Some(page) = page.filter(|_| links == Links::Keep) {
+        let linking = page::linking_to(edit.connection(), page).await?;
+        if !linking.is_empty() {
+            let pages = linking.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
+            return Err(Error::invalid(["id"], Rule::LinkedFrom { pages }));
+        }
     }
     Ok(())
 }
@@ -154,13 +317,13 @@ async fn texts_of(edit: &Edit<'_>, owner: Uuid) -> Result<Vec<document::Model>> 
 ///
 /// # Errors
 /// As [`unpublish`], but nothing need be public.
-pub async fn archive(edit: &mut Edit<'_>, document: Seen, reason: Option<&str>) -> Result<()> {
+pub async fn archive(edit: &mut Edit<'_>, document: Seen, reason: Option<&str>, links: Links) -> Result<()> {
     let (row, _) = seen(edit, document, Action::Publish, &[]).await?;
     refuse_archived(&row, &[])?;
     if row.kind == DocumentKind::Site {
         return Err(Error::invalid(["id"], Rule::AlwaysPublished));
     }
-    withdraw(edit, &row, reason).await?;
+    withdraw(edit, &row, reason, links).await?;
     let now = edit.transaction().now();
     for row in texts_of(edit, row.id).await?.iter().filter(|text| text.archived_at.is_none()).chain([&row]) {
         schedule::settle(edit.connection(), row, &[ScheduleAction::Publish, ScheduleAction::Unpublish], now).await?;

@@ -11,7 +11,12 @@ use uuid::Uuid;
 use crate::{
     access::{Actor, Editor, delegation::Delegation, permission::Action},
     background::repeat,
-    document::{Seen, publish, refuse_archived, seen},
+    content::page,
+    document::{
+        Seen,
+        publish::{self, Item, Links, Refusal},
+        refuse_archived, seen,
+    },
     editorial::{Edit, Release, schedule},
     error::{Error, Result},
     state::State,
@@ -108,67 +113,140 @@ pub async fn run_due(state: &State) -> Result<usize> {
         .all(state.database().reader())
         .await?;
     let mut settled = 0;
-    for schedule in due {
-        settled += usize::from(carry_out(state, schedule.id).await?);
+    for together in due.chunk_by(|one, next| one.due_at == next.due_at) {
+        let ids: Vec<Uuid> = together.iter().map(|schedule| schedule.id).collect();
+        settled += carry_out(state, &ids).await?;
     }
     Ok(settled)
 }
 
-async fn carry_out(state: &State, id: Uuid) -> Result<bool> {
-    let mut transaction = Transaction::begin(state, Actor::CommandLine, Origin::default()).await?;
-    let found = schedules::Entity::find_by_id(id).one(transaction.connection()).await?;
-    // Another process may have been faster.
-    let Some(plan) = found.filter(|schedule| schedule.outcome.is_none()) else { return Ok(false) };
-    transaction.acts_as(Actor::Schedule(plan.created_by));
-    transaction.acts_with(plan.api_token_id);
-    transaction.checkpoint().await?;
-    let done = attempt(&mut transaction, &plan).await;
-    if let Err(error @ Error::Unavailable(_)) = done {
-        return Err(error);
-    }
-    let mut outcome = schedules::ActiveModel { id: Set(id), settled_at: Set(Some(state.now())), ..Default::default() };
-    match done {
-        Ok(()) => {
-            outcome.outcome = Set(Some(ScheduleOutcome::Done));
-            outcome.update(transaction.connection()).await?;
-            schedule::note_due(transaction.connection(), plan.document_id).await?;
-            transaction.about(plan.document_id, plan.version);
-            transaction.commit(ACTION).await?;
-        }
-        Err(error) => {
-            tracing::warn!(schedule = %id, document = %plan.document_id, error = %error, "a schedule could not be kept");
-            transaction.roll_back().await?;
-            outcome.outcome = Set(Some(ScheduleOutcome::Failed));
-            outcome.failure = Set(Some(failure(&error)));
-            outcome.update(transaction.connection()).await?;
-            schedule::note_due(transaction.connection(), plan.document_id).await?;
-            transaction.about(plan.document_id, plan.version);
-            transaction.checkpoint().await?;
-            transaction.refuse(ACTION, error.code()).await?;
-        }
-    }
-    Ok(true)
+/// A pending schedule and the editor on whose authority it is carried out.
+struct Due {
+    plan: schedules::Model,
+    editor: Editor,
 }
 
-async fn attempt(transaction: &mut Transaction, plan: &schedules::Model) -> Result<()> {
-    let maker = Delegation::stored(plan.created_by, plan.api_token_id, plan.scopes.clone());
-    let editor = Editor::of_schedule(transaction.state(), transaction.connection(), maker).await?;
-    let mut edit = Edit::new(transaction, &editor);
-    let id = plan.document_id;
-    match plan.action {
-        ScheduleAction::Publish => {
-            let document = Seen { id, version: plan.version };
-            let release = Release { kind: plan.release_kind, reason: plan.reason.clone() };
-            publish::publish(&mut edit, &[document], &release, |_| Vec::new()).await
-        }
-        ScheduleAction::Unpublish => {
-            // A notice that expires must go, even if somebody has corrected a word of it since.
-            let missing = || Error::NotFound("the document");
-            let (document, _) = super::permitted(&mut edit, id, Action::Publish, missing).await?;
-            let version = document.version;
-            publish::unpublish(&mut edit, Seen { id, version }, plan.reason.as_deref()).await
+/// Carries out what is due at one moment, in one transaction: documents that need each other go together, in whatever
+/// order their schedules were set. What cannot be kept is left out, and the rest is tried again without it.
+async fn carry_out(state: &State, ids: &[Uuid]) -> Result<usize> {
+    let mut transaction = Transaction::begin(state, Actor::CommandLine, Origin::default()).await?;
+    let found = schedules::Entity::find()
+        .filter(schedules::COLUMN.id.is_in(ids.iter().copied()))
+        // Another process may have been faster.
+        .filter(schedules::COLUMN.outcome.is_null())
+        .order_by_asc(schedules::COLUMN.id)
+        .all(transaction.connection())
+        .await?;
+    let mut failed: Vec<(schedules::Model, Error)> = Vec::new();
+    let mut due: Vec<Due> = Vec::new();
+    for plan in found {
+        let maker = Delegation::stored(plan.created_by, plan.api_token_id, plan.scopes.clone());
+        match Editor::of_schedule(state, transaction.connection(), maker).await {
+            Ok(editor) => due.push(Due { plan, editor }),
+            Err(error @ Error::Unavailable(_)) => return Err(error),
+            Err(error) => failed.push((plan, error)),
         }
     }
+    transaction.checkpoint().await?;
+    while !due.is_empty() {
+        let Err(refusal) = attempt(&mut transaction, &due).await else { break };
+        if let Refusal::Of(_, error @ Error::Unavailable(_)) = refusal {
+            return Err(error);
+        }
+        transaction.roll_back().await?;
+        failed.extend(leave_out(&mut due, refusal));
+    }
+    let settled = due.len() + failed.len();
+    let done = due.into_iter().map(|due| (due.plan, None));
+    let failed = failed.into_iter().map(|(plan, error)| (plan, Some(error)));
+    for (plan, error) in done.chain(failed) {
+        settle(&mut transaction, &plan, error.as_ref()).await?;
+    }
+    if settled > 0 {
+        transaction.commit_recorded().await?;
+    }
+    Ok(settled)
+}
+
+/// Takes those out that cannot be kept: whatever a refusal names, or all of them when it names none.
+fn leave_out(due: &mut Vec<Due>, refusal: Refusal) -> Vec<(schedules::Model, Error)> {
+    match refusal {
+        Refusal::Of(index, error) => vec![(due.remove(index).plan, error)],
+        Refusal::Blocked(blockers) => {
+            let of = |due: &Due| blockers.iter().any(|blocker| blocker.document_id == due.plan.document_id);
+            // A text that comes back with its page has no schedule of its own.
+            let names_any = due.iter().any(of);
+            let (out, rest) = std::mem::take(due).into_iter().partition(|due| !names_any || of(due));
+            *due = rest;
+            let out: Vec<Due> = out;
+            let error_of = |document: Uuid| {
+                let own = blockers.iter().filter(|blocker| !names_any || blocker.document_id == document);
+                Error::Blocked(own.cloned().collect())
+            };
+            out.into_iter().map(|due| (due.plan.clone(), error_of(due.plan.document_id))).collect()
+        }
+    }
+}
+
+/// Notes how a schedule ended, on the schedule and in the audit log.
+async fn settle(transaction: &mut Transaction, plan: &schedules::Model, error: Option<&Error>) -> Result<()> {
+    if let Some(error) = error {
+        tracing::warn!(schedule = %plan.id, document = %plan.document_id, error = %error, "a schedule could not be kept");
+    }
+    let outcome = if error.is_none() { ScheduleOutcome::Done } else { ScheduleOutcome::Failed };
+    let settled = schedules::ActiveModel {
+        id: Set(plan.id),
+        settled_at: Set(Some(transaction.now())),
+        outcome: Set(Some(outcome)),
+        failure: Set(error.map(failure)),
+        ..Default::default()
+    };
+    settled.update(transaction.connection()).await?;
+    schedule::note_due(transaction.connection(), plan.document_id).await?;
+    transaction.acts_as(Actor::Schedule(plan.created_by));
+    transaction.acts_with(plan.api_token_id);
+    transaction.about(plan.document_id, plan.version);
+    transaction.record(ACTION, error.map(Error::code));
+    Ok(())
+}
+
+async fn attempt(transaction: &mut Transaction, due: &[Due]) -> Result<(), Refusal> {
+    let of_action = |action| due.iter().enumerate().filter(move |(_, due)| due.plan.action == action);
+    let (indices, items): (Vec<usize>, Vec<Item<'_>>) = of_action(ScheduleAction::Publish)
+        .map(|(index, Due { plan, editor })| {
+            let document = Seen { id: plan.document_id, version: plan.version };
+            let release = Release { kind: plan.release_kind, reason: plan.reason.clone() };
+            (index, Item { editor, document, release, path: Vec::new() })
+        })
+        .unzip();
+    publish::publish_all(transaction, &items).await.map_err(|refusal| match refusal {
+        Refusal::Of(place, error) => Refusal::Of(indices.get(place).copied().unwrap_or_default(), error),
+        blocked @ Refusal::Blocked(_) => blocked,
+    })?;
+    for (index, Due { plan, editor }) in withdrawals(transaction, due).await? {
+        let mut edit = Edit::new(transaction, editor);
+        withdraw(&mut edit, plan).await.map_err(|error| Refusal::Of(index, error))?;
+    }
+    Ok(())
+}
+
+async fn withdraw(edit: &mut Edit<'_>, plan: &schedules::Model) -> Result<()> {
+    // A notice that expires must go, even if a word of it was corrected since, and even if other pages link to it.
+    let missing = || Error::NotFound("the document");
+    let (document, _) = super::permitted(edit, plan.document_id, Action::Publish, missing).await?;
+    let seen = Seen { id: plan.document_id, version: document.version };
+    publish::unpublish(edit, seen, plan.reason.as_deref(), Links::Break).await
+}
+
+/// What is to be withdrawn, pages below others first: a page stays as long as one below it is public.
+async fn withdrawals<'a>(transaction: &Transaction, due: &'a [Due]) -> Result<Vec<(usize, &'a Due)>, Refusal> {
+    let mut withdrawals = Vec::new();
+    for (index, due) in due.iter().enumerate().filter(|(_, due)| due.plan.action == ScheduleAction::Unpublish) {
+        let depth = page::depth(transaction.connection(), due.plan.document_id).await;
+        withdrawals.push((depth.map_err(|error| Refusal::Of(index, error))?, index, due));
+    }
+    withdrawals.sort_by_key(|(depth, ..)| std::cmp::Reverse(*depth));
+    Ok(withdrawals.into_iter().map(|(_, index, due)| (index, due)).collect())
 }
 
 /// What is kept of a failure: its code, and its words in each language that Almanac speaks.

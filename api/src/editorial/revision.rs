@@ -171,6 +171,24 @@ pub async fn find(connection: &impl ConnectionTrait, kind: DocumentKind, key: &s
     Ok(document::Entity::find().filter(document::COLUMN.key.eq(key)).one(connection).await?)
 }
 
+/// The documents with these keys within their kind, each with its key; those that there are.
+///
+/// # Errors
+/// When the database cannot be read.
+pub async fn find_all<'a>(
+    connection: &impl ConnectionTrait,
+    kind: DocumentKind,
+    keys: impl IntoIterator<Item = &'a str>,
+) -> Result<Vec<(String, document::Model)>> {
+    let keys: HashMap<String, &str> = keys.into_iter().map(|key| (document_key(kind, key), key)).collect();
+    if keys.is_empty() {
+        return Ok(Vec::new());
+    }
+    let found = document::Entity::find().filter(document::COLUMN.key.is_in(keys.keys().cloned()));
+    let found = found.all(connection).await?.into_iter();
+    Ok(found.filter_map(|document| Some(((*keys.get(&document.key)?).to_owned(), document))).collect())
+}
+
 /// The same with one of its revisions, if there is that one.
 ///
 /// # Errors
@@ -281,6 +299,7 @@ pub(super) async fn conflict(
     let current = get(connection, document.id, document.version).await?;
     Ok(Error::Conflict(Box::new(Conflict {
         document_id: document.id,
+        path: Vec::new(),
         expected,
         current: document.version,
         editor_id: current.editor_id,

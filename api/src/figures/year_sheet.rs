@@ -189,6 +189,25 @@ impl YearSheet {
         self.total.is_none() && self.counts.is_empty()
     }
 
+    /// The category and the countries that are not public yet and must be before this is. What is in `live` is.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub async fn unpublished(&self, transaction: &DatabaseTransaction, live: Option<&Self>) -> Result<Vec<Fault>> {
+        let mut faults = Vec::new();
+        if live.is_none() && category::Entity::find_by_id(self.category.clone()).one(transaction).await?.is_none() {
+            faults.push(Fault::new(["category"], Rule::NotPublished));
+        }
+        let new = |code: &&CountryCode| live.is_none_or(|live| !live.counts.contains_key(*code));
+        let new: Vec<&CountryCode> = self.counts.keys().filter(new).collect();
+        if !new.is_empty() {
+            let published = published_countries(transaction).await?;
+            let missing = new.into_iter().filter(|code| !published.contains(code));
+            faults.extend(missing.map(|code| Fault::new(["counts", code.as_str(), "country"], Rule::NotPublished)));
+        }
+        Ok(faults)
+    }
+
     async fn withdraw_total(&self, transaction: &DatabaseTransaction) -> Result<()> {
         yearly_total::Entity::delete_many()
             .filter(yearly_total::COLUMN.category.eq(self.category.clone()))
@@ -202,6 +221,31 @@ impl YearSheet {
     fn is_explained(&self) -> bool {
         self.total.as_ref().is_some_and(|total| !total.note.is_empty())
     }
+}
+
+/// Whether there is such a category, published or in preparation.
+///
+/// # Errors
+/// When the database cannot be read.
+pub async fn is_category(transaction: &DatabaseTransaction, code: &CategoryCode) -> Result<bool> {
+    Ok(category::Entity::find_by_id(code.clone()).one(transaction).await?.is_some()
+        || !drafts(transaction, DocumentKind::Category, [code.as_str()]).await?.is_empty())
+}
+
+async fn published_countries(transaction: &DatabaseTransaction) -> Result<BTreeSet<CountryCode>> {
+    let codes = country::Entity::find().select_only().column(country::Column::Code).into_tuple::<CountryCode>();
+    Ok(codes.all(transaction).await?.into_iter().collect())
+}
+
+/// Those of these codes for which there is a document of this kind that is not archived.
+async fn drafts<'a>(
+    transaction: &DatabaseTransaction,
+    kind: DocumentKind,
+    codes: impl IntoIterator<Item = &'a str>,
+) -> Result<BTreeSet<String>> {
+    let found = revision::find_all(transaction, kind, codes).await?;
+    let drafts = found.into_iter().filter(|(_, document)| document.archived_at.is_none());
+    Ok(drafts.map(|(code, _)| code).collect())
 }
 
 /// The statuses beside the principal one, as the live tables hold them.
@@ -223,13 +267,14 @@ impl Kind for YearSheet {
 
     async fn check(&self, transaction: &DatabaseTransaction, _: Option<Uuid>) -> Result<Vec<Fault>> {
         let mut faults = Vec::new();
-        if category::Entity::find_by_id(self.category.clone()).one(transaction).await?.is_none() {
+        if !is_category(transaction, &self.category).await? {
             faults.push(Fault::new(["category"], Rule::Unknown));
         }
-        let known = country::Entity::find().select_only().column(country::Column::Code);
-        let known: BTreeSet<CountryCode> =
-            known.into_tuple::<CountryCode>().all(transaction).await?.into_iter().collect();
-        for code in self.counts.keys().filter(|code| !known.contains(code)) {
+        let published = published_countries(transaction).await?;
+        let others: Vec<&CountryCode> = self.counts.keys().filter(|code| !published.contains(code)).collect();
+        // A new country and its first figures are prepared together.
+        let drafts = drafts(transaction, DocumentKind::Country, others.iter().map(|code| code.as_str())).await?;
+        for code in others.into_iter().filter(|code| !drafts.contains(code.as_str())) {
             faults.push(Fault::new(["counts", code.as_str(), "country"], Rule::Unknown));
         }
         let has_notes = self.total.iter().any(|total| !total.note.is_empty())
@@ -245,6 +290,10 @@ impl Kind for YearSheet {
             faults.push(Fault::new(["counts"], Rule::SumTooLarge { max: Count::MAX }));
         }
         Ok(faults)
+    }
+
+    async fn requirements(&self, transaction: &DatabaseTransaction, _: Uuid) -> Result<Vec<Fault>> {
+        self.unpublished(transaction, None).await
     }
 
     async fn project(

@@ -112,7 +112,8 @@ impl VersionConflict {
 
     /// The input field concerned.
     async fn path(&self) -> Vec<String> {
-        vec!["input".to_owned(), "expectedVersion".to_owned()]
+        let place = self.0.path.iter().map(String::as_str);
+        ["input"].into_iter().chain(place).chain(["expectedVersion"]).map(str::to_owned).collect()
     }
 
     /// The version that was sent.

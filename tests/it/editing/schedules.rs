@@ -7,7 +7,7 @@ use sea_orm::{EntityTrait, QueryOrder};
 use serde_json::{Value, json};
 use tests::{EDITOR, TestApp, commands, on_both_databases};
 
-use super::{Desk, look, public, seen, seen_with};
+use super::{Desk, look, public, seen, seen_with, written};
 
 /// The input of a schedule this much later, as it is said in Tokyo.
 fn later(app: &TestApp, document: &Value, action: &str, after: TimeDelta) -> Value {
@@ -233,5 +233,57 @@ on_both_databases! {
         assert!(public(&app, "replaced", "en").await.is_object());
         assert_eq!(failed(&desk).await, [] as [Value; 0]);
         assert_eq!(desk.refused("schedule", later(&app, &archived, "PUBLISH", Duration::minutes(1))).await, ["input.id ARCHIVED"]);
+    }
+
+    async fn what_is_due_at_one_moment_goes_together_in_whatever_order_it_was_set(app: TestApp) {
+        let desk = Desk::of(&app).await;
+        let page = desk.page("opening").await;
+        let text = desk.text(&page, "ja", "開院", "See [parking](/parking).").await;
+        let below = desk.done("pageCreate", json!({ "slug": "below", "parentId": page["id"] })).await;
+        let other = desk.page("parking").await;
+        let other_text = desk.text(&other, "ja", "駐車場", "Back to [the opening](/opening).").await;
+        // What needs others first, what others need last.
+        for document in [&text, &other_text, &below, &page, &other] {
+            desk.done("schedule", later(&app, document, "PUBLISH", Duration::minutes(2))).await;
+        }
+        let before = written(&app).await;
+        app.clock().advance(Duration::minutes(2));
+        assert_eq!(run(&app).await, 5);
+        for document in [&text, &other_text, &below, &page, &other] {
+            let now = desk.now(document).await;
+            assert_eq!((&now["state"], &now["schedules"]), (&json!("PUBLISHED"), &json!([])), "{}", now["key"]);
+        }
+        assert!(public(&app, "opening", "ja").await.is_object());
+        let after = written(&app).await;
+        assert_eq!((after[2] - before[2], after[3] - before[3]), (1, 5), "one change, and an audit entry for each schedule");
+
+        for document in [&page, &below, &other] {
+            desk.done("schedule", later(&app, document, "UNPUBLISH", Duration::minutes(2))).await;
+        }
+        app.clock().advance(Duration::minutes(2));
+        assert_eq!(run(&app).await, 3);
+        assert_eq!((failed(&desk).await, public(&app, "opening", "ja").await), (Vec::new(), Value::Null));
+    }
+
+    async fn what_cannot_be_kept_holds_up_nothing_that_is_due_at_the_same_moment(app: TestApp) {
+        let desk = Desk::of(&app).await;
+        let page = desk.page("fit").await;
+        let text = desk.text(&page, "ja", "Fit", "").await;
+        let dead = draft(&desk, "dead-end", "See [there](/nowhere).").await;
+        let moved_on = draft(&desk, "moved-on", "First").await;
+        // Links to what cannot go out, and so cannot either.
+        let needs_dead = draft(&desk, "needs-dead", "See [it](/dead-end).").await;
+        for document in [&dead, &needs_dead, &moved_on, &text, &page] {
+            desk.done("schedule", later(&app, document, "PUBLISH", Duration::minutes(2))).await;
+        }
+        desk.write(&moved_on, "Second").await;
+        app.clock().advance(Duration::minutes(2));
+        assert_eq!(run(&app).await, 5);
+        assert!(public(&app, "fit", "ja").await.is_object());
+        for (document, code) in
+            [(&dead, "PUBLISH_BLOCKED"), (&needs_dead, "PUBLISH_BLOCKED"), (&moved_on, "VERSION_CONFLICT")]
+        {
+            assert_eq!(outcomes(&desk, document).await, [(json!("FAILED"), json!(code))], "{}", document["key"]);
+        }
     }
 }

@@ -7,7 +7,8 @@ use entities::{Line, LocalDateTime, Rule, Version};
 use super::{DocumentPayload, DocumentsPayload, ScheduleAction, input::SeenInput};
 use crate::{
     document::{
-        self, Seen, Written, publish,
+        self, Seen, Written,
+        publish::{self, Links},
         schedule::{self, Plan},
     },
     editorial::{Edit, Release, schedule::moment},
@@ -52,6 +53,28 @@ pub struct DocumentInput {
     expected_version: Input<Version>,
     /// Why, in your words.
     reason: Option<Input<Line>>,
+}
+
+/// A document to withdraw, as you have seen it, and why.
+#[derive(InputObject)]
+pub struct DocumentWithdrawInput {
+    /// The document.
+    id: ID,
+    /// Its version as you have seen it.
+    expected_version: Input<Version>,
+    /// Why, in your words.
+    reason: Option<Input<Line>>,
+    /// Whether to withdraw a page although published pages link to it. Those links lead nowhere then.
+    #[graphql(default)]
+    break_links: bool,
+}
+
+impl DocumentWithdrawInput {
+    fn parts(self) -> (DocumentInput, Links) {
+        let Self { id, expected_version, reason, break_links } = self;
+        let links = if break_links { Links::Break } else { Links::Keep };
+        (DocumentInput { id, expected_version, reason }, links)
+    }
 }
 
 /// Which revision to bring back.
@@ -174,7 +197,8 @@ pub struct DocumentMutation;
 
 #[Object]
 impl DocumentMutation {
-    /// Makes the newest version of a document public. Refused with every blocker when anything stands in the way.
+    /// Makes the newest version of a document public. Refused with every blocker when anything stands in the way. With a page
+    /// or staff record come back the texts that were withdrawn with it, as far as they were not changed since.
     async fn publish(
         &self,
         ctx: &Context<'_>,
@@ -190,7 +214,8 @@ impl DocumentMutation {
         .await
     }
 
-    /// Makes the newest versions of several documents public in one step: all of them, or none.
+    /// Makes the newest versions of several documents public in one step: all of them, or none. A kind of release counts for
+    /// the figures among them.
     async fn publish_many(
         &self,
         ctx: &Context<'_>,
@@ -210,23 +235,32 @@ impl DocumentMutation {
         .await
     }
 
-    /// Takes a document out of the public's sight, with its texts if it has any. Its versions stay.
+    /// Takes a document out of the public's sight, with its texts if it has any. Its versions stay. A page that published
+    /// pages link to stays, unless `breakLinks` says otherwise.
     async fn unpublish(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "What to withdraw.")] input: DocumentInput,
+        #[graphql(desc = "What to withdraw.")] input: DocumentWithdrawInput,
     ) -> Result<Mutated<DocumentPayload>> {
-        one(ctx, "unpublish", input, async |edit, document, reason| publish::unpublish(edit, document, reason).await)
-            .await
+        let (input, links) = input.parts();
+        let operation = async |edit: &mut Edit<'_>, document, reason: Option<&str>| {
+            publish::unpublish(edit, document, reason, links).await
+        };
+        one(ctx, "unpublish", input, operation).await
     }
 
     /// Puts a document away, with its texts if it has any: what is public of it is withdrawn, what is scheduled called off.
+    /// A page that published pages link to stays, unless `breakLinks` says otherwise.
     async fn archive(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "What to put away.")] input: DocumentInput,
+        #[graphql(desc = "What to put away.")] input: DocumentWithdrawInput,
     ) -> Result<Mutated<DocumentPayload>> {
-        one(ctx, "archive", input, async |edit, document, reason| publish::archive(edit, document, reason).await).await
+        let (input, links) = input.parts();
+        let operation = async |edit: &mut Edit<'_>, document, reason: Option<&str>| {
+            publish::archive(edit, document, reason, links).await
+        };
+        one(ctx, "archive", input, operation).await
     }
 
     /// Brings an archived document back, with the texts that were archived with it, as drafts.

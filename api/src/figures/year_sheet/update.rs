@@ -4,11 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use entities::{
     CategoryCode, Count, CountryCode, DocumentKind, Flags, Localized, Observation, ObservationStatus, Prose,
-    RevisionAction, Rule, Version, Year, category, document,
+    RevisionAction, Rule, Version, Year, document,
 };
-use sea_orm::EntityTrait;
 
-use super::{Cell, Editable, Saved, Total, YearSheet, key, load};
+use super::{Cell, Editable, Saved, Total, YearSheet, is_category, key, load};
 use crate::{
     access::{Editor, permission::Action},
     editorial::{Base, Edit, Kind, Release, revision},
@@ -206,6 +205,10 @@ pub async fn update(
         Err(error) => return Err(error),
     };
     if let Some(release) = release {
+        let unpublished = sheet.unpublished(edit.connection(), live.as_ref()).await?;
+        if !unpublished.is_empty() {
+            return Err(Error::Invalid(unpublished.into_iter().map(|fault| by_row(fault, &rows)).collect()));
+        }
         document = edit.publish(&document, &sheet, live.as_ref(), release).await?;
         let blockers = sheet.blockers(edit.connection(), document.id).await?;
         if !blockers.is_empty() {
@@ -262,7 +265,7 @@ pub async fn update_all(transaction: &mut Transaction, editor: &Editor, batch: B
                 faults.extend(found.into_iter().map(place));
                 continue;
             }
-            prepared => prepared?,
+            prepared => prepared.map_err(|error| error.at(&place_of(index)))?,
         };
         let mut of_sheet = Vec::new();
         for fault in sheet.check(edit.connection(), None).await? {
@@ -282,7 +285,7 @@ pub async fn update_all(transaction: &mut Transaction, editor: &Editor, batch: B
             ErrorPolicy::GoodRows => outcome.rejected.extend(by_rows.into_iter().map(place)),
         }
         faults.extend(of_sheet.into_iter().map(place));
-        prepared.push((index, base, sheet));
+        prepared.push((index, base, sheet, rows));
     }
     if !faults.is_empty() {
         return Err(Error::Invalid(faults));
@@ -290,14 +293,14 @@ pub async fn update_all(transaction: &mut Transaction, editor: &Editor, batch: B
 
     let mut documents = Vec::with_capacity(prepared.len());
     let mut published = Vec::new();
-    for (index, base, sheet) in prepared {
+    for (index, base, sheet, rows) in prepared {
         let (before, live) = (base.content().cloned(), base.live().cloned());
         let was_published = is_published(&base);
         outcome.differences.extend(differences(before.as_ref(), &sheet));
         let known = base.document().cloned();
         let mut document = match known {
             Some(document) if before.as_ref() == Some(&sheet) => {
-                edit.expect(&document, base.expected()).await?;
+                edit.expect(&document, base.expected()).await.map_err(|error| error.at(&place_of(index)))?;
                 document
             }
             _ => {
@@ -306,13 +309,18 @@ pub async fn update_all(transaction: &mut Transaction, editor: &Editor, batch: B
                     Error::Invalid(faults) => {
                         Error::Invalid(faults.into_iter().map(|fault| within_sheet(index, fault)).collect())
                     }
-                    error => error,
+                    error => error.at(&place_of(index)),
                 })?
             }
         };
         if publish && document.published_number != Some(document.version) {
             // What comes out for the first time is a release, whatever the others are.
             let kind = release.kind.filter(|_| was_published);
+            let unpublished = sheet.unpublished(edit.connection(), live.as_ref()).await?;
+            if !unpublished.is_empty() {
+                let place = |fault: Fault| within_sheet(index, by_row(fault, &rows));
+                return Err(Error::Invalid(unpublished.into_iter().map(place).collect()));
+            }
             document = edit.publish(&document, &sheet, live.as_ref(), Release { kind, ..release.clone() }).await?;
             published.push((document.id, sheet));
         }
@@ -345,7 +353,7 @@ async fn prepare(edit: &mut Edit<'_>, changes: Changes, faults: &mut Vec<Fault>)
     let base = edit.base::<YearSheet>(&key(&changes.category, changes.year), changes.expected).await;
     // What there is a sheet of is there itself.
     let is_new = base.as_ref().map_or(true, |base| base.document().is_none());
-    if is_new && category::Entity::find_by_id(changes.category.clone()).one(edit.connection()).await?.is_none() {
+    if is_new && !is_category(edit.connection(), &changes.category).await? {
         faults.push(Fault::new(["category"], Rule::Unknown));
         return Err(Error::Invalid(std::mem::take(faults)));
     }
@@ -474,8 +482,12 @@ fn restore_cell(sheet: &mut YearSheet, base: &Base<YearSheet>, country: &Country
 /// The fault of a sheet as a fault of the batch.
 #[must_use]
 pub fn within_sheet(index: usize, mut fault: Fault) -> Fault {
-    fault.path.splice(0..0, ["sheets".to_owned(), index.to_string()]);
+    fault.path.splice(0..0, place_of(index));
     fault
+}
+
+fn place_of(sheet: usize) -> [String; 2] {
+    ["sheets".to_owned(), sheet.to_string()]
 }
 
 /// Content names a cell by its country, input by its row.
