@@ -38,6 +38,8 @@ use crate::{
     transaction::{Origin, Transaction},
 };
 
+/// How often the head of the audit log is written into the process's log.
+const MARKING_INTERVAL: Duration = Duration::from_hours(1);
 /// How often the write-ahead log of SQLite is folded into the file, beside what SQLite does by itself when the log is full.
 const FOLDING_INTERVAL: Duration = Duration::from_secs(30);
 
@@ -417,6 +419,9 @@ async fn serve(config: Config) -> anyhow::Result<()> {
     let noting = tokio::spawn(repeat(state.clone(), memory::NOTED_EVERY, complaint, async |state| {
         memory::write_uses(&state).await
     }));
+    let complaint = "the head of the audit log cannot be read";
+    let marking =
+        tokio::spawn(repeat(state.clone(), MARKING_INTERVAL, complaint, async |state| audit::log_head(&state).await));
     let filling = tokio::spawn(fill(state.clone()));
     let settings = server::Settings {
         max_connections: usize::try_from(state.config().max_connections)?,
@@ -431,6 +436,7 @@ async fn serve(config: Config) -> anyhow::Result<()> {
     if let Err(error) = memory::write_uses(&state).await {
         tracing::warn!(error = &error as &dyn std::error::Error, "{complaint}");
     }
+    marking.abort();
     filling.abort();
     state.database().clone().close().await?;
     Ok(())

@@ -51,6 +51,8 @@ struct Pending {
     target: Option<(&'static str, Uuid)>,
     /// Audit entries beside the one of the mutation or command.
     entries: Vec<audit::Entry>,
+    /// Versions of year sheets that were read though the policy hides some of their figures from the public.
+    readings: BTreeSet<(Uuid, Version)>,
 }
 
 impl Pending {
@@ -116,6 +118,14 @@ impl Transaction {
         self.pending.target = Some((type_name, id));
     }
 
+    /// Notes for the audit log that the answer tells what this version of a year sheet holds, where the policy in force hides
+    /// figures. It is recorded even if what was written is taken back, as in a dry run.
+    pub fn reads(&mut self, document: Uuid, version: Version) {
+        if self.state.snapshot().figures.policy.hides() {
+            self.pending.readings.insert((document, version));
+        }
+    }
+
     /// Notes what other processes must look at again.
     pub fn tag(&mut self, tags: impl IntoIterator<Item = String>) {
         self.pending.tags.extend(tags);
@@ -141,7 +151,9 @@ impl Transaction {
     /// When the database cannot be written.
     pub async fn roll_back(&mut self) -> Result<()> {
         let Pending { subject, target, .. } = self.pending;
-        self.pending = Pending { subject, target, ..Pending::default() };
+        // What was read is known, whatever becomes of what was written.
+        let readings = std::mem::take(&mut self.pending.readings);
+        self.pending = Pending { subject, target, readings, ..Pending::default() };
         database::roll_back_to_savepoint(&self.inner).await
     }
 
@@ -198,6 +210,12 @@ impl Transaction {
         self.write(Some(entry)).await
     }
 
+    fn reading(&self, subject: (Uuid, Version)) -> audit::Entry {
+        let (actor, origin) = (self.actor, self.origin.clone());
+        let action = audit::CONFIDENTIAL_READING;
+        audit::Entry { actor, action, refused: None, subject: Some(subject), target: None, origin }
+    }
+
     fn entry(&self, action: &'static str, refused: Option<Code>) -> audit::Entry {
         let Pending { subject, target, .. } = self.pending;
         audit::Entry { actor: self.actor, action, refused, subject, target, origin: self.origin.clone() }
@@ -205,6 +223,7 @@ impl Transaction {
 
     async fn write(self, entry: Option<audit::Entry>) -> Result<Option<i64>> {
         let is_change = self.pending.is_change();
+        let readings: Vec<audit::Entry> = self.pending.readings.iter().map(|reading| self.reading(*reading)).collect();
         let Pending { tags, publications, entries, .. } = self.pending;
         let mut seq = None;
         if is_change {
@@ -217,7 +236,7 @@ impl Transaction {
             }
             seq = Some(number);
         }
-        for entry in entries.into_iter().chain(entry) {
+        for entry in readings.into_iter().chain(entries).chain(entry) {
             audit::record(&self.inner, self.now, entry).await?;
         }
         self.inner.commit().await?;

@@ -87,6 +87,9 @@ pub const fn state(account: &account::Model) -> AccountState {
     }
 }
 
+/// What global ids of accounts, and the audit log, call an account.
+pub const TYPE_NAME: &str = "Account";
+
 /// Creates an account.
 ///
 /// # Errors
@@ -139,6 +142,7 @@ pub async fn update(
     change: Change,
 ) -> Result<account::Model> {
     let account = find(transaction.connection(), id).await?;
+    transaction.targets(TYPE_NAME, id);
     let role = change.role.unwrap_or(account.role);
     let locales = match change.locales {
         Some(locales) => locales,
@@ -168,6 +172,7 @@ pub async fn set_password(
     password: Hashed,
 ) -> Result<()> {
     let account = find(transaction.connection(), email).await?;
+    transaction.targets(TYPE_NAME, account.id);
     if account.issuer.is_some() {
         return Err(Error::invalid(["email"], Rule::ForeignAccount));
     }
@@ -199,6 +204,7 @@ pub async fn disable(
     which: impl Into<Which<'_>>,
 ) -> Result<account::Model> {
     let account = find(transaction.connection(), which).await?;
+    transaction.targets(TYPE_NAME, account.id);
     if let Some(fault) = last_administrator(transaction, administrator, &account).await? {
         return Err(Error::Invalid(vec![fault]));
     }
@@ -222,6 +228,7 @@ pub async fn enable(
     which: impl Into<Which<'_>>,
 ) -> Result<account::Model> {
     let account = find(transaction.connection(), which).await?;
+    transaction.targets(TYPE_NAME, account.id);
     cover(administrator, &account)?;
     if account.disabled_at.is_some() {
         transaction.tag([memory::TAG.to_owned()]);
@@ -331,7 +338,7 @@ pub async fn any(connection: &impl ConnectionTrait) -> Result<bool> {
     Ok(account::Entity::find().one(connection).await?.is_some())
 }
 
-async fn insert(transaction: &Transaction, new: NewAccount) -> Result<account::Model> {
+async fn insert(transaction: &mut Transaction, new: NewAccount) -> Result<account::Model> {
     let row = account::ActiveModel {
         id: Set(transaction.state().new_id()),
         email: Set(new.email),

@@ -67,6 +67,9 @@ impl Owned {
     }
 }
 
+/// What global ids of API tokens, and the audit log, call a token.
+pub const TYPE_NAME: &str = "ApiToken";
+
 /// Makes a token for the account that acts; returns it with its secret text, which nobody can read again.
 ///
 /// # Errors
@@ -115,6 +118,7 @@ pub async fn create(
         parent_id: Set(maker.api_token),
     };
     let token = row.insert(transaction.connection()).await?;
+    transaction.targets(TYPE_NAME, token.id);
     transaction.tag([memory::TAG.to_owned()]);
     let owner = accounts::find(transaction.connection(), maker.account).await?.email.into();
     Ok((text, Owned { token, owner }))
@@ -157,6 +161,7 @@ fn locales_beyond(own: &Grants, locales: &[Locale]) -> Vec<Fault> {
 pub async fn revoke(transaction: &mut Transaction, _: &Administrator, id: Uuid) -> Result<Owned> {
     let found = api_token::Entity::find_by_id(id).one(transaction.connection()).await?;
     let token = found.ok_or(Error::NotFound("the token"))?;
+    transaction.targets(TYPE_NAME, id);
     let owner = accounts::find(transaction.connection(), token.account_id).await?.email.into();
     if token.revoked_at.is_some() {
         return Ok(Owned { token, owner });

@@ -183,6 +183,27 @@ impl FromStr for Mark {
     }
 }
 
+/// The last entry; none when the log is empty.
+///
+/// # Errors
+/// When the database cannot be read.
+pub async fn head(connection: &impl ConnectionTrait) -> Result<Option<Mark>> {
+    let last = audit_entry::Entity::find().order_by_desc(audit_entry::COLUMN.seq).one(connection).await?;
+    Ok(last.map(|last| Mark { seq: last.seq, hash: last.hash }))
+}
+
+/// Writes the last entry into the process's log, for `almanac audit verify --expect`: what is collected from there is out of
+/// reach of those who can change the database.
+///
+/// # Errors
+/// When the database cannot be read.
+pub async fn log_head(state: &State) -> Result<()> {
+    if let Some(head) = head(state.database().reader()).await? {
+        tracing::info!(audit.head = %head, "the audit log ends here");
+    }
+    Ok(())
+}
+
 /// What is wrong with the log, at the first entry where it shows.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Damage {

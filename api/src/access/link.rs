@@ -61,6 +61,7 @@ pub async fn create(
     account: Uuid,
 ) -> Result<(account::Model, Link)> {
     let account = accounts::find(transaction.connection(), account).await?;
+    transaction.targets(accounts::TYPE_NAME, account.id);
     if account.issuer.is_some() {
         return Err(Error::invalid(["id"], Rule::ForeignAccount));
     }
@@ -106,6 +107,7 @@ pub async fn redeem(transaction: &mut Transaction, token: &str, password: Hashed
     let now = transaction.now();
     let (link, account) = open(transaction.state(), transaction.connection(), token, now).await?;
     transaction.acts_as(Actor::Account(account.id));
+    transaction.targets(accounts::TYPE_NAME, account.id);
     let used = account_link::ActiveModel { hash: Set(link.hash), used_at: Set(Some(now)), ..Default::default() };
     used.update(transaction.connection()).await?;
     let account = accounts::replace_password(transaction, account.id, password, None).await?;

@@ -239,7 +239,7 @@ impl Schedule {
     fn new(schedule: &schedule::Model, document: &document::Document) -> Self {
         let told = |name: &str| Some(schedule.failure.as_ref()?.get(name)?.as_str()?.to_owned());
         Self {
-            id: global_id("Schedule", schedule.id),
+            id: global_id(document::schedule::TYPE_NAME, schedule.id),
             action: schedule.action.into(),
             at: schedule.due_at.into(),
             time_zone: schedule.time_zone.clone(),

@@ -25,6 +25,8 @@ use crate::{
 
 /// The name of a carried-out schedule in the audit log.
 const ACTION: &str = "schedule";
+/// What global ids of schedules, and the audit log, call a schedule.
+pub const TYPE_NAME: &str = "Schedule";
 /// How often a process looks for what is due.
 const INTERVAL: Duration = Duration::from_millis(250);
 
@@ -58,8 +60,10 @@ pub async fn set(edit: &mut Edit<'_>, document: Seen, plan: Plan) -> Result<()> 
         return Err(Error::invalid(["at"], Rule::OutlivesToken));
     }
     schedule::settle(edit.connection(), &row, &[plan.action], now).await?;
+    let id = edit.transaction().state().new_id();
+    edit.transaction().targets(TYPE_NAME, id);
     let new = schedules::ActiveModel {
-        id: Set(edit.transaction().state().new_id()),
+        id: Set(id),
         document_id: Set(row.id),
         version: Set(row.version),
         action: Set(plan.action),
@@ -89,6 +93,7 @@ pub async fn cancel(edit: &mut Edit<'_>, id: Uuid) -> Result<Uuid> {
     let found = schedules::Entity::find_by_id(id).one(edit.connection()).await?;
     let pending = found.filter(|schedule| schedule.outcome.is_none()).ok_or_else(missing)?;
     let (document, _) = super::permitted(edit, pending.document_id, Action::Publish, missing).await?;
+    edit.transaction().targets(TYPE_NAME, id);
     let now = edit.transaction().now();
     schedule::settle(edit.connection(), &document, &[pending.action], now).await?;
     Ok(document.id)
@@ -206,6 +211,7 @@ async fn settle(transaction: &mut Transaction, plan: &schedules::Model, error: O
     transaction.acts_as(Actor::Schedule(plan.created_by));
     transaction.acts_with(plan.api_token_id);
     transaction.about(plan.document_id, plan.version);
+    transaction.targets(TYPE_NAME, plan.id);
     transaction.record(ACTION, error.map(Error::code));
     Ok(())
 }

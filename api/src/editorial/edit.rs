@@ -136,18 +136,25 @@ impl<'a> Edit<'a> {
     ///
     /// # Errors
     /// [`Error::Conflict`] when it stands at another one.
-    pub async fn expect(&self, document: &document::Model, seen: Version) -> Result<()> {
+    pub async fn expect(&mut self, document: &document::Model, seen: Version) -> Result<()> {
         expect(self.connection(), document, seen).await.map_err(|error| self.redact(document.kind, error))
     }
 
-    /// An error without what this editor may not read of documents of this kind: of a conflict, only the versions.
-    fn redact(&self, kind: DocumentKind, error: Error) -> Error {
+    /// An error without what this editor may not read of documents of this kind: of a conflict, only the versions. What is
+    /// told of figures is recorded.
+    fn redact(&mut self, kind: DocumentKind, error: Error) -> Error {
         match error {
             Error::Conflict(mut conflict) if !self.editor.grants().allow(Action::Read, kind, None) => {
                 conflict.editor_id = None;
                 conflict.base = None;
                 conflict.changed_fields.clear();
                 conflict.attempted_fields.clear();
+                Error::Conflict(conflict)
+            }
+            Error::Conflict(conflict) => {
+                if kind == DocumentKind::YearSheet {
+                    self.transaction.reads(conflict.document_id, conflict.current);
+                }
                 Error::Conflict(conflict)
             }
             error => error,

@@ -9,7 +9,7 @@ use tests::{ADMINISTRATOR, EDITOR, READER, Reply, STATISTICIAN, TRANSLATOR, Test
 const LOG: &str = "query($first: Int, $after: String, $filter: AuditFilter) {
     auditLog(first: $first, after: $after, filter: $filter) {
         pageInfo { hasNextPage hasPreviousPage endCursor }
-        nodes { seq at actorKind actor apiTokenId action outcome code documentId version requestId network hash }
+        nodes { seq at actorKind actor apiTokenId action outcome code documentId version targetId requestId network hash }
     }
 }";
 
@@ -135,5 +135,64 @@ on_both_databases! {
         assert_eq!(log(&app, json!({ "actor": ADMINISTRATOR.email })).await.len(), 1);
         administrator.run(LOG, json!({})).await;
         assert_eq!(count(&app).await, before + 5, "reading leaves no entry; each signing in did");
+    }
+
+    async fn an_entry_about_an_account_or_a_token_names_it_refused_or_not(app: TestApp) {
+        let administrator = app.administrator().await;
+        let invite = json!({ "email": "new@example.org", "role": "READER" });
+        let account = administrator.done("accountInvite", invite).await["account"]["id"].clone();
+        administrator.done("accountUpdate", json!({ "id": account, "role": "EDITOR" })).await;
+        administrator.done("accountLinkCreate", json!({ "id": account })).await;
+        administrator.done("accountDisable", json!({ "id": account })).await;
+        let refused = administrator.mutate("accountLinkCreate", json!({ "id": account })).await;
+        assert_eq!(refused.user_codes("accountLinkCreate"), ["BAD_USER_INPUT"]);
+        administrator.done("accountEnable", json!({ "id": account })).await;
+        let token = json!({ "name": "A script", "capabilities": ["READ_DRAFTS"], "expiresAt": start() + Duration::days(1) });
+        let token = administrator.done("apiTokenCreate", token).await["apiToken"]["id"].clone();
+        administrator.done("apiTokenRevoke", json!({ "id": token })).await;
+        let entries = log(&app, json!({ "actor": ADMINISTRATOR.email })).await;
+        let about = |id: &Value| -> Vec<(String, String)> {
+            let mut found: Vec<_> = entries.iter().filter(|entry| entry["targetId"] == *id).collect();
+            found.reverse();
+            let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+            found.into_iter().map(|entry| (text(&entry["action"]), text(&entry["outcome"]))).collect()
+        };
+        let expected = [
+            ("accountInvite", "DONE"),
+            ("accountUpdate", "DONE"),
+            ("accountLinkCreate", "DONE"),
+            ("accountDisable", "DONE"),
+            ("accountLinkCreate", "REFUSED"),
+            ("accountEnable", "DONE"),
+        ];
+        assert_eq!(about(&account), expected.map(|(action, outcome)| (action.to_owned(), outcome.to_owned())));
+        let expected = ["apiTokenCreate", "apiTokenRevoke"].map(|action| (action.to_owned(), "DONE".to_owned()));
+        assert_eq!(about(&token), expected);
+    }
+
+    async fn a_dry_run_and_a_conflict_over_hidden_figures_are_recorded_with_every_sheet(app: TestApp) {
+        let administrator = app.administrator().await;
+        let site = "{ document(by: { site: true }) { id version } }";
+        let site = administrator.run(site, json!({})).await.data()["document"].clone();
+        let policy = json!({ "expectedVersion": site["version"], "disclosure": { "method": "SUPPRESS", "threshold": 10 } });
+        let saved = administrator.done("siteSave", policy).await["document"].clone();
+        administrator.done("publish", json!({ "id": saved["id"], "expectedVersion": saved["version"] })).await;
+        let statistician = app.bearer(&app.sign_in(STATISTICIAN).await.access_token);
+        let sheet = |category: &str, version: i64| json!({ "category": category, "year": 2022, "expectedVersion": version });
+        let sheets = [sheet("TRAVEL", 1), sheet("RESIDENT", 1)];
+        let readings = async || {
+            let mine = json!({ "actor": STATISTICIAN.email, "action": "confidentialReading" });
+            let mut read: Vec<_> = log(&app, mine).await.into_iter().map(|entry| entry["documentId"].clone()).collect();
+            read.sort_by_key(Value::to_string);
+            read.dedup();
+            read.len()
+        };
+        assert_eq!(readings().await, 0);
+        statistician.done("visitCountsBulkUpdate", json!({ "sheets": sheets, "dryRun": true })).await;
+        assert_eq!(readings().await, 2, "a dry run writes nothing, and tells all the same");
+        let late = json!({ "category": "TRAVEL", "year": 2021, "expectedVersion": 7, "total": 1 });
+        let refused = statistician.mutate("visitCountsUpdate", late).await;
+        assert_eq!(refused.user_codes("visitCountsUpdate"), ["VERSION_CONFLICT"]);
+        assert_eq!(readings().await, 3, "a conflict tells what stands there");
     }
 }

@@ -39,7 +39,7 @@ pub struct Account(Model);
 impl Account {
     /// Its global id.
     async fn id(&self) -> ID {
-        global_id("Account", self.0.id)
+        global_id(account::TYPE_NAME, self.0.id)
     }
 
     /// The address it signs in with.
@@ -232,7 +232,7 @@ impl AccountMutation {
     ) -> Result<Mutated<AccountLinkPayload>> {
         mutate(ctx, "accountLinkCreate", async move |transaction, editor| {
             let administrator = editor.administrator()?;
-            link::create(transaction, &administrator, named(&input.id, "Account")?).await
+            link::create(transaction, &administrator, named(&input.id, account::TYPE_NAME)?).await
         })
         .await
     }
@@ -246,7 +246,7 @@ impl AccountMutation {
     ) -> Result<Mutated<AccountPayload>> {
         mutate(ctx, "accountUpdate", async move |transaction, editor| {
             let administrator = editor.administrator()?;
-            let id = named(&input.id, "Account")?;
+            let id = named(&input.id, account::TYPE_NAME)?;
             let mut faults = Faults::default();
             if input.role.is_null() {
                 faults.push(&["role"], Rule::Required);
@@ -272,7 +272,7 @@ impl AccountMutation {
     ) -> Result<Mutated<AccountPayload>> {
         mutate(ctx, "accountDisable", async move |transaction, editor| {
             let administrator = editor.administrator()?;
-            account::disable(transaction, &administrator, named(&input.id, "Account")?).await
+            account::disable(transaction, &administrator, named(&input.id, account::TYPE_NAME)?).await
         })
         .await
     }
@@ -286,7 +286,7 @@ impl AccountMutation {
     ) -> Result<Mutated<AccountPayload>> {
         mutate(ctx, "accountEnable", async move |transaction, editor| {
             let administrator = editor.administrator()?;
-            account::enable(transaction, &administrator, named(&input.id, "Account")?).await
+            account::enable(transaction, &administrator, named(&input.id, account::TYPE_NAME)?).await
         })
         .await
     }

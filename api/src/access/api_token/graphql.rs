@@ -20,7 +20,7 @@ pub struct ApiToken(Owned);
 impl ApiToken {
     /// Its global id.
     async fn id(&self) -> ID {
-        global_id("ApiToken", self.0.token.id)
+        global_id(api_token::TYPE_NAME, self.0.token.id)
     }
 
     /// What its owner calls it.
@@ -175,7 +175,7 @@ impl ApiTokenMutation {
     ) -> Result<Mutated<ApiTokenRevokePayload>> {
         mutate(ctx, "apiTokenRevoke", async move |transaction, editor| {
             let administrator = editor.administrator()?;
-            api_token::revoke(transaction, &administrator, named(&input.id, "ApiToken")?).await
+            api_token::revoke(transaction, &administrator, named(&input.id, api_token::TYPE_NAME)?).await
         })
         .await
     }

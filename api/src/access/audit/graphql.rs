@@ -8,7 +8,7 @@ use entities::{Email, Moment, Rule, Version, audit_entry};
 
 use crate::{
     access::{
-        account,
+        account, api_token,
         audit::{self, Filter},
         graphql::ActorKind,
         permission,
@@ -110,7 +110,7 @@ impl AuditQuery {
             at: entry.at.into(),
             actor_kind: entry.actor_kind.into(),
             actor: entry.actor_id.and_then(|id| emails.get(&id).cloned()),
-            api_token_id: entry.api_token_id.map(|id| global_id("ApiToken", id)),
+            api_token_id: entry.api_token_id.map(|id| global_id(api_token::TYPE_NAME, id)),
             action: entry.action,
             outcome: entry.outcome.into(),
             code: entry.code,

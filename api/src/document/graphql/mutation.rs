@@ -347,7 +347,7 @@ impl DocumentMutation {
         #[graphql(desc = "Which schedule.")] input: ScheduleCancelInput,
     ) -> Result<Mutated<DocumentPayload>> {
         mutate(ctx, "scheduleCancel", async move |transaction, editor| {
-            let id = named(&input.id, "Schedule")?;
+            let id = named(&input.id, schedule::TYPE_NAME)?;
             let mut edit = Edit::new(transaction, editor);
             let document = schedule::cancel(&mut edit, id).await?;
             document::written_one(&edit, document).await

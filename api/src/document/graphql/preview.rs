@@ -78,7 +78,7 @@ impl Preview {
             version: Scalar(row.version),
             created_at: row.created_at.into(),
             created_by,
-            api_token_id: row.api_token_id.map(|id| global_id("ApiToken", id)),
+            api_token_id: row.api_token_id.map(|id| global_id(crate::access::api_token::TYPE_NAME, id)),
         }
     }
 }

@@ -267,6 +267,9 @@ pub async fn update_all(transaction: &mut Transaction, editor: &Editor, batch: B
             }
             prepared => prepared.map_err(|error| error.at(&place_of(index)))?,
         };
+        if let Some(document) = base.document() {
+            edit.transaction().reads(document.id, document.version);
+        }
         let mut of_sheet = Vec::new();
         for fault in sheet.check(edit.connection(), None).await? {
             match row_of(&fault) {
