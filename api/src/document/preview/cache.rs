@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use crate::delivery::snapshot::Snapshot;
 
-/// How many states are kept. They share most of what they hold with what is published.
+/// How many states are kept, all on top of the newest state. They share most of what they hold with it.
 const KEPT: usize = 16;
 /// How many of them show previews of one account, so that many links of one do not drive out those of others.
 const KEPT_OF_ONE: usize = 4;
@@ -46,8 +46,8 @@ impl Previews {
             kept[index..].rotate_left(1);
             return kept.last().map(|kept| Arc::clone(&kept.slot)).unwrap_or_default();
         }
-        // Earlier states of the same preview are of no use.
-        kept.retain(|kept| kept.key.preview != key.preview);
+        // What is published only moves on, and states on top of an earlier one would keep all of that in memory.
+        kept.retain(|kept| kept.key.seq >= key.seq && kept.key.preview != key.preview);
         let of_one = || kept.iter().filter(|kept| kept.maker == maker);
         let leaves = if of_one().count() >= KEPT_OF_ONE {
             kept.iter().position(|kept| kept.maker == maker)
@@ -74,8 +74,9 @@ mod tests {
         let (previews, maker) = (Previews::default(), Uuid::from_u128(1));
         let first = previews.slot(key(1, 7), maker);
         assert!(Arc::ptr_eq(&first, &previews.slot(key(1, 7), maker)));
+        previews.slot(key(2, 7), maker);
         assert!(!Arc::ptr_eq(&first, &previews.slot(key(1, 8), maker)), "after a change it is another");
-        assert_eq!(previews.0.lock().unwrap().len(), 1, "and the earlier one is gone");
+        assert_eq!(previews.0.lock().unwrap().len(), 1, "and all on top of the earlier state are gone");
     }
 
     #[test]
