@@ -1,7 +1,7 @@
 //! Documents that need each other: they go out together, come back together, and are not taken from one another unseen.
 
 use serde_json::{Value, json};
-use tests::{TestApp, on_both_databases};
+use tests::on_both_databases;
 
 use super::{Desk, fault, public, seen, seen_with, together};
 
