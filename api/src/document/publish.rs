@@ -2,7 +2,8 @@
 
 use entities::{DocumentKind, Rule, ScheduleAction, document, publication};
 use sea_orm::{
-    ActiveModelTrait, ActiveValue::Set, DatabaseTransaction, EntityTrait, QueryFilter, QueryOrder, QuerySelect,
+    ActiveModelTrait, ActiveValue::Set, ConnectionTrait, DatabaseTransaction, EntityTrait, QueryFilter, QueryOrder,
+    QuerySelect,
 };
 use uuid::Uuid;
 
@@ -78,7 +79,7 @@ pub async fn publish_all(transaction: &mut Transaction, items: &[Item<'_>]) -> R
         let mut edit = Edit::new(transaction, item.editor);
         let found = find(&mut edit, item.document, Action::Publish, &item.path).await;
         let (row, content) = found.map_err(|error| Refusal::Of(index, error))?;
-        let returning = texts_that_return(&edit, &row).await.map_err(|error| Refusal::Of(index, error))?;
+        let returning = texts_that_return(edit.connection(), &row).await.map_err(|error| Refusal::Of(index, error))?;
         let texts = returning.into_iter().filter(|(text, _)| items.iter().all(|item| item.document.id != text.id));
         all.extend(texts.map(|(row, content)| Planned { index, returns: true, row, content }));
         all.push(Planned { index, returns: false, row, content });
@@ -167,18 +168,20 @@ async fn find(
 
 /// The texts that were withdrawn together with this document and were not changed since: they come back with it, or the
 /// page would be public without anything to read.
-async fn texts_that_return(edit: &Edit<'_>, owner: &document::Model) -> Result<Vec<(document::Model, Content)>> {
+pub(super) async fn texts_that_return(
+    connection: &impl ConnectionTrait,
+    owner: &document::Model,
+) -> Result<Vec<(document::Model, Content)>> {
     if owner.published_number.is_some() || owner.first_published_at.is_none() {
         return Ok(Vec::new());
     }
-    let connection = edit.connection();
     let latest = |id: Uuid| {
         let of_document = publication::Entity::find().filter(publication::COLUMN.document_id.eq(id));
         of_document.order_by_desc(publication::COLUMN.change_seq).limit(2).all(connection)
     };
     let Some(withdrawn) = latest(owner.id).await?.into_iter().next() else { return Ok(Vec::new()) };
     let mut returning = Vec::new();
-    for text in texts_of(edit, owner.id).await? {
+    for text in texts_of(connection, owner.id).await? {
         if text.published_number.is_some() || text.archived_at.is_some() {
             continue;
         }
@@ -286,7 +289,7 @@ pub async fn unpublish(edit: &mut Edit<'_>, document: Seen, reason: Option<&str>
 }
 
 async fn withdraw(edit: &mut Edit<'_>, row: &document::Model, reason: Option<&str>, links: Links) -> Result<()> {
-    let texts = texts_of(edit, row.id).await?;
+    let texts = texts_of(edit.connection(), row.id).await?;
     for row in texts.iter().chain([row]) {
         let Some(number) = row.published_number else { continue };
         let published = crate::editorial::revision::get(edit.connection(), row.id, number).await?;
@@ -308,9 +311,9 @@ async fn withdraw(edit: &mut Edit<'_>, row: &document::Model, reason: Option<&st
     Ok(())
 }
 
-async fn texts_of(edit: &Edit<'_>, owner: Uuid) -> Result<Vec<document::Model>> {
+async fn texts_of(connection: &impl ConnectionTrait, owner: Uuid) -> Result<Vec<document::Model>> {
     let texts = document::Entity::find().filter(document::COLUMN.owner_id.eq(owner));
-    Ok(texts.all(edit.connection()).await?)
+    Ok(texts.all(connection).await?)
 }
 
 /// Puts a document away, with its texts if it has any: what is public of it is withdrawn, what is scheduled called off.
@@ -325,7 +328,8 @@ pub async fn archive(edit: &mut Edit<'_>, document: Seen, reason: Option<&str>, 
     }
     withdraw(edit, &row, reason, links).await?;
     let now = edit.transaction().now();
-    for row in texts_of(edit, row.id).await?.iter().filter(|text| text.archived_at.is_none()).chain([&row]) {
+    for row in texts_of(edit.connection(), row.id).await?.iter().filter(|text| text.archived_at.is_none()).chain([&row])
+    {
         schedule::settle(edit.connection(), row, &[ScheduleAction::Publish, ScheduleAction::Unpublish], now).await?;
         set_archived(edit, row.id, Some(now)).await?;
     }
@@ -345,7 +349,7 @@ pub async fn unarchive(edit: &mut Edit<'_>, document: Seen) -> Result<()> {
             return Err(Error::invalid(["id"], Rule::Archived));
         }
     }
-    let texts = texts_of(edit, row.id).await?;
+    let texts = texts_of(edit.connection(), row.id).await?;
     for row in texts.iter().filter(|text| text.archived_at == row.archived_at).chain([&row]) {
         set_archived(edit, row.id, None).await?;
     }

@@ -145,6 +145,20 @@ on_both_databases! {
         compare(&app, "SUPPRESS").await;
     }
 
+    async fn a_link_to_a_page_that_was_withdrawn_shows_the_texts_that_come_back_with_it(app: TestApp) {
+        let administrator = app.administrator().await;
+        for by in [json!({ "page": "mission-and-vision" }), json!({ "staffMember": "tatsunori-shimoi" })] {
+            let found = document(&administrator, by.clone()).await;
+            let seen = json!({ "id": found["id"], "expectedVersion": found["version"], "breakLinks": true });
+            administrator.done("unpublish", seen).await;
+            let withdrawn = everything(&app.anonymous()).await;
+            let previewed = everything(&app.anonymous().previewing(&preview(&administrator, &found).await)).await;
+            assert_ne!(previewed, withdrawn, "{by}");
+            administrator.done("publish", json!({ "id": found["id"], "expectedVersion": found["version"] })).await;
+            assert_eq!(previewed, everything(&app.anonymous()).await, "{by}");
+        }
+    }
+
     async fn a_link_is_answered_while_somebody_writes_and_holds_nobody_up(app: TestApp) {
         let editor = app.editor().await;
         let text = draft(&editor, "about-us", "Seen").await;

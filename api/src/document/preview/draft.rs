@@ -11,13 +11,14 @@ use serde_json::Value;
 use crate::{
     content::page,
     delivery::snapshot::Snapshot,
-    document::Content,
+    document::{Content, publish},
     editorial::revision,
     error::{Error, Fault, Result},
     figures::{self, vintage::Changed, year_sheet::YearSheet},
 };
 
 /// One revision of a document, as it is stored.
+#[derive(Clone)]
 struct Seen {
     row: document::Model,
     version: Version,
@@ -36,13 +37,27 @@ impl Seen {
         };
         Ok(Self { content: Content::read(row.kind, stored.clone())?, row, version, stored, former_slugs })
     }
+
+    /// The texts that come back with a page or staff record when it is published.
+    async fn returning(connection: &impl ConnectionTrait, owner: &document::Model) -> Result<Vec<Self>> {
+        let texts = publish::texts_that_return(connection, owner).await?;
+        let seen = |(row, content): (document::Model, Content)| Self {
+            version: row.version,
+            row,
+            content,
+            stored: Value::Null,
+            former_slugs: BTreeSet::new(),
+        };
+        Ok(texts.into_iter().map(seen).collect())
+    }
 }
 
 /// What a preview shows.
 pub(super) struct Draft {
     seen: Seen,
-    /// The page or staff record of a text, when that is not public: a text needs its page. Its newest version.
-    owner: Option<Seen>,
+    /// What is shown before it: the page or staff record of a text, when that is not public, in its newest version, since a
+    /// text needs its page; and the texts that publishing brings back with a page or staff record.
+    before: Vec<Seen>,
 }
 
 impl Draft {
@@ -56,14 +71,20 @@ impl Draft {
         version: Version,
         owner: Option<document::Model>,
     ) -> Result<Self> {
-        let owner = match owner {
-            Some(owner) => {
-                let newest = owner.version;
-                Some(Seen::read(connection, owner, newest).await?)
-            }
-            None => None,
-        };
-        Ok(Self { seen: Seen::read(connection, row, version).await?, owner })
+        let mut before = Vec::new();
+        if let Some(owner) = owner {
+            let (texts, newest) = (Seen::returning(connection, &owner).await?, owner.version);
+            before.push(Seen::read(connection, owner, newest).await?);
+            before.extend(texts);
+        }
+        let texts = Seen::returning(connection, &row).await?;
+        let seen = Seen::read(connection, row, version).await?;
+        if !texts.is_empty() {
+            // They need it, and it stays as it is when it is shown again.
+            before.push(seen.clone());
+            before.extend(texts);
+        }
+        Ok(Self { seen, before })
     }
 
     /// The state that has this draft on top of what is published, as published at `now`.
@@ -71,12 +92,11 @@ impl Draft {
     /// # Errors
     /// [`Error::Invalid`] when it could not be published beside what is public.
     pub(super) fn on(&self, base: &Snapshot, now: DateTime<Utc>) -> Result<Snapshot> {
-        let base = base.showing(base.content.for_drafts(), Arc::clone(&base.figures));
-        let base = match &self.owner {
-            Some(owner) => show(&base, owner, now)?,
-            None => base,
-        };
-        show(&base, &self.seen, now)
+        let mut shown = base.showing(base.content.for_drafts(), Arc::clone(&base.figures));
+        for seen in self.before.iter().chain([&self.seen]) {
+            shown = show(&shown, seen, now)?;
+        }
+        Ok(shown)
     }
 }
 
