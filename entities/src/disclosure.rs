@@ -86,7 +86,20 @@ impl DisclosurePolicy {
     /// Whether the public may see something else than what was counted.
     #[must_use]
     pub const fn hides(self) -> bool {
-        matches!(self.method, DisclosureMethod::Suppress | DisclosureMethod::Round | DisclosureMethod::Merge)
+        self.withholds() || matches!(self.method, DisclosureMethod::Round)
+    }
+
+    /// The smallest count that is shown as it is. Where only ones were withheld, each would be known to be a one.
+    #[must_use]
+    pub fn least_shown(self) -> i64 {
+        let threshold = i64::from(self.threshold.get());
+        if self.withholds() { threshold.max(Threshold::MIN_WITHHELD) } else { threshold }
+    }
+
+    /// Whether small counts are withheld.
+    #[must_use]
+    pub const fn withholds(self) -> bool {
+        matches!(self.method, DisclosureMethod::Suppress | DisclosureMethod::Merge)
     }
 
     /// Whether this policy keeps from the public at least what the other one keeps. A partial order: rounding and withholding
@@ -108,7 +121,7 @@ impl DisclosurePolicy {
     /// Whether a count is small. Nobody is behind a zero.
     #[must_use]
     pub fn is_small(self, count: i64) -> bool {
-        count > 0 && count < self.threshold.get().into()
+        count > 0 && count < self.least_shown()
     }
 }
 

@@ -26,7 +26,9 @@ impl Year {
 }
 
 /// A number of visits, zero included. At most [`Count::MAX`], the largest GraphQL `Int`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, DeriveValueType)]
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, DeriveValueType,
+)]
 #[serde(try_from = "i64", into = "i64")]
 pub struct Count(i64);
 
@@ -93,6 +95,8 @@ pub struct Threshold(i32);
 impl Threshold {
     /// The smallest that hides anything: only ones are small.
     pub const MIN: i64 = 2;
+    /// The smallest with which a count that is withheld for being small can be more than one number.
+    pub const MIN_WITHHELD: i64 = 3;
     /// The largest: beyond, hardly any figure would be left.
     pub const MAX: i64 = 1_000;
 

@@ -35,7 +35,7 @@ pub struct Withheld {
     pub year: Year,
     /// Whether the total stays withheld.
     pub total: bool,
-    /// The countries whose figures stay withheld, each with the least that it had while the total was shown.
+    /// The countries whose figures stay withheld, each with the least that it may have before the total is withheld.
     pub countries: BTreeMap<CountryCode, Count>,
 }
 

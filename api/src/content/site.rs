@@ -6,8 +6,8 @@ use std::collections::BTreeSet;
 
 use chrono::{DateTime, Utc};
 use entities::{
-    DisclosurePolicy, DocumentKind, Line, Locale, Localized, Position, Prose, Rule, TextDirection, category_name,
-    country_name, page_text, site, site_locale, staff_text, visit_count, yearly_total,
+    DisclosurePolicy, DocumentKind, Line, Locale, Localized, Position, Prose, Rule, TextDirection, Threshold,
+    category_name, country_name, page_text, site, site_locale, staff_text, visit_count, yearly_total,
 };
 use sea_orm::{
     ActiveValue::Set, ColumnTrait, DatabaseTransaction, EntityTrait, QueryFilter, QuerySelect, sea_query::OnConflict,
@@ -101,6 +101,11 @@ impl Kind for Site {
             } else if !offered.contains(locale) {
                 faults.push(Fault::new(path, Rule::Unknown));
             }
+        }
+        let threshold = i64::from(self.disclosure.threshold);
+        if self.disclosure.withholds() && threshold < Threshold::MIN_WITHHELD {
+            let rule = Rule::OutOfRange { min: Threshold::MIN_WITHHELD, max: Threshold::MAX };
+            faults.push(Fault::new(["disclosure", "threshold"], rule));
         }
         for locale in locales_in_use(transaction).await?.iter().filter(|locale| !offered.contains(locale)) {
             faults.push(Fault::new(["locales", locale.as_str()], Rule::InUse));

@@ -124,7 +124,7 @@ pub enum DisclosureMethod {
     Warn,
     /// They are withheld, together with others from which they could be computed.
     Suppress,
-    /// Every count is rounded to a multiple of the threshold.
+    /// Every figure is rounded to a multiple of the threshold.
     Round,
     /// They are withheld and counted together in a row of their own.
     Merge,
@@ -135,7 +135,7 @@ pub enum DisclosureMethod {
 pub struct DisclosurePolicy {
     /// What is done.
     method: DisclosureMethod,
-    /// A count from 1 to just below this is small; for `ROUND`, the base.
+    /// A count from 1 to just below this is small; for `ROUND`, the base. At least 3 for `SUPPRESS` and `MERGE`.
     threshold: Scalar<Threshold>,
 }
 

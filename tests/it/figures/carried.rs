@@ -1,9 +1,11 @@
 //! What is withheld stays withheld where an export is imported: the other site goes on where the one that it comes from stands.
 
+use std::{fmt::Debug, sync::Arc};
+
 use api::{
     dataset,
     figures::{
-        disclosure::{Discloser, Sheet},
+        disclosure::{Discloser, Figure, Sheet},
         year_sheet::{Cell, Total, YearSheet},
     },
 };
@@ -49,6 +51,14 @@ fn year_sheet((cells, off): &State) -> YearSheet {
     sheet
 }
 
+/// All that a sheet tells but which figures are revised: what was shown before, the other site does not know.
+fn told(sheet: &Sheet) -> impl PartialEq + Debug {
+    let figure =
+        |figure: &Arc<Figure>| (figure.value(), figure.observation().status().has_value(), figure.confidentiality());
+    let counts: Vec<_> = sheet.counts().iter().map(|(country, count)| (country.clone(), figure(count))).collect();
+    (counts, sheet.total().map(figure), sheet.others().map(figure), sheet.sum(), sheet.difference())
+}
+
 proptest! {
     /// Corrections go on on both sites, and both show the same.
     #[test]
@@ -74,7 +84,7 @@ proptest! {
         for (sheet, expected) in sheets.iter().zip(&shown).skip(at) {
             let sheet = YearSheet { withheld: withheld.clone(), ..sheet.clone() };
             let seen = second.next(&sheet);
-            prop_assert_eq!(seen.as_ref(), expected);
+            prop_assert_eq!(told(&seen), told(expected));
         }
         prop_assert_eq!(second.withheld(), first.withheld());
     }

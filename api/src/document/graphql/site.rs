@@ -45,7 +45,8 @@ pub struct SiteSaveInput {
 pub struct DisclosurePolicyInput {
     /// What is done.
     method: DisclosureMethod,
-    /// A count from 1 to just below this is small, from 2 to 1000; for `ROUND`, the base. Kept when left out.
+    /// A count from 1 to just below this is small; for `ROUND`, the base. From 2 to 1000, for `SUPPRESS` and `MERGE` from 3.
+    /// Kept when left out.
     threshold: Option<Input<Threshold>>,
 }
 

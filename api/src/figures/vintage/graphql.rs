@@ -152,7 +152,7 @@ impl VintageQuery {
     }
 
     /// What became of a published figure: what it was, what it is, why, when, the oldest first. Of a figure that the
-    /// disclosure policy withholds, nothing is told.
+    /// disclosure policy withholds, and of a change that rounds to the same, nothing is told.
     #[graphql(complexity = "5 * child_complexity + 1")]
     async fn figure_history(
         &self,

@@ -5,8 +5,8 @@
 
 use std::{fmt, sync::Arc};
 
-use entities::{Count, CountryCode, DisclosurePolicy};
-use imbl::{OrdMap, Vector};
+use entities::DisclosurePolicy;
+use imbl::Vector;
 
 use super::{Event, Origin, SheetKey, What};
 use crate::figures::{
@@ -18,7 +18,6 @@ use crate::figures::{
 #[derive(Clone)]
 pub(super) struct History {
     events: Vector<Arc<Event>>,
-    marks: Marks,
     discloser: Discloser,
 }
 
@@ -32,7 +31,7 @@ impl fmt::Debug for History {
 impl History {
     /// Before anything was published.
     pub(super) fn new(policy: DisclosurePolicy) -> Self {
-        Self { events: Vector::new(), marks: Marks::default(), discloser: Discloser::new(policy) }
+        Self { events: Vector::new(), discloser: Discloser::new(policy) }
     }
 
     /// Everything that happened, in order.
@@ -47,59 +46,9 @@ impl History {
 
     /// Takes what was counted, or that it was withdrawn, and tells what became public by that.
     pub(super) fn next(&mut self, origin: Origin, key: SheetKey, counted: Option<YearSheet>) -> Arc<Event> {
-        let shown = counted.map(|mut sheet| {
-            self.marks.put_on(&mut sheet);
-            self.discloser.next(&sheet)
-        });
+        let shown = counted.map(|sheet| self.discloser.next(&sheet));
         let event = Arc::new(origin.event(What::Sheet(key, shown)));
         self.events.push_back(Arc::clone(&event));
         event
-    }
-}
-
-/// Which figures were published with different values. A figure is revised from the moment on at which it is published
-/// with another value than before.
-#[derive(Clone, Default)]
-struct Marks {
-    total: Option<Mark>,
-    // Most of a correction is as it was, and costs nothing here.
-    countries: OrdMap<CountryCode, Mark>,
-}
-
-/// What was published of a figure.
-#[derive(Clone, Copy, PartialEq, Eq)]
-struct Mark {
-    last: Count,
-    is_revised: bool,
-}
-
-impl Mark {
-    fn after(before: Option<&Self>, value: Count) -> Self {
-        let is_revised = before.is_some_and(|before| before.is_revised || before.last != value);
-        Self { last: value, is_revised }
-    }
-}
-
-impl Marks {
-    /// Marks what is revised in the next state.
-    fn put_on(&mut self, sheet: &mut YearSheet) {
-        for (country, cell) in &mut sheet.counts {
-            let Some(value) = cell.observation.value() else { continue };
-            let before = self.countries.get(country);
-            let mark = Mark::after(before, value);
-            if before != Some(&mark) {
-                self.countries.insert(country.clone(), mark);
-            }
-            if mark.is_revised {
-                cell.observation = cell.observation.revised();
-            }
-        }
-        if let Some(total) = &mut sheet.total {
-            let mark = Mark::after(self.total.as_ref(), total.value());
-            self.total = Some(mark);
-            if mark.is_revised {
-                total.revise();
-            }
-        }
     }
 }

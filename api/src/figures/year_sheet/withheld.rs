@@ -10,7 +10,8 @@ use serde::{Deserialize, Serialize};
 pub struct Withheld {
     /// Whether the total is withheld.
     pub total: bool,
-    /// The countries whose figures are withheld, each with the least that it had while the total was shown.
+    /// The countries whose figures are withheld, each with the least that it may have in a later state: with less, the total
+    /// of that state is withheld.
     pub countries: BTreeMap<CountryCode, Count>,
 }
 
@@ -19,7 +20,7 @@ impl Withheld {
     #[must_use]
     pub fn covers(&self, other: &Self) -> bool {
         let is_covered =
-            |(country, least): (&CountryCode, &Count)| self.countries.get(country).is_some_and(|known| known <= least);
+            |(country, least): (&CountryCode, &Count)| self.countries.get(country).is_some_and(|known| known >= least);
         (self.total || !other.total) && other.countries.iter().all(is_covered)
     }
 
@@ -28,7 +29,7 @@ impl Withheld {
         self.total |= other.total;
         for (country, least) in &other.countries {
             let known = self.countries.entry(country.clone()).or_insert(*least);
-            *known = (*known).min(*least);
+            *known = (*known).max(*least);
         }
     }
 }
