@@ -160,20 +160,17 @@ impl Range {
     fn tells(self, total: i64, base: i64) -> bool {
         let around = |count: i64| Interval::around(count.clamp(0, Count::MAX), base);
         let (lowest, highest, found) = (around(self.from), around(self.to), around(total));
-        // Both ends of an interval must be possible with the total, as they are without it.
-        let narrows_from_below = lowest.to - self.from < self.widest;
-        let narrows_from_above = self.to - highest.from < self.widest;
+        // By how much a count can vary if the total is told to round to the lowest of what it can be, or to the highest.
+        let (below, above) = (lowest.to - self.from, self.to - highest.from);
         let is_lowest = found.rounded == lowest.rounded;
         let is_highest = found.rounded == highest.rounded;
-        // The first and last count of the part that each of them leaves.
-        let (below, above) = (lowest.to - self.from, self.to - highest.from);
-        match (narrows_from_below, narrows_from_above) {
+        match (below < self.widest, above < self.widest) {
             (false, false) => true,
             // Together they leave a count everything from both of its ends to the middle.
             (true, true) if below + above + 1 >= self.widest => !is_lowest && !is_highest,
-            (true, _) => {
+            (true, narrows_above) => {
                 let next = around(lowest.to + 1);
-                !is_lowest && found.rounded != next.rounded && !(is_highest && narrows_from_above)
+                !is_lowest && found.rounded != next.rounded && !(is_highest && narrows_above)
             }
             (false, true) => {
                 let next = around(highest.from - 1);
