@@ -1,13 +1,18 @@
 //! The change feed in the database: whoever changes what the processes hold in memory appends one change, in the
 //! transaction that made it, and whoever follows reads them in order. `delivery/feed.rs` follows.
 
+use std::sync::Arc;
+
 use chrono::{DateTime, Utc};
 use entities::change;
-use sea_orm::{ActiveValue::Set, ConnectionTrait, DatabaseTransaction, EntityTrait, QueryFilter, QueryOrder};
+use sea_orm::{
+    ActiveModelTrait, ActiveValue::Set, ConnectionTrait, DatabaseTransaction, DbErr, EntityTrait, QueryFilter,
+    QueryOrder, sea_query::IntoIden, sea_query::OnConflict,
+};
 
 use crate::{
     database::{self, Database},
-    error::Result,
+    error::{Error, Result},
 };
 
 /// One transaction that changed what the public sees.
@@ -28,7 +33,7 @@ pub async fn latest(connection: &impl ConnectionTrait) -> Result<i64> {
     Ok(newest.map_or(0, |change| change.seq))
 }
 
-/// The changes after `seq` that are there now, in order. One may still be on its way: [`settled`] waits for it.
+/// The changes after `seq` that are there now, in order. One may still be on its way: [`stable_changes`] finds out.
 ///
 /// # Errors
 /// When the database cannot be read.
@@ -40,42 +45,98 @@ pub async fn since(connection: &impl ConnectionTrait, seq: i64) -> Result<Vec<Ch
 
 /// The last of `changes` up to which no number after `seq` is missing; `seq` itself when the very next one is.
 #[must_use]
-pub fn reached(seq: i64, changes: &[Change]) -> i64 {
+pub fn contiguous_until(seq: i64, changes: &[Change]) -> i64 {
     let in_a_row = (seq + 1..).zip(changes).take_while(|(expected, change)| *expected == change.seq);
     in_a_row.last().map_or(seq, |(number, _)| number)
 }
 
-/// The changes after `seq`, in order, once nothing can come between them any more. Where a number is missing, this takes a
-/// turn among the writers: what is missing then will never be there.
+/// A number up to which no change is on its way: each one that is missing stays missing. Only this file makes it, so that
+/// no snapshot can pass over a gap that is still to be filled.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct StableUntil(i64);
+
+impl StableUntil {
+    /// The number.
+    #[must_use]
+    pub const fn seq(self) -> i64 {
+        self.0
+    }
+}
+
+/// The changes after `seq` that are there, in order, and how far they are stable. Where a number is missing, this takes a
+/// turn among the writers: what is missing then, while nobody else is about to append, stays missing. A writer that did not
+/// wait for its turn and has not ended yet is not waited for; the gap stays open then.
 ///
 /// # Errors
 /// When the database cannot be read, or other writers take too long.
-pub async fn settled(database: &Database, seq: i64) -> Result<Vec<Change>> {
+pub async fn stable_changes(database: &Database, seq: i64) -> Result<(Vec<Change>, StableUntil)> {
     let changes = since(database.reader(), seq).await?;
-    if changes.last().is_none_or(|last| last.seq == reached(seq, &changes)) {
-        return Ok(changes);
+    let contiguous = contiguous_until(seq, &changes);
+    if changes.last().is_none_or(|last| last.seq == contiguous) {
+        return Ok((changes, StableUntil(contiguous)));
     }
-    let turn = database.begin_alone().await?;
-    since(&*turn, seq).await
+    let Some(turn) = database.begin_exclusive().await? else { return Ok((changes, StableUntil(contiguous))) };
+    let changes = since(&*turn, seq).await?;
+    let newest = changes.last().map_or(seq, |last| last.seq);
+    Ok((changes, StableUntil(newest)))
+}
+
+/// How far the feed is stable, for a process that knows nothing of it yet.
+///
+/// # Errors
+/// When the database cannot be read, or other writers take too long.
+pub async fn stable_until(database: &Database) -> Result<StableUntil> {
+    match database.begin_exclusive().await? {
+        Some(turn) => Ok(StableUntil(latest(&*turn).await?)),
+        None => Ok(StableUntil(0)),
+    }
 }
 
 /// Appends a change and returns its number. The transaction must come from `Database::begin_write`, which lets one
-/// writer in at a time: so numbers have no gaps and follow the order of the commits.
+/// writer in at a time: so numbers have no gaps and follow the order of the commits. A writer past that lock may take a
+/// number first; then this takes the next.
 ///
 /// # Errors
-/// When the database cannot be written.
+/// When the database cannot be written; [`Error::Busy`] when another writer holds the number and does not end.
 pub async fn append(
     transaction: &DatabaseTransaction,
     now: DateTime<Utc>,
     tags: impl IntoIterator<Item = String>,
 ) -> Result<i64> {
-    let seq = latest(transaction).await? + 1;
     let tags = serde_json::Value::from_iter(tags);
-    change::Entity::insert(change::ActiveModel { seq: Set(seq), tags: Set(tags), at: Set(now) })
-        .exec(transaction)
-        .await?;
-    database::announce(transaction).await?;
-    Ok(seq)
+    for _ in 0..ATTEMPTS {
+        let seq = latest(transaction).await? + 1;
+        let row = change::ActiveModel { seq: Set(seq), tags: Set(tags.clone()), at: Set(now) };
+        if insert_unless_taken(transaction, row, change::Column::Seq).await? {
+            database::announce(transaction).await?;
+            return Ok(seq);
+        }
+    }
+    Err(Error::Busy(Arc::new(DbErr::RecordNotInserted)))
+}
+
+/// How often a number that another writer took is replaced by the next.
+pub(crate) const ATTEMPTS: usize = 10;
+
+/// Inserts a row whose number is taken from the rows before; false when another writer has taken it first. Waits for one
+/// that is about to.
+///
+/// # Errors
+/// When the database cannot be written.
+pub(crate) async fn insert_unless_taken<A>(
+    transaction: &DatabaseTransaction,
+    row: A,
+    number: impl IntoIden,
+) -> Result<bool>
+where
+    A: ActiveModelTrait,
+{
+    let unless_taken = OnConflict::column(number).do_nothing().to_owned();
+    match <A::Entity as EntityTrait>::insert(row).on_conflict(unless_taken).exec_without_returning(transaction).await {
+        Ok(rows) => Ok(rows == 1),
+        Err(DbErr::RecordNotInserted) => Ok(false),
+        Err(error) => Err(error.into()),
+    }
 }
 
 /// What changes and answers are tagged with: an answer holds until a change bears one of its tags. The same tags are sent
@@ -129,7 +190,7 @@ mod tests {
         for (seq, numbers, expected) in
             [(0, &[][..], 0), (4, &[], 4), (4, &[5, 6, 7], 7), (4, &[6, 7], 4), (4, &[5, 7], 5), (0, &[1], 1)]
         {
-            assert_eq!(reached(seq, &changes(numbers)), expected, "{seq} {numbers:?}");
+            assert_eq!(contiguous_until(seq, &changes(numbers)), expected, "{seq} {numbers:?}");
         }
     }
 }

@@ -42,6 +42,8 @@ use crate::{
 const MARKING_INTERVAL: Duration = Duration::from_hours(1);
 /// How often the write-ahead log of SQLite is folded into the file, beside what SQLite does by itself when the log is full.
 const FOLDING_INTERVAL: Duration = Duration::from_secs(30);
+/// How often it is tried whether the database can be written again, after that failed.
+const PROBE_INTERVAL: Duration = Duration::from_secs(1);
 
 /// A content backend for institutions that publish pages, people and yearly figures.
 ///
@@ -207,7 +209,9 @@ fn fail(error: &anyhow::Error) -> ExitCode {
 
 fn start_logging(config: &Config) -> anyhow::Result<()> {
     let filter = tracing_subscriber::EnvFilter::try_new(&config.log).context("--log")?;
-    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    // Where the log cannot be written, as on a full disk, there is nowhere to say so, and saying it would panic.
+    let builder =
+        tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).log_internal_errors(false);
     match config.log_format {
         LogFormat::Text => builder.with_ansi(std::io::stderr().is_terminal()).try_init(),
         LogFormat::Json => builder.json().try_init(),
@@ -414,6 +418,10 @@ async fn serve(config: Config) -> anyhow::Result<()> {
     let folding = tokio::spawn(repeat(state.clone(), FOLDING_INTERVAL, complaint, async |state| {
         state.database().fold_log().await
     }));
+    let complaint = "the database cannot be written";
+    let probing = tokio::spawn(repeat(state.clone(), PROBE_INTERVAL, complaint, async |state| {
+        state.database().probe_writes().await
+    }));
     let sharing = tokio::spawn(quota::follow(state.clone()));
     let complaint = "the last uses of API tokens cannot be written down";
     let noting = tokio::spawn(repeat(state.clone(), memory::NOTED_EVERY, complaint, async |state| {
@@ -431,6 +439,7 @@ async fn serve(config: Config) -> anyhow::Result<()> {
     following.abort();
     scheduling.abort();
     folding.abort();
+    probing.abort();
     sharing.abort();
     noting.abort();
     if let Err(error) = memory::write_uses(&state).await {

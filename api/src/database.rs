@@ -1,34 +1,38 @@
 //! The database, and every difference between SQLite and PostgreSQL outside `migration`.
 //!
-//! Writes are serialised on both: SQLite has one writer by nature, PostgreSQL takes one advisory lock per writing
-//! transaction. So the change feed and the audit chain have no gaps and commit in the order of their numbers, and
-//! reading a version before writing the next needs no retry.
+//! Writes are serialised on both (`write`). So the change feed and the audit chain have no gaps and commit in the order of
+//! their numbers, and reading a version before writing the next needs no retry.
 //!
-//! `failover` finds the server of PostgreSQL that accepts writes, `listener` hears of changes, `file` looks after the file
-//! of SQLite.
+//! `failure` says what an error means, `failover` finds the server of PostgreSQL that accepts writes, `listener` hears of
+//! changes, `file` looks after the file of SQLite.
 
 mod failover;
+mod failure;
 mod file;
 mod listener;
+mod write;
 
-use std::{fs::OpenOptions, io, ops::Deref, path::Path, sync::Arc, time::Duration};
+use std::{fs::OpenOptions, io, path::Path, sync::Arc, time::Duration};
 
-use migration::{Migrator, MigratorTrait};
 use sea_orm::{
     AccessMode, ConnAcquireErr, ConnectOptions, ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbBackend,
-    DbErr, IsolationLevel, RuntimeErr, SqliteTransactionMode, TransactionOptions, TransactionTrait,
+    DbErr, IsolationLevel, RuntimeErr, TransactionOptions, TransactionTrait,
     sqlx::{
-        self,
-        sqlite::{SqliteJournalMode, SqliteSynchronous},
+        self, Connection,
+        sqlite::{SqliteConnection, SqliteJournalMode, SqliteSynchronous},
     },
 };
-
 use tokio::{
-    sync::{OwnedSemaphorePermit, Semaphore},
-    time::{Instant, sleep, timeout, timeout_at},
+    sync::Semaphore,
+    time::{Instant, sleep, timeout},
 };
 
-pub use self::listener::Listener;
+use self::write::WriteHealth;
+pub use self::{
+    failure::{Failure, may_be_in_log, was_in_no_transaction},
+    listener::Listener,
+    write::WriteTransaction,
+};
 use crate::error::{Error, Result};
 
 /// How long a statement waits for a connection or a lock.
@@ -47,30 +51,7 @@ pub struct Database {
     // One writer of this process at a time gets in line for the lock of all processes: those that wait here hold no
     // connection, so whoever is writing can still read.
     writing: Arc<Semaphore>,
-}
-
-/// The one transaction that may write. Rolled back when dropped.
-pub struct WriteTransaction {
-    inner: DatabaseTransaction,
-    _turn: OwnedSemaphorePermit,
-}
-
-impl WriteTransaction {
-    /// Makes it durable.
-    ///
-    /// # Errors
-    /// When the database cannot be written; then nothing is.
-    pub async fn commit(self) -> Result<()> {
-        Ok(self.inner.commit().await?)
-    }
-}
-
-impl Deref for WriteTransaction {
-    type Target = DatabaseTransaction;
-
-    fn deref(&self) -> &DatabaseTransaction {
-        &self.inner
-    }
+    health: Arc<WriteHealth>,
 }
 
 impl Database {
@@ -84,12 +65,16 @@ impl Database {
             // One writing connection is a fair queue; SQLite's own lock is a lottery (and never upgrades a read).
             let writer = connect_patiently(sqlite(url, 1)).await?;
             let reader = connect_patiently(sqlite(url, SQLITE_READERS)).await?;
-            Ok(Self { writer, reader, writing: Arc::new(Semaphore::new(1)) })
+            Ok(Self::over(writer, reader))
         } else {
             let pool = failover::connect(url, password.as_deref(), POSTGRES_CONNECTIONS, PATIENCE).await;
             let pool = DatabaseConnection::from(pool.map_err(connection_error)?);
-            Ok(Self { writer: pool.clone(), reader: pool, writing: Arc::new(Semaphore::new(1)) })
+            Ok(Self::over(pool.clone(), pool))
         }
+    }
+
+    fn over(writer: DatabaseConnection, reader: DatabaseConnection) -> Self {
+        Self { writer, reader, writing: Arc::new(Semaphore::new(1)), health: Arc::default() }
     }
 
     /// Calls `callback` for every statement from now on, on the clones made from now on.
@@ -109,7 +94,7 @@ impl Database {
     /// one process. What is written there is in nobody's transaction, and no change.
     #[must_use]
     pub fn shared(&self) -> Option<&DatabaseConnection> {
-        (self.writer.get_database_backend() == DbBackend::Postgres).then_some(&self.writer)
+        self.is_postgres().then_some(&self.writer)
     }
 
     /// A transaction that sees one state of the database and cannot write.
@@ -126,58 +111,14 @@ impl Database {
                 ..TransactionOptions::default()
             },
         };
-        match self.reader.begin_with_options(options).await {
-            Err(error) if is_lost(&error) => Ok(self.reader.begin_with_options(options).await?),
-            result => Ok(result?),
-        }
-    }
-
-    /// The transaction that may write: one at a time, in all processes. Rolled back when dropped.
-    ///
-    /// # Errors
-    /// When the database cannot be reached, or other writers take too long: within five seconds on PostgreSQL, twice
-    /// that on SQLite.
-    pub async fn begin_write(&self) -> Result<WriteTransaction> {
-        let deadline = Instant::now() + PATIENCE;
-        let too_late = |_| DbErr::ConnectionAcquire(ConnAcquireErr::Timeout);
-        let turn = timeout_at(deadline, Arc::clone(&self.writing).acquire_owned()).await.map_err(too_late)?;
-        let turn = turn.map_err(Error::internal)?;
-        let inner = if self.writer.get_database_backend() == DbBackend::Postgres {
-            timeout_at(deadline, self.begin_locked()).await.map_err(too_late)??
-        } else {
-            let options = TransactionOptions {
-                sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
-                ..TransactionOptions::default()
-            };
-            self.writer.begin_with_options(options).await?
+        let reader = self.reader.clone();
+        let begin = async move {
+            match reader.begin_with_options(options).await {
+                Err(error) if is_lost(&error) => Ok(reader.begin_with_options(options).await?),
+                result => Ok(result?),
+            }
         };
-        Ok(WriteTransaction { inner, _turn: turn })
-    }
-
-    async fn begin_locked(&self) -> Result<DatabaseTransaction, DbErr> {
-        let attempt = async || {
-            let transaction = self.writer.begin().await?;
-            transaction.execute_unprepared(&waiting_for(WRITE_LOCK)).await?;
-            Ok(transaction)
-        };
-        match attempt().await {
-            // It was lost between its test and its use; nothing is written yet, so another one is as good.
-            Err(error) if is_lost(&error) => attempt().await,
-            result => result,
-        }
-    }
-
-    /// A turn to write in which no change is on its way: whoever began to append one has committed it, or never will.
-    /// This holds even of a writer that did not wait for its turn.
-    ///
-    /// # Errors
-    /// When the database cannot be reached, or other writers take too long.
-    pub async fn begin_alone(&self) -> Result<WriteTransaction> {
-        let transaction = self.begin_write().await?;
-        if self.writer.get_database_backend() == DbBackend::Postgres {
-            transaction.execute_unprepared(&waiting_for("LOCK TABLE changes IN SHARE MODE")).await?;
-        }
-        Ok(transaction)
+        uncancelled(begin).await
     }
 
     /// Starts to hear of changes that are committed from now on, in whatever process; nothing where the database cannot
@@ -219,6 +160,10 @@ impl Database {
         self.reader.get_database_backend() == DbBackend::Sqlite
     }
 
+    fn is_postgres(&self) -> bool {
+        self.writer.get_database_backend() == DbBackend::Postgres
+    }
+
     /// Copies the database, as it is at one moment, into an empty file, beside whoever reads and writes it. Only for a
     /// database that is a file.
     ///
@@ -226,16 +171,6 @@ impl Database {
     /// When either file cannot be read or written.
     pub async fn copy_into(&self, path: &Path) -> Result<()> {
         Ok(file::copy(self.reader.get_sqlite_connection_pool(), path).await.map_err(query_error)?)
-    }
-
-    /// Carries out the migrations that are still to come, all or none.
-    ///
-    /// # Errors
-    /// When one fails, or when the database was migrated by a newer Almanac.
-    pub async fn migrate(&self) -> Result<()> {
-        let transaction = self.begin_write().await?;
-        Migrator::up(&*transaction, None).await?;
-        transaction.commit().await
     }
 
     /// Whether the database answers.
@@ -251,8 +186,8 @@ impl Database {
     /// # Errors
     /// When a connection cannot be closed.
     pub async fn close(self) -> Result<()> {
-        self.reader.close().await?;
-        Ok(self.writer.close().await?)
+        tokio::try_join!(self.reader.close(), self.writer.close())?;
+        Ok(())
     }
 }
 
@@ -294,14 +229,6 @@ pub async fn announce(transaction: &DatabaseTransaction) -> Result<()> {
     Ok(())
 }
 
-const WRITE_LOCK: &str = "SELECT pg_advisory_xact_lock(hashtextextended('almanac.' || current_schema(), 0))";
-
-/// A statement that waits for a lock, within [`PATIENCE`]: PostgreSQL itself would wait for ever.
-fn waiting_for(lock: &str) -> String {
-    let patience = PATIENCE.as_millis();
-    format!("SET LOCAL lock_timeout = {patience}; {lock}; SET LOCAL lock_timeout TO DEFAULT")
-}
-
 fn connection_error(error: sqlx::Error) -> DbErr {
     DbErr::Conn(RuntimeErr::SqlxError(Arc::new(error)))
 }
@@ -316,7 +243,9 @@ async fn connect_patiently(options: ConnectOptions) -> Result<DatabaseConnection
     let deadline = Instant::now() + PATIENCE;
     loop {
         match sea_orm::Database::connect(options.clone()).await {
-            Err(error) if is_outage(&error) && Instant::now() < deadline => sleep(Duration::from_millis(20)).await,
+            Err(error) if Failure::of(&error) == Failure::Busy && Instant::now() < deadline => {
+                sleep(Duration::from_millis(20)).await;
+            }
             result => return Ok(result?),
         }
     }
@@ -324,30 +253,27 @@ async fn connect_patiently(options: ConnectOptions) -> Result<DatabaseConnection
 
 /// Whether a connection broke, which says nothing about the next one.
 fn is_lost(error: &DbErr) -> bool {
-    is_outage(error) && !matches!(error, DbErr::ConnectionAcquire(_))
+    Failure::of(error) == Failure::Unreachable && !matches!(error, DbErr::ConnectionAcquire(_))
 }
 
-/// Whether the database is out of reach or overloaded, as opposed to a statement being wrong: then trying again helps.
-#[must_use]
-pub fn is_outage(error: &DbErr) -> bool {
-    let (DbErr::Conn(cause) | DbErr::Exec(cause) | DbErr::Query(cause)) = error else {
-        return matches!(error, DbErr::ConnectionAcquire(_));
-    };
-    let RuntimeErr::SqlxError(error) = cause else { return matches!(error, DbErr::Conn(_)) };
-    match error.as_ref() {
-        sqlx::Error::Io(_)
-        | sqlx::Error::Tls(_)
-        | sqlx::Error::PoolTimedOut
-        | sqlx::Error::PoolClosed
-        | sqlx::Error::WorkerCrashed => true,
-        // PostgreSQL: class 08 (connection), 53 (resources), 57P (shutting down), 55P03 (a lock took too long), 25006 (the
-        // server has become a standby). SQLite: 5 (busy) and its variants.
-        sqlx::Error::Database(error) => error.code().is_some_and(|code| {
-            ["08", "53", "57P", "55P03", "25006"].iter().any(|class| code.len() == 5 && code.starts_with(class))
-                || code.parse::<u32>().is_ok_and(|code| code & 0xff == 5)
-        }),
-        _ => false,
+/// Does work to its end, even when nobody waits for it any more. The driver loses track of a transaction whose beginning
+/// is abandoned half-way: the connection would go back to the pool inside of it.
+async fn uncancelled<T: Send + 'static>(work: impl Future<Output = Result<T>> + Send + 'static) -> Result<T> {
+    tokio::spawn(work).await.map_err(Error::internal)?
+}
+
+/// Whether a connection of SQLite that comes back is outside of any transaction, in its own eyes and in the driver's. One
+/// that is not is closed, and what it has not committed is gone: on it every later transaction would be a part of the one
+/// that was never ended, acknowledged and never committed. That is so after a COMMIT and a ROLLBACK that failed, as both
+/// do on a full disk.
+async fn is_outside_of_transactions(connection: &mut SqliteConnection) -> Result<bool, sqlx::Error> {
+    // What is still to be rolled back is rolled back first. BEGIN fails inside of a transaction.
+    let begins = sqlx::raw_sql("BEGIN; ROLLBACK").execute(&mut *connection).await;
+    let is_outside = begins.is_ok() && !connection.is_in_transaction();
+    if !is_outside {
+        tracing::debug!("a connection that was left inside of a transaction is closed");
     }
+    Ok(is_outside)
 }
 
 /// Makes the file of `sqlite://path` when it is absent, readable by its owner only: password hashes and signing keys are
@@ -372,6 +298,9 @@ fn sqlite(url: &str, connections: u32) -> ConnectOptions {
         .acquire_timeout(PATIENCE)
         .test_before_acquire(false)
         .sqlx_logging(false)
+        .map_sqlx_sqlite_pool_opts(|pool| {
+            pool.after_release(|connection, _| Box::pin(is_outside_of_transactions(connection)))
+        })
         .map_sqlx_sqlite_opts(|options| {
             options
                 .foreign_keys(true)
@@ -379,9 +308,9 @@ fn sqlite(url: &str, connections: u32) -> ConnectOptions {
                 .journal_mode(SqliteJournalMode::Wal)
                 // An acknowledged write survives a power cut, not only a crash of the process.
                 .synchronous(SqliteSynchronous::Full)
-                // A log that grew beside a long reader is cut off when it begins anew.
                 // What a statement may have to take back would go to a file otherwise.
                 .pragma("temp_store", "MEMORY")
+                // A log that grew beside a long reader is cut off when it begins anew.
                 .pragma("journal_size_limit", (LARGE_LOG * 4_096).to_string())
         });
     options

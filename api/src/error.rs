@@ -12,7 +12,7 @@ use poem::http::StatusCode;
 use sea_orm::DbErr;
 use uuid::Uuid;
 
-use crate::database;
+use crate::database::Failure;
 
 /// The result of an operation.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -79,13 +79,17 @@ pub enum Code {
     ChangeNotSeen,
     /// The database cannot be reached; try again.
     Unavailable,
+    /// The disk of the database is full.
+    StorageFull,
+    /// The database did not say whether a write was carried out.
+    OutcomeUnknown,
     /// Something broke here; the log has it under the request id.
     Internal,
 }
 
 impl Code {
     /// Every code, in the order of the README's table.
-    pub const ALL: [Self; 30] = [
+    pub const ALL: [Self; 32] = [
         Self::BadRequest,
         Self::MethodNotAllowed,
         Self::NotAcceptable,
@@ -115,6 +119,8 @@ impl Code {
         Self::RateLimited,
         Self::ChangeNotSeen,
         Self::Unavailable,
+        Self::StorageFull,
+        Self::OutcomeUnknown,
         Self::Internal,
     ];
 
@@ -151,6 +157,8 @@ impl Code {
             Self::RateLimited => "RATE_LIMITED",
             Self::ChangeNotSeen => "CHANGE_NOT_SEEN",
             Self::Unavailable => "UNAVAILABLE",
+            Self::StorageFull => "STORAGE_FULL",
+            Self::OutcomeUnknown => "OUTCOME_UNKNOWN",
             Self::Internal => "INTERNAL",
         }
     }
@@ -171,7 +179,8 @@ impl Code {
             // draft-ietf-httpapi-idempotency-key-header, section 2.7.
             Self::IdempotencyKeyReused => StatusCode::UNPROCESSABLE_ENTITY,
             Self::RateLimited => StatusCode::TOO_MANY_REQUESTS,
-            Self::ChangeNotSeen | Self::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
+            Self::ChangeNotSeen | Self::Unavailable | Self::OutcomeUnknown => StatusCode::SERVICE_UNAVAILABLE,
+            Self::StorageFull => StatusCode::INSUFFICIENT_STORAGE,
             Self::Internal => StatusCode::INTERNAL_SERVER_ERROR,
             _ => StatusCode::BAD_REQUEST,
         }
@@ -182,6 +191,7 @@ impl Code {
     pub const fn retry_after(self) -> Option<u64> {
         match self {
             Self::ChangeNotSeen | Self::Unavailable => Some(1),
+            Self::StorageFull => Some(10),
             _ => None,
         }
     }
@@ -280,6 +290,18 @@ pub enum Error {
     /// The database cannot be reached.
     #[error("the database cannot be reached; try again")]
     Unavailable(#[source] Arc<DbErr>),
+    /// The database is overloaded, or other writers take too long.
+    #[error("the database is busy; try again")]
+    Busy(#[source] Arc<DbErr>),
+    /// The disk of the database is full.
+    #[error("the disk of the database is full; try again when there is room")]
+    StorageFull(#[source] Arc<DbErr>),
+    /// The disk of the database fails, or its file is damaged.
+    #[error("the disk of the database fails; try again")]
+    StorageFailed(#[source] Arc<DbErr>),
+    /// The database did not say whether a write was carried out, and could not be asked.
+    #[error("it is not known whether this was saved; look, or send it again with the Idempotency-Key that it had")]
+    OutcomeUnknown(#[source] Arc<Self>),
     /// An identity provider cannot be reached, and only it can tell whether a token is good.
     #[error("the identity provider cannot be reached; try again")]
     ProviderUnavailable,
@@ -346,10 +368,47 @@ impl Error {
             }
             (_, Self::ChangeNotSeen) => "指定された変更がまだ反映されていません。もう一度お試しください".to_owned(),
             (_, Self::Unavailable(_)) => "データベースに接続できません。もう一度お試しください".to_owned(),
+            (_, Self::Busy(_)) => "データベースが混み合っています。もう一度お試しください".to_owned(),
+            (_, Self::StorageFull(_)) => {
+                "データベースのディスクに空きがありません。空きができてからもう一度お試しください".to_owned()
+            }
+            (_, Self::StorageFailed(_)) => {
+                "データベースのディスクに異常があります。もう一度お試しください".to_owned()
+            }
+            (_, Self::OutcomeUnknown(_)) => {
+                "保存されたかどうか確認できませんでした。内容を確認するか、同じIdempotency-Keyでもう一度送信してください"
+                    .to_owned()
+            }
             (_, Self::ProviderUnavailable) => "認証サービスに接続できません。もう一度お試しください".to_owned(),
             (_, Self::NoFont) => "図の文字を表示できるフォントがありません。SVG形式をご利用ください".to_owned(),
             (_, Self::Internal(_)) => "内部エラーが発生しました".to_owned(),
         }
+    }
+
+    /// The error of the database, if it is the database that failed.
+    #[must_use]
+    pub fn database(&self) -> Option<&DbErr> {
+        match self {
+            Self::Unavailable(cause) | Self::Busy(cause) | Self::StorageFull(cause) | Self::StorageFailed(cause) => {
+                Some(cause)
+            }
+            Self::OutcomeUnknown(cause) => cause.database(),
+            Self::Internal(cause) => cause.downcast_ref(),
+            _ => None,
+        }
+    }
+
+    /// What happened to the database, if it is the database that failed.
+    #[must_use]
+    pub fn failure(&self) -> Option<Failure> {
+        self.database().map(Failure::of)
+    }
+
+    /// Whether the same may succeed later without anything being changed about it: neither the input nor the code is at
+    /// fault.
+    #[must_use]
+    pub fn is_transient(&self) -> bool {
+        self.failure().is_some_and(|failure| failure != Failure::Statement)
     }
 
     /// Its code in the catalogue.
@@ -369,7 +428,13 @@ impl Error {
             Self::LinkEnded => Code::LinkEnded,
             Self::RateLimited(_) => Code::RateLimited,
             Self::ChangeNotSeen => Code::ChangeNotSeen,
-            Self::Unavailable(_) | Self::ProviderUnavailable | Self::NoFont => Code::Unavailable,
+            Self::Unavailable(_)
+            | Self::Busy(_)
+            | Self::StorageFailed(_)
+            | Self::ProviderUnavailable
+            | Self::NoFont => Code::Unavailable,
+            Self::StorageFull(_) => Code::StorageFull,
+            Self::OutcomeUnknown(_) => Code::OutcomeUnknown,
             Self::Internal(_) => Code::Internal,
         }
     }
@@ -377,7 +442,13 @@ impl Error {
 
 impl From<DbErr> for Error {
     fn from(error: DbErr) -> Self {
-        if database::is_outage(&error) { Self::Unavailable(Arc::new(error)) } else { Self::internal(error) }
+        match Failure::of(&error) {
+            Failure::Unreachable => Self::Unavailable(Arc::new(error)),
+            Failure::Busy => Self::Busy(Arc::new(error)),
+            Failure::StorageFull => Self::StorageFull(Arc::new(error)),
+            Failure::StorageFailed => Self::StorageFailed(Arc::new(error)),
+            Failure::Denied | Failure::Statement => Self::internal(error),
+        }
     }
 }
 

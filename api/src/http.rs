@@ -42,6 +42,7 @@ use self::{
 pub(crate) use self::{graphql::Service, known::validate::operation_names};
 use crate::{
     access::{Caller, Credential, audit::sha256},
+    database::Failure,
     delivery::{
         answer::{Answer, Coding},
         change_token, documents as trusted,
@@ -227,7 +228,7 @@ impl Graphql {
         let answers = self.state.answers();
         if is_public && let Some(answer) = answers.recall(received.sent(), &snapshot) {
             meter.charge(meter::LEAST)?;
-            return Ok(self.give(request, media_type, &answer, snapshot.seq));
+            return Ok(self.give(request, media_type, &answer, snapshot.newest()));
         }
         // Most requests have been answered by now, and a future is moved with everything that it may ever hold.
         Box::pin(self.work_out(Asked { request, id, media_type, caller, key, is_public, snapshot, received }, meter))
@@ -274,7 +275,7 @@ impl Graphql {
             Ok(answer) => {
                 meter.charge(meter::LEAST)?;
                 answers.note(received.sent(), &key);
-                self.give(request, media_type, &answer, snapshot.seq)
+                self.give(request, media_type, &answer, snapshot.newest())
             }
             Err(turn) => {
                 meter.charge(meter::price(&prepared))?;
@@ -290,7 +291,7 @@ impl Graphql {
                         turn.keep(&answer);
                         answers.note(received.sent(), &key);
                     }
-                    self.give(request, media_type, &answer, answer.seq())
+                    self.give(request, media_type, &answer, reading.newest())
                 } else {
                     let mut response = executed.into_response(media_type);
                     private(&mut response);
@@ -395,13 +396,16 @@ fn healthz() -> Json<serde_json::Value> {
     Json(json!({ "status": "ok" }))
 }
 
-/// The process can do all its work: the database answers. Reads go on without it, and the body says how old they are.
+/// The process can do all its work: the database answers, and can be written as far as is known. Reads go on without it,
+/// and the body says how old they are.
 #[handler]
 async fn readyz(state: Data<&State>) -> Response {
-    let (status, text) = match timeout(READY_TIMEOUT, state.database().ping()).await {
-        Ok(Ok(())) => (StatusCode::OK, "ok"),
-        _ => (StatusCode::SERVICE_UNAVAILABLE, "database unreachable"),
+    let failure = match timeout(READY_TIMEOUT, state.database().ping()).await {
+        Ok(Ok(())) => state.database().write_failure(),
+        _ => Some(Failure::Unreachable),
     };
+    let status = if failure.is_none() { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+    let text = failure.map_or("ok", Failure::as_str);
     let age = state.feed().age(state.now()).as_secs();
     let body = json!({ "status": text, "change": state.snapshot().seq, "seenSecondsAgo": age });
     Json(body).with_status(status).into_response()

@@ -22,7 +22,7 @@ use crate::{
         quota::Quota,
         throttle::Throttle,
     },
-    change,
+    change::{self, StableUntil},
     config::Config,
     content::body::Bodies,
     database::Database,
@@ -76,8 +76,8 @@ impl State {
     pub async fn open(config: Config, database: Database, clock: Clock, random: Random) -> Result<Self> {
         let keys = KeyRing::load(&database).await?;
         let opened = clock.now();
-        let settled = change::latest(&*database.begin_alone().await?).await?;
-        let snapshot = Snapshot::load(&database, opened, settled).await?;
+        let stable = change::stable_until(&database).await?;
+        let snapshot = Snapshot::load(&database, opened, stable).await?;
         let documents = Documents::load(&database).await?;
         let bodies = Bodies::new(config.page_body_bytes);
         let answers = Answers::new(config.response_cache_bytes);
@@ -217,16 +217,17 @@ impl State {
         &self.0.feed
     }
 
-    /// Brings keys, API tokens, trusted documents and snapshot up to change `seq` at least, before which no change may be on its way still. Returns at once
-    /// when they are there already.
+    /// Brings keys, API tokens, trusted documents and snapshot up to date, unless these changes are in memory already, and known
+    /// to be stable as far as they are. The one way by which what is served moves on: it passes over no gap but by `stable`.
     ///
     /// # Errors
     /// When the database cannot be read; what was published before is served on.
-    pub async fn catch_up(&self, seq: i64) -> Result<()> {
+    pub async fn catch_up(&self, changes: &[i64], stable: Option<StableUntil>) -> Result<()> {
         let _rebuilding = self.0.rebuild.lock().await;
         let seen = self.snapshot();
-        if seen.seq < seq {
-            let next = seen.advance(self.database(), self.bodies(), self.now(), seq).await?;
+        let is_here = changes.iter().all(|seq| seen.contains(*seq));
+        if !is_here || stable.is_some_and(|stable| stable.seq() > seen.seq) {
+            let next = seen.advance(self.database(), self.bodies(), self.now(), stable).await?;
             // First what the state needs: what is passed over here is never looked at again.
             if next.has_changed(key::TAG, seen.seq) {
                 self.0.keys.store(Arc::new(KeyRing::load(self.database()).await?));

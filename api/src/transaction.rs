@@ -3,7 +3,7 @@
 //! Operations take `&mut Transaction` and never commit. Whoever began it commits it under the name of the mutation or
 //! command (`graphql/mutation.rs`, `cli.rs`), or has a refusal recorded in it.
 
-use std::{collections::BTreeSet, sync::Arc};
+use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 use chrono::{DateTime, Utc};
 use entities::{Version, publication};
@@ -11,15 +11,21 @@ use sea_orm::{ActiveValue::Set, DatabaseTransaction, EntityTrait};
 use uuid::Uuid;
 
 use crate::{
-    access::{Actor, audit, network::Network},
+    access::{
+        Actor,
+        audit::{self, Mark},
+        network::Network,
+    },
     change,
     database::{self, WriteTransaction},
-    error::{Code, Result},
+    error::{Code, Error, Result},
     state::State,
 };
 
 /// Both databases bound the parameters of one statement (32,766 on SQLite).
 const ROWS_PER_STATEMENT: usize = 1_000;
+/// How long an answer waits until what was published is served here. It is published in any case.
+const CATCH_UP_PATIENCE: Duration = Duration::from_secs(30);
 
 /// Where a request came from. Empty at the command line.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -40,6 +46,8 @@ pub struct Transaction {
     actor: Actor,
     origin: Origin,
     pending: Pending,
+    /// The change, once it is appended.
+    appended: Option<i64>,
 }
 
 /// What is written when the transaction is committed.
@@ -69,7 +77,7 @@ impl Transaction {
     pub async fn begin(state: &State, actor: Actor, origin: Origin) -> Result<Self> {
         let inner = state.database().begin_write().await?;
         let now = state.now();
-        Ok(Self { state: state.clone(), inner, now, actor, origin, pending: Pending::default() })
+        Ok(Self { state: state.clone(), inner, now, actor, origin, pending: Pending::default(), appended: None })
     }
 
     /// To read and write with.
@@ -154,41 +162,53 @@ impl Transaction {
         // What was read is known, whatever becomes of what was written.
         let readings = std::mem::take(&mut self.pending.readings);
         self.pending = Pending { subject, target, readings, ..Pending::default() };
+        self.appended = None;
         database::roll_back_to_savepoint(&self.inner).await
+    }
+
+    /// Appends the change, if there is anything for other processes to see, and returns its number: for what has to be
+    /// written with the number in it.
+    ///
+    /// # Errors
+    /// When the database cannot be written.
+    pub async fn append_change(&mut self) -> Result<Option<i64>> {
+        if self.pending.is_change() {
+            let number = change::append(&self.inner, self.now, std::mem::take(&mut self.pending.tags)).await?;
+            for publications in std::mem::take(&mut self.pending.publications).chunks(ROWS_PER_STATEMENT) {
+                let rows = publications
+                    .iter()
+                    .map(|publication| publication::ActiveModel { change_seq: Set(number), ..publication.clone() });
+                publication::Entity::insert_many(rows).exec(&*self.inner).await?;
+            }
+            self.appended = Some(number);
+        }
+        Ok(self.appended)
     }
 
     /// Writes the change and the audit entry, commits, and returns when this process serves what was published.
     /// `action` is the name of the mutation or command.
     ///
     /// # Errors
-    /// When the database cannot be written; then nothing is.
+    /// As of [`Transaction::commit_change`].
     pub async fn commit(self, action: &'static str) -> Result<()> {
-        self.end(action, None).await.map(drop)
+        self.commit_change(action).await.map(drop)
     }
 
     /// As [`Transaction::commit`]; returns the number of the change, if there was anything for other processes to see.
     ///
     /// # Errors
-    /// When the database cannot be written; then nothing is.
+    /// When the database cannot be written; then nothing is. [`Error::OutcomeUnknown`] when it did not confirm the commit
+    /// and could not be asked.
     pub async fn commit_change(self, action: &'static str) -> Result<Option<i64>> {
-        self.end(action, None).await
-    }
-
-    /// The number that the change will have, if there is anything for other processes to see so far.
-    ///
-    /// # Errors
-    /// When the database cannot be read.
-    pub async fn upcoming_change(&self) -> Result<Option<i64>> {
-        if self.pending.is_change() { Ok(Some(change::latest(&*self.inner).await? + 1)) } else { Ok(None) }
+        self.prepare(action, None).await?.commit().await
     }
 
     /// Records that the action was refused, and commits what stood at the last checkpoint.
     ///
     /// # Errors
-    /// When the database cannot be written.
-    pub async fn refuse(mut self, action: &'static str, code: Code) -> Result<()> {
-        self.roll_back().await?;
-        self.end(action, Some(code)).await.map(drop)
+    /// As of [`Transaction::commit_change`].
+    pub async fn refuse(self, action: &'static str, code: Code) -> Result<()> {
+        self.prepare_refusal(action, code).await?.commit().await.map(drop)
     }
 
     /// Notes for the audit log that this was done, or refused, by whoever acts now and to what the transaction is about now.
@@ -200,12 +220,25 @@ impl Transaction {
     /// As [`Transaction::commit`], with the audit entries that were noted and no other.
     ///
     /// # Errors
-    /// When the database cannot be written; then nothing is.
+    /// As of [`Transaction::commit_change`].
     pub(crate) async fn commit_recorded(self) -> Result<()> {
-        self.write(None).await.map(drop)
+        self.write(None).await?.commit().await.map(drop)
     }
 
-    async fn end(self, action: &'static str, refused: Option<Code>) -> Result<Option<i64>> {
+    /// As [`Transaction::refuse`], but for the commit.
+    ///
+    /// # Errors
+    /// When the database cannot be written.
+    pub async fn prepare_refusal(mut self, action: &'static str, code: Code) -> Result<Prepared> {
+        self.roll_back().await?;
+        self.prepare(action, Some(code)).await
+    }
+
+    /// Writes everything that is still to be written. Only the commit is left.
+    ///
+    /// # Errors
+    /// When the database cannot be written.
+    pub async fn prepare(self, action: &'static str, refused: Option<Code>) -> Result<Prepared> {
         let entry = self.entry(action, refused);
         self.write(Some(entry)).await
     }
@@ -221,31 +254,74 @@ impl Transaction {
         audit::Entry { actor: self.actor, action, refused, subject, target, origin: self.origin.clone() }
     }
 
-    async fn write(self, entry: Option<audit::Entry>) -> Result<Option<i64>> {
-        let is_change = self.pending.is_change();
+    async fn write(mut self, entry: Option<audit::Entry>) -> Result<Prepared> {
+        let change = self.append_change().await?;
         let readings: Vec<audit::Entry> = self.pending.readings.iter().map(|reading| self.reading(*reading)).collect();
-        let Pending { tags, publications, entries, .. } = self.pending;
-        let mut seq = None;
-        if is_change {
-            let number = change::append(&self.inner, self.now, tags).await?;
-            for publications in publications.chunks(ROWS_PER_STATEMENT) {
-                let rows = publications
-                    .iter()
-                    .map(|publication| publication::ActiveModel { change_seq: Set(number), ..publication.clone() });
-                publication::Entity::insert_many(rows).exec(&*self.inner).await?;
-            }
-            seq = Some(number);
+        let Self { state, inner, now, pending, .. } = self;
+        let mut mark = None;
+        for entry in readings.into_iter().chain(pending.entries).chain(entry) {
+            mark = Some(audit::record(&inner, now, entry).await?);
         }
-        for entry in readings.into_iter().chain(entries).chain(entry) {
-            audit::record(&self.inner, self.now, entry).await?;
+        Ok(Prepared { state, inner, mark, change })
+    }
+}
+
+/// A transaction in which everything is written. It has time limits of its own: one that is cut off while it commits
+/// leaves nobody who knows what became of it.
+#[must_use]
+pub struct Prepared {
+    state: State,
+    inner: WriteTransaction,
+    /// The last audit entry: when it is there, so is everything.
+    mark: Option<Mark>,
+    change: Option<i64>,
+}
+
+impl Prepared {
+    /// Commits, and returns when this process serves what was published: the number of the change, if there was one.
+    ///
+    /// # Errors
+    /// When the database does not carry it out; [`Error::OutcomeUnknown`] when it did not confirm it and could not be asked.
+    pub async fn commit(self) -> Result<Option<i64>> {
+        let Self { state, inner, mark, change } = self;
+        if let Err(error) = inner.commit().await {
+            let mark = mark.ok_or_else(|| error.clone())?;
+            // Boxed, as below: most commits succeed, and a future is moved with everything that it may ever hold.
+            Box::pin(find_out(&state, &mark, error)).await?;
         }
-        self.inner.commit().await?;
-        if let Some(seq) = seq
-            && let Err(error) = self.state.catch_up(seq).await
+        if let Some(seq) = change
+            && let Err(error) = database::in_time(CATCH_UP_PATIENCE, Box::pin(state.catch_up(&[seq], None))).await
         {
             // The write is done and durable; the feed brings it into memory when the database answers again.
             tracing::warn!(error = %error, seq, "published, but not yet served");
         }
-        Ok(seq)
+        Ok(change)
+    }
+}
+
+/// Finds out what became of a commit that failed, in a transaction of its own, on another connection: when that has begun,
+/// the one before is over. What was committed all the same is no error.
+async fn find_out(state: &State, mark: &Mark, error: Error) -> Result<()> {
+    if error.database().is_some_and(database::was_in_no_transaction) {
+        // What was written last may be there, and the rest is not.
+        return Err(error);
+    }
+    let asking = async {
+        let transaction = state.database().begin_write().await?;
+        let is_committed = audit::contains(&*transaction, mark).await?;
+        if !is_committed && error.database().is_some_and(database::may_be_in_log) {
+            // A crash would bring it back. Something else takes its place.
+            transaction.overwrite().await?;
+        }
+        Ok::<_, Error>(is_committed)
+    };
+    match asking.await {
+        Ok(true) => Ok(()),
+        Ok(false) => Err(error),
+        Err(unanswered) => {
+            let source = &unanswered as &dyn std::error::Error;
+            tracing::error!(error = source, audit_entry = mark.seq, "it is not known whether this entry was committed");
+            Err(Error::OutcomeUnknown(Arc::new(error)))
+        }
     }
 }

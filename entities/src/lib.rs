@@ -41,6 +41,7 @@ pub mod staff;
 pub mod staff_text;
 pub mod trusted_document;
 pub mod visit_count;
+pub mod write_lock;
 pub mod yearly_total;
 
 pub use account::Role;

@@ -18,6 +18,7 @@ mod m20261122_000007_create_statistics;
 mod m20261123_000008_create_delivery;
 mod m20261123_000009_create_rate_limits;
 mod m20261123_000010_index_publications;
+mod m20261127_000010_create_write_lock;
 mod m20261127_000012_store_what_changed;
 mod m20261127_000015_record_delegations;
 mod m20261127_000016_refresh_generations;
@@ -40,6 +41,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261123_000008_create_delivery::Migration),
             Box::new(m20261123_000009_create_rate_limits::Migration),
             Box::new(m20261123_000010_index_publications::Migration),
+            Box::new(m20261127_000010_create_write_lock::Migration),
             Box::new(m20261127_000012_store_what_changed::Migration),
             Box::new(m20261127_000015_record_delegations::Migration),
             Box::new(m20261127_000016_refresh_generations::Migration),

@@ -6,7 +6,12 @@ use chrono::Duration;
 use poem::{Body, http::Method};
 use sea_orm::ConnectionTrait;
 use serde_json::{Value, json};
-use tests::{EDITOR, READER, Reply, TestApp, on_both_databases};
+use tests::{
+    Backend, EDITOR, READER, Reply, TestApp, on_both_databases,
+    sabotage::{Sabotage, fill_disk},
+};
+
+use crate::storage::{create_large, lose_sight_of_a_commit};
 
 const UPDATE: &str = "mutation($input: VisitCountsUpdateInput!) { visitCountsUpdate(input: $input) {
     yearSheet { version } errors { code }
@@ -134,6 +139,21 @@ async fn meet(app: &TestApp, code: Code) -> (u16, String) {
             let replica = app.reopen().await;
             replica.state().database().clone().close().await.expect("closes");
             let reply = replica.try_refresh("unknown").await;
+            return (reply.status(), reply.code().to_owned());
+        }
+        Code::StorageFull => {
+            let (replica, sabotage) = (app.reopen().await, Sabotage::of(app).await);
+            let editor = replica.editor().await;
+            match app.backend() {
+                Backend::Sqlite => fill_disk(replica.state().database()).await,
+                Backend::Postgres => sabotage.fail_statements("53100").await,
+            }
+            let reply = create_large(&editor, "full").await;
+            sabotage.mend().await;
+            return (reply.status(), reply.code().to_owned());
+        }
+        Code::OutcomeUnknown => {
+            let reply = lose_sight_of_a_commit(&app.reopen().await).await;
             return (reply.status(), reply.code().to_owned());
         }
         Code::Internal => {

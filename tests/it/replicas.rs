@@ -179,32 +179,137 @@ async fn what_is_no_token_is_a_bad_request() {
 async fn a_change_that_commits_after_its_successor_is_not_passed_over() {
     let Some(app) = TestApp::on(Backend::Postgres).await else { return };
     let before = app.state().snapshot().seq;
-    let (first, second, watcher) = (connect(&app).await, connect(&app).await, connect(&app).await);
+    let (first, second) = (connect(&app).await, connect(&app).await);
     let late = first.begin().await.expect("a transaction");
     late.execute_unprepared(&insert(before + 1, "late")).await.expect("a change");
     let rename = "UPDATE pages SET slug = 'late' WHERE slug = 'about-us'";
     late.execute_unprepared(rename).await.expect("what the change is about");
     second.execute_unprepared(&insert(before + 2, "early")).await.expect("a change");
 
-    let looking = tokio::spawn({
-        let state = app.state().clone();
-        async move {
-            let changes = change::settled(state.database(), before).await?;
-            feed::look(&state).await.map(|()| changes)
-        }
-    });
-    let waiting = "SELECT count(*) FROM pg_locks WHERE NOT granted AND relation = 'changes'::regclass";
-    until(async || number(&watcher, waiting).await == 1).await;
-    assert_eq!(app.state().snapshot().seq, before, "a number is missing, so the next one is not counted");
-    assert_eq!(app.anonymous().with(TOKEN, &format!("1.{before}")).get("/readyz").await.at("/change"), before);
+    feed::look(app.state()).await.expect("a look, which waits for nobody");
+    let snapshot = app.state().snapshot();
+    assert_eq!(
+        (snapshot.seq, snapshot.newest()),
+        (before, before + 2),
+        "a number is missing, so the next does not count"
+    );
+    assert_eq!(app.anonymous().get("/readyz").await.at("/change"), before);
+    let replica = app.reopen().await;
+    let (changes, stable) = change::stable_changes(app.state().database(), before).await.expect("changes");
+    assert_eq!((changes.len(), stable.seq()), (1, before), "nor in a process that starts");
 
     late.commit().await.expect("the late one commits");
-    let changes = timeout(PATIENCE, looking).await.expect("in time").expect("no panic").expect("both looks succeed");
+    for app in [&app, &replica] {
+        feed::look(app.state()).await.expect("a look");
+        assert_eq!(app.state().snapshot().seq, before + 2);
+        let page = app.anonymous().run("{ page(slug: \"late\") { slug } }", json!({})).await;
+        assert_eq!(page.at("/data/page/slug"), "late", "what the late one is about is served");
+    }
+    let (changes, stable) = change::stable_changes(app.state().database(), before).await.expect("changes");
     let tags: Vec<String> = changes.into_iter().flat_map(|change| change.tags).collect();
-    assert_eq!(tags, ["late", "early"]);
+    assert_eq!((tags, stable.seq()), (vec!["late".to_owned(), "early".to_owned()], before + 2));
+}
+
+/// What the public reads that late changes may have a part in.
+async fn everything(app: &TestApp) -> Vec<String> {
+    let mut read = Vec::new();
+    for document in [
+        "{ factSheet(categories: [\"RESIDENT\"], from: 2020) { categories { countries { counts { value } } } } }",
+        "{ vintages { category year publishedAt kind } }",
+        "{ page(slug: \"about-us\") { slug } pages(first: 5) { nodes { slug } } }",
+    ] {
+        let reply = app.anonymous().run(document, json!({})).await;
+        assert!(reply.errors().is_empty(), "{}", reply.text());
+        read.push(reply.text().to_owned());
+    }
+    read
+}
+
+/// The same, when the process that looks on is the one that writes: its own change comes after both.
+#[tokio::test]
+async fn a_process_that_writes_does_not_pass_over_a_change_that_commits_late() {
+    let Some(app) = TestApp::on(Backend::Postgres).await else { return };
+    let (editor, other) = (app.editor().await, app.reopen().await);
+    let (first, second) = (connect(&app).await, connect(&app).await);
+    let figure = "UPDATE visit_counts SET value = 4711 WHERE category = 'RESIDENT' AND country = 'CN' \
+                  AND year = (SELECT max(year) FROM visit_counts WHERE category = 'RESIDENT' AND country = 'CN')";
+    // As when a sheet is published once more.
+    let publication = |seq: i64| {
+        format!(
+            "INSERT INTO publications (change_seq, document_id, number, published_at, release_kind, reason, actor_kind) \
+             SELECT {seq}, document_id, number, published_at, release_kind, reason, actor_kind FROM publications \
+             WHERE document_id = (SELECT id FROM documents WHERE kind = 'YEAR_SHEET' ORDER BY key LIMIT 1) LIMIT 1"
+        )
+    };
+    for late_statement in [figure.to_owned(), publication(app.state().snapshot().seq + 4)] {
+        let before = app.state().snapshot().seq;
+        let late = first.begin().await.expect("a transaction");
+        late.execute_unprepared(&insert(before + 1, "figures")).await.expect("a change");
+        late.execute_unprepared(&late_statement).await.expect("what the change is about");
+        second.execute_unprepared(&insert(before + 2, "early")).await.expect("a change");
+
+        let (value, version) = (before, i64::from(late_statement != figure));
+        let input = json!({
+            "category": "RESIDENT", "year": 2030, "expectedVersion": version, "publish": true, "reason": "Again",
+            "kind": if version == 0 { "RELEASE" } else { "REVISION" }, "counts": [{ "country": "CN", "value": value }],
+        });
+        let written = editor.mutate("visitCountsUpdate", input).await;
+        assert_eq!(written.user_errors("visitCountsUpdate"), [] as [Value; 0]);
+        let token = written.header(TOKEN).expect("a token");
+        assert_eq!(token, format!("1.{}", before + 3));
+        for app in [&app, &other] {
+            let read = published(&app.anonymous().with(TOKEN, token)).await;
+            assert_eq!(self::value(&read), Some(value), "what was written is read, whatever is still to come");
+            assert_eq!(read.header(TOKEN), Some(token), "and never unread");
+            assert_eq!(app.state().snapshot().seq, before);
+        }
+        let without = [everything(&app).await, everything(&other).await];
+        assert_eq!(without[0], without[1]);
+
+        late.commit().await.expect("the late one commits");
+        let fresh = everything(&app.reopen().await).await;
+        assert_ne!(fresh, without[0]);
+        for app in [&app, &other] {
+            feed::look(app.state()).await.expect("a look");
+            assert_eq!(app.state().snapshot().seq, before + 3);
+            assert_eq!(everything(app).await, fresh, "as a process serves it that has just begun");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_mutation_whose_number_is_taken_by_another_writer_takes_the_next() {
+    let Some(app) = TestApp::on(Backend::Postgres).await else { return };
+    let before = app.state().snapshot().seq;
+    let (first, watcher) = (connect(&app).await, connect(&app).await);
+    let faster = first.begin().await.expect("a transaction");
+    faster.execute_unprepared(&insert(before + 1, "taken")).await.expect("a change");
+    let editor = app.editor().await;
+    let keyed = editor.keyed("a key");
+    let writing = tokio::spawn({
+        let keyed = keyed.clone();
+        async move { publish(&keyed, 7).await }
+    });
+    let held_up = "SELECT count(*) FROM pg_locks WHERE NOT granted";
+    until(async || number(&watcher, held_up).await == 1).await;
+    faster.commit().await.expect("the other one commits");
+    let written = timeout(PATIENCE, writing).await.expect("in time").expect("no panic");
+    let token = format!("1.{}", before + 2);
+    assert_eq!(written.header(TOKEN), Some(token.as_str()));
+    assert_eq!(publish(&keyed, 7).await.header(TOKEN), Some(token.as_str()), "the answer that was kept names it, too");
     assert_eq!(app.state().snapshot().seq, before + 2);
-    let page = app.anonymous().run("{ page(slug: \"late\") { slug } }", json!({})).await;
-    assert_eq!(page.at("/data/page/slug"), "late", "what the late one is about is served");
+
+    let endless = first.begin().await.expect("a transaction");
+    endless.execute_unprepared(&insert(before + 3, "endless")).await.expect("a change");
+    let input = json!({
+        "category": "RESIDENT", "year": 2031, "expectedVersion": 0, "publish": true,
+        "counts": [{ "country": "CN", "value": 8 }],
+    });
+    let refused = timeout(PATIENCE, editor.mutate("visitCountsUpdate", input.clone())).await.expect("in time");
+    assert_eq!((refused.code(), refused.header("retry-after")), ("UNAVAILABLE", Some("1")));
+    assert_eq!(refused.at("/errors/0/message"), "the database is busy; try again");
+    endless.rollback().await.expect("it ends");
+    editor.done("visitCountsUpdate", input).await;
 }
 
 /// As when PostgreSQL restarts, but at a moment of the test's choosing.

@@ -12,7 +12,7 @@
 //! ```
 //!
 //! `app` has the clients, `editing` their mutations, `reply` what comes back, `database` and `postgres` the databases, `cluster` servers that a test may stop,
-//! `tables` what stands in them, `dataset` and `attacks` what is put in and sent. Requests go through
+//! `sabotage` faults of a database, `tables` what stands in them, `dataset` and `attacks` what is put in and sent. Requests go through
 //! everything that is served, without a port. There is no shared state: no test can see another one's rows.
 
 #![expect(clippy::expect_used, clippy::missing_panics_doc, clippy::panic, reason = "a harness stops where it stands")]
@@ -26,6 +26,7 @@ pub mod dataset;
 mod editing;
 mod postgres;
 mod reply;
+pub mod sabotage;
 mod scratch;
 pub mod tables;
 

@@ -14,8 +14,8 @@ use crate::{
     process::{PATIENCE, Server},
 };
 
-const ADMIN: &str = "admin@example.org";
-const PASSWORD: &str = "a password from a file";
+pub(crate) const ADMIN: &str = "admin@example.org";
+pub(crate) const PASSWORD: &str = "a password from a file";
 /// The key of the sheet that is written, which the example has not.
 const SHEET: &str = "YEAR_SHEET/RESIDENT/2030";
 

@@ -18,6 +18,7 @@ mod compose;
 mod constraints;
 mod dataset;
 mod disclosure;
+mod disk;
 mod documents;
 mod drift;
 mod durability;

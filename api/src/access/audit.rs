@@ -4,20 +4,21 @@
 
 pub mod graphql;
 
-use std::{fmt, str::FromStr};
+use std::{fmt, str::FromStr, sync::Arc};
 
 use aws_lc_rs::digest;
 use chrono::{DateTime, Utc};
-use entities::{AuditOutcome, Version, audit_entry};
+use entities::{AuditOutcome, Line, Version, audit_entry};
 use sea_orm::{
-    ColumnTrait, ConnectionTrait, DatabaseTransaction, EntityTrait, IntoActiveModel, QueryFilter, QueryOrder,
+    ColumnTrait, ConnectionTrait, DatabaseTransaction, DbErr, EntityTrait, IntoActiveModel, QueryFilter, QueryOrder,
     QuerySelect,
 };
 use uuid::Uuid;
 
 use crate::{
     access::{Actor, Editor, permission::Capability},
-    error::{Code, Result},
+    change,
+    error::{Code, Error, Result},
     state::State,
     transaction::Origin,
 };
@@ -42,15 +43,14 @@ pub struct Entry {
     pub origin: Origin,
 }
 
-/// Appends an entry. The transaction must come from `Database::begin_write`, which lets one writer in at a time.
+/// Appends an entry, and returns its number and hash. The transaction must come from `Database::begin_write`, which lets
+/// one writer in at a time. A writer past that lock may take a number first; then this takes the next.
 ///
 /// # Errors
-/// When the database cannot be written.
-pub async fn record(transaction: &DatabaseTransaction, now: DateTime<Utc>, entry: Entry) -> Result<()> {
-    let last = audit_entry::Entity::find().order_by_desc(audit_entry::COLUMN.seq).one(transaction).await?;
-    let (seq, previous_hash) = last.map_or((1, String::new()), |last| (last.seq + 1, last.hash));
+/// When the database cannot be written; [`Error::Busy`] when another writer holds the number and does not end.
+pub async fn record(transaction: &DatabaseTransaction, now: DateTime<Utc>, entry: Entry) -> Result<Mark> {
     let mut row = audit_entry::Model {
-        seq,
+        seq: 1,
         at: now,
         actor_kind: entry.actor.kind(),
         actor_id: entry.actor.account(),
@@ -64,12 +64,33 @@ pub async fn record(transaction: &DatabaseTransaction, now: DateTime<Utc>, entry
         request_id: entry.origin.request_id.map(|id| id.to_string()),
         network: entry.origin.network.prefix(),
         api_token_id: entry.origin.api_token,
-        previous_hash,
+        previous_hash: String::new(),
         hash: String::new(),
     };
-    row.hash = hash(&row)?;
-    audit_entry::Entity::insert(row.into_active_model()).exec(transaction).await?;
-    Ok(())
+    for _ in 0..change::ATTEMPTS {
+        let last = audit_entry::Entity::find().order_by_desc(audit_entry::COLUMN.seq).one(transaction).await?;
+        if let Some(last) = last {
+            row.seq = last.seq + 1;
+            row.previous_hash = last.hash;
+        }
+        row.hash = hash(&row)?;
+        let mark = Mark { seq: row.seq, hash: row.hash.clone() };
+        let inserted =
+            change::insert_unless_taken(transaction, row.clone().into_active_model(), audit_entry::Column::Seq);
+        if inserted.await? {
+            return Ok(mark);
+        }
+    }
+    Err(Error::Busy(Arc::new(DbErr::RecordNotInserted)))
+}
+
+/// Whether this entry is there, as it was written.
+///
+/// # Errors
+/// When the database cannot be read.
+pub async fn contains(connection: &impl ConnectionTrait, mark: &Mark) -> Result<bool> {
+    let found = audit_entry::Entity::find_by_id(mark.seq).one(connection).await?;
+    Ok(found.is_some_and(|entry| entry.hash == mark.hash))
 }
 
 /// The action under which the reading of figures that the policy keeps from the public is recorded.
@@ -102,7 +123,7 @@ pub struct Filter {
     /// Of this account, or of a schedule that it had set.
     pub actor: Option<Uuid>,
     /// Of this mutation or command.
-    pub action: Option<String>,
+    pub action: Option<Line>,
     /// That ended so.
     pub outcome: Option<AuditOutcome>,
     /// At this moment or later.
@@ -133,7 +154,7 @@ pub async fn list(
         select = select.filter(audit_entry::COLUMN.actor_id.eq(actor));
     }
     if let Some(action) = filter.action {
-        select = select.filter(audit_entry::COLUMN.action.eq(action));
+        select = select.filter(audit_entry::COLUMN.action.eq(action.as_str()));
     }
     if let Some(outcome) = filter.outcome {
         select = select.filter(audit_entry::COLUMN.outcome.eq(outcome));

@@ -336,7 +336,9 @@ impl Issuer {
     }
 
     fn identity(&self, claims: &Map<String, Value>) -> Option<ForeignIdentity> {
-        let subject = claims.get("sub")?.as_str().filter(|subject| !subject.is_empty())?.to_owned();
+        // PostgreSQL stores no NUL, and no provider has a reason for it.
+        let is_name = |subject: &&str| !subject.is_empty() && !subject.contains(char::is_control);
+        let subject = claims.get("sub")?.as_str().filter(is_name)?.to_owned();
         // Where anybody may claim any address, an address proves nothing.
         let verified = claims.get("email_verified").is_none_or(|verified| *verified == true || *verified == "true");
         let email = at_path(claims, &self.email_claim).and_then(Value::as_str).filter(|_| verified);

@@ -8,7 +8,7 @@ use std::{
     hash::{Hash, Hasher},
     sync::{
         Arc, OnceLock,
-        atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
 };
 
@@ -65,7 +65,7 @@ pub struct Answer {
     seq: i64,
     tags: Box<[String]>,
     /// The newest change up to which it is known to hold.
-    holds: AtomicI64,
+    holds: AtomicU64,
     identity: Bytes,
     labels: OnceLock<Labels>,
     asked_again: AtomicBool,
@@ -128,7 +128,7 @@ impl Answer {
         Self {
             seq,
             tags: tags.into(),
-            holds: AtomicI64::new(seq),
+            holds: AtomicU64::new(0),
             identity: bytes.into(),
             labels: OnceLock::new(),
             asked_again: AtomicBool::new(false),
@@ -162,12 +162,12 @@ impl Answer {
     }
 
     fn holds(&self, snapshot: &Snapshot) -> bool {
-        if self.holds.load(Ordering::Relaxed) == snapshot.seq {
+        if self.holds.load(Ordering::Relaxed) == snapshot.generation() {
             return true;
         }
         let holds = snapshot.still_holds(self.seq, self.tags.iter().map(String::as_str));
         if holds {
-            self.holds.store(snapshot.seq, Ordering::Relaxed);
+            self.holds.store(snapshot.generation(), Ordering::Relaxed);
         }
         holds
     }

@@ -2,7 +2,8 @@
 //! be all there is.
 //!
 //! PostgreSQL tells when there is a change; SQLite cannot, and what stands between may not pass it on, so the feed is also
-//! looked at from time to time. Nothing is passed over: numbers are followed without gaps (`change.rs`).
+//! looked at from time to time. Nothing is passed over: what is committed is served at once, and a number counts as seen
+//! when no number before it is missing that may still come (`change.rs`).
 
 use std::{
     sync::atomic::{AtomicI64, Ordering},
@@ -138,10 +139,9 @@ impl Ear {
 /// When the database cannot be read.
 pub async fn look(state: &State) -> Result<()> {
     let asked = state.now().timestamp_millis();
-    let changes = change::settled(state.database(), state.snapshot().seq).await?;
-    if let Some(newest) = changes.last() {
-        state.catch_up(newest.seq).await?;
-    }
+    let (changes, stable) = change::stable_changes(state.database(), state.snapshot().seq).await?;
+    let changes: Vec<i64> = changes.into_iter().map(|change| change.seq).collect();
+    state.catch_up(&changes, Some(stable)).await?;
     state.feed().confirmed.fetch_max(asked, Ordering::AcqRel);
     Ok(())
 }
@@ -155,15 +155,15 @@ pub async fn reach(state: &State, seq: i64) -> Result<()> {
     let looking = async {
         // Anybody can name any number, so however many readers wait, they share one look.
         let mut looked = state.feed().looked.lock().await;
-        if state.snapshot().seq < seq && looked.is_none_or(|looked| looked < arrived) {
+        if !state.snapshot().contains(seq) && looked.is_none_or(|looked| looked < arrived) {
             *looked = Some(Instant::now());
             look(state).await?;
         }
         Ok::<_, Error>(())
     };
-    if state.snapshot().seq < seq {
+    if !state.snapshot().contains(seq) {
         // Why it failed is in the log of whoever follows the feed.
         timeout(REACH_PATIENCE, looking).await.ok().and_then(Result::ok);
     }
-    if state.snapshot().seq < seq { Err(Error::ChangeNotSeen) } else { Ok(()) }
+    if state.snapshot().contains(seq) { Ok(()) } else { Err(Error::ChangeNotSeen) }
 }

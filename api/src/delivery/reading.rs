@@ -77,10 +77,16 @@ impl Reading {
         self.notes.lock().unwrap_or_else(PoisonError::into_inner).tags.insert(tag);
     }
 
-    /// The newest change that the state contains.
+    /// The newest change before which no other one is still to come.
     #[must_use]
     pub fn seq(&self) -> i64 {
         self.snapshot.seq
+    }
+
+    /// The newest change that the state contains, even if one before it is still to come.
+    #[must_use]
+    pub fn newest(&self) -> i64 {
+        self.snapshot.newest()
     }
 
     /// What was looked at so far.

@@ -9,7 +9,7 @@ use uuid::Uuid;
 
 use crate::{
     access::{api_token::memory, key},
-    change::{self, Change},
+    change::{self, Change, StableUntil},
     content::{self, body::Bodies},
     database::Database,
     delivery::documents,
@@ -23,8 +23,12 @@ const MAX_STEPS: usize = 500;
 /// One state of the published content. Never changed; the next one shares with it all that stayed.
 #[derive(Debug)]
 pub struct Snapshot {
-    /// The newest change that it contains, and all before it.
+    /// The newest change before which no other one is still to come; it contains all up to here.
     pub seq: i64,
+    /// Changes that it contains beyond `seq`: before them a number is missing that may still come.
+    ahead: BTreeSet<i64>,
+    /// How many states of this process came before it. Two states differ in this, even where `seq` is the same.
+    generation: u64,
     /// The site, pages and staff.
     pub content: content::Published,
     /// Countries, categories and figures.
@@ -36,14 +40,15 @@ pub struct Snapshot {
 }
 
 impl Snapshot {
-    /// Reads the live tables, all as of the same moment. No change up to `settled` may be on its way still.
+    /// Reads the live tables, all as of the same moment.
     ///
     /// # Errors
     /// When the database cannot be read.
-    pub async fn load(database: &Database, now: DateTime<Utc>, settled: i64) -> Result<Self> {
+    pub async fn load(database: &Database, now: DateTime<Utc>, stable: StableUntil) -> Result<Self> {
         let transaction = database.begin_read().await?;
-        let mut snapshot = Self::read(&transaction, now).await?;
-        snapshot.seq = change::reached(settled, &change::since(&transaction, settled).await?);
+        let changes = change::since(&transaction, stable.seq()).await?;
+        let (seq, ahead) = place(stable.seq(), &changes);
+        let snapshot = Self { seq, ahead, ..Self::read(&transaction, now).await? };
         transaction.commit().await?;
         Ok(snapshot)
     }
@@ -56,11 +61,12 @@ impl Snapshot {
         let seq = change::latest(transaction).await?;
         let content = content::Published::load(transaction).await?;
         let figures = Arc::new(figures::Published::load(transaction, now).await?);
-        Ok(Self { seq, content, figures, changed: imbl::HashMap::new(), since: seq })
+        let (ahead, changed) = (BTreeSet::new(), imbl::HashMap::new());
+        Ok(Self { seq, ahead, generation: 1, content, figures, changed, since: seq })
     }
 
-    /// The newest state. Only what was published since this one is read. No change up to `settled` may be on its way still; a
-    /// later one that is here before its predecessor is not counted, so it is looked at again.
+    /// The newest state. Only what was published since this one is read. However many changes there are, it is labelled
+    /// with the last before which none can come any more: by `stable`, and where no number is missing.
     ///
     /// # Errors
     /// When the database cannot be read.
@@ -69,10 +75,10 @@ impl Snapshot {
         database: &Database,
         bodies: &Bodies,
         now: DateTime<Utc>,
-        settled: i64,
+        stable: Option<StableUntil>,
     ) -> Result<Self> {
         let transaction = database.begin_read().await?;
-        let next = self.read_on(&transaction, bodies, now, settled).await?;
+        let next = self.read_on(&transaction, bodies, now, stable.map_or(0, StableUntil::seq)).await?;
         transaction.commit().await?;
         Ok(next)
     }
@@ -82,20 +88,26 @@ impl Snapshot {
         transaction: &DatabaseTransaction,
         bodies: &Bodies,
         now: DateTime<Utc>,
-        settled: i64,
+        stable: i64,
     ) -> Result<Self> {
-        let changes = change::since(transaction, self.seq).await?;
-        let newer = changes.partition_point(|change| change.seq <= settled);
-        let seq = change::reached(settled, changes.get(newer..).unwrap_or_default());
+        let mut changes = change::since(transaction, self.seq).await?;
+        let (seq, ahead) = place(stable.max(self.seq), &changes);
+        let generation = self.generation + 1;
+        changes.retain(|change| !self.contains(change.seq));
+        // What came after a change that commits late was put together without it.
+        let is_late = |change: &Change| self.ahead.last().is_some_and(|last| change.seq < *last);
         let publications = publication::Entity::find()
             .find_also_related(document::Entity)
             .filter(publication::COLUMN.change_seq.gt(self.seq))
             .all(transaction)
             .await?;
+        let publications: Vec<_> =
+            publications.into_iter().filter(|(publication, _)| !self.contains(publication.change_seq)).collect();
         let mut last_changed = self.changed.clone();
         for change in &changes {
             for tag in &change.tags {
-                last_changed.insert(tag.as_str().into(), change.seq);
+                let last = last_changed.entry(tag.as_str().into()).or_insert(change.seq);
+                *last = change.seq.max(*last);
             }
         }
 
@@ -106,7 +118,8 @@ impl Snapshot {
                 || publications.iter().any(|(publication, _)| publication.change_seq == change.seq)
         };
         let mut of_figures = Vec::new();
-        let mut of_site = publications.len() > MAX_STEPS || !changes.iter().all(is_known);
+        let mut of_site =
+            publications.len() > MAX_STEPS || !changes.iter().all(is_known) || changes.iter().any(is_late);
         for (publication, document) in publications.iter().filter_map(|(row, document)| Some((row, document.as_ref()?)))
         {
             match document.kind {
@@ -128,7 +141,7 @@ impl Snapshot {
         if of_site {
             // Which locales there are and what small counts must become holds for everything.
             let whole = Self::read(transaction, now).await?;
-            return Ok(Self { seq, changed: last_changed, since: self.since, ..whole });
+            return Ok(Self { seq, ahead, generation, changed: last_changed, since: self.since, ..whole });
         }
         let content = self.content.advance(transaction, &pages, &staff).await?;
         // At hand before the first reader comes.
@@ -139,13 +152,32 @@ impl Snapshot {
         } else {
             Arc::new(self.figures.advance(transaction, &of_figures).await?)
         };
-        Ok(Self { seq, content, figures, changed: last_changed, since: self.since })
+        Ok(Self { seq, ahead, generation, content, figures, changed: last_changed, since: self.since })
+    }
+
+    /// Whether it contains the change with this number.
+    #[must_use]
+    pub fn contains(&self, seq: i64) -> bool {
+        seq <= self.seq || self.ahead.contains(&seq)
+    }
+
+    /// The newest change that it contains.
+    #[must_use]
+    pub fn newest(&self) -> i64 {
+        self.ahead.last().copied().unwrap_or(self.seq)
+    }
+
+    /// A number that no other state of what this process publishes has.
+    #[must_use]
+    pub const fn generation(&self) -> u64 {
+        self.generation
     }
 
     /// The same moment with something else on show, such as a draft.
     #[must_use]
     pub fn showing(&self, content: content::Published, figures: Arc<figures::Published>) -> Self {
-        Self { seq: self.seq, content, figures, changed: self.changed.clone(), since: self.since }
+        let (ahead, changed) = (self.ahead.clone(), self.changed.clone());
+        Self { seq: self.seq, ahead, generation: self.generation, content, figures, changed, since: self.since }
     }
 
     /// Whether a change after number `seq` bears this tag.
@@ -159,4 +191,13 @@ impl Snapshot {
     pub fn still_holds<'a>(&self, seq: i64, tags: impl IntoIterator<Item = &'a str>) -> bool {
         seq >= self.since && tags.into_iter().all(|tag| self.changed.get(tag).is_none_or(|changed| *changed <= seq))
     }
+}
+
+/// What a state is labelled with that contains these changes, of which those up to `stable` have no gap that will be
+/// filled; and those that it contains beyond that.
+fn place(stable: i64, changes: &[Change]) -> (i64, BTreeSet<i64>) {
+    let newer = changes.partition_point(|change| change.seq <= stable);
+    let newer = changes.get(newer..).unwrap_or_default();
+    let seq = change::contiguous_until(stable, newer);
+    (seq, newer.iter().map(|change| change.seq).filter(|number| *number > seq).collect())
 }

@@ -231,7 +231,7 @@ pub async fn snapshot(state: &State, token: &str) -> Result<Arc<Snapshot>> {
         None => None,
     };
     let owner_version = owner.as_ref().map(|owner| owner.version);
-    let key = Key { preview: preview.id, seq: base.seq, owner_version };
+    let key = Key { preview: preview.id, generation: base.generation(), owner_version };
     let slot = state.previews().slot(key, preview.created_by);
     let made = slot.get_or_try_init(async || {
         let draft = Draft::read(reader, row, preview.version, owner).await?;

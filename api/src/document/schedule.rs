@@ -148,15 +148,18 @@ async fn carry_out(state: &State, ids: &[Uuid]) -> Result<usize> {
         let maker = Delegation::stored(plan.created_by, plan.api_token_id, plan.scopes.clone());
         match Editor::of_schedule(state, transaction.connection(), maker).await {
             Ok(editor) => due.push(Due { plan, editor }),
-            Err(error @ Error::Unavailable(_)) => return Err(error),
+            Err(error) if error.is_transient() => return Err(error),
             Err(error) => failed.push((plan, error)),
         }
     }
     transaction.checkpoint().await?;
     while !due.is_empty() {
         let Err(refusal) = attempt(&mut transaction, &due).await else { break };
-        if let Refusal::Of(_, error @ Error::Unavailable(_)) = refusal {
-            return Err(error);
+        if let Refusal::Of(_, error) = &refusal
+            && error.is_transient()
+        {
+            // They are still due, and no fault of theirs.
+            return Err(error.clone());
         }
         transaction.roll_back().await?;
         failed.extend(leave_out(&mut due, refusal));

@@ -351,6 +351,10 @@ pub fn expected<T>(result: Result<T>) -> Result<Expected<T>> {
         | Error::ProviderUnavailable
         | Error::NoFont
         | Error::Unavailable(_)
+        | Error::Busy(_)
+        | Error::StorageFull(_)
+        | Error::StorageFailed(_)
+        | Error::OutcomeUnknown(_)
         | Error::Internal(_) => return Err(error),
     };
     Ok(Err(vec![UserError::Refusal(Refusal { code, error })]))

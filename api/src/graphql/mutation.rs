@@ -20,10 +20,10 @@ use crate::{
     delivery::change_token,
     error::{Code, Error, Result},
     idempotency::{self, Answer, Holder, Slot},
-    transaction::Transaction,
+    transaction::{Prepared, Transaction},
 };
 
-/// How long a mutation may take to write, and again to be committed.
+/// How long a mutation may take to write, and again to be answered. Its commit has a limit of its own.
 const LONGEST: Duration = Duration::from_secs(30);
 
 /// The payload of a mutation that is committed when it has been resolved.
@@ -58,20 +58,20 @@ struct Ending {
 }
 
 impl Ending {
-    /// Returns the number of the change, if there was one.
-    async fn carry_out(self, answer: &Value) -> Result<Option<i64>> {
+    /// Writes what is left to be written, the answer included; only the commit remains.
+    async fn prepare(self, answer: &Value) -> Result<Prepared> {
         let Self { mut transaction, action, refused, slot } = self;
         if let Some(slot) = slot {
             // Written as it is sent, so that it comes back with its fields in the order of the selection.
-            let change = if refused.is_none() { transaction.upcoming_change().await? } else { None };
+            let change = if refused.is_none() { transaction.append_change().await? } else { None };
             let answer = Answer { json: serde_json::to_vec(answer)?, change };
             idempotency::keep(&transaction, &slot, &answer).await?;
             // What was refused has been taken back; the answer that says so stays.
             transaction.checkpoint().await?;
         }
         match refused {
-            None => transaction.commit_change(action).await,
-            Some(code) => transaction.refuse(action, code).await.map(|()| None),
+            None => transaction.prepare(action, None).await,
+            Some(code) => transaction.prepare_refusal(action, code).await,
         }
     }
 }
@@ -104,16 +104,19 @@ impl<P: OutputType> OutputType for Mutated<P> {
             ctx.set_error_path(async_graphql::Error::new_with_source(error).into_server_error(field.pos))
         };
         let Some(ending) = ending.lock().await.take() else { return payload.resolve(ctx, field).await };
+        let database = ending.transaction.state().database().clone();
         // Boxed, as below.
-        let ended = database::in_time(LONGEST, async {
+        let prepared = database::in_time(LONGEST, async {
             let answer = match Box::pin(payload.resolve(ctx, field)).await {
                 Ok(answer) => answer,
                 Err(failed) => return Ok(Err(failed)),
             };
-            tell(Box::pin(ending.carry_out(&answer)).await?);
-            Ok(Ok(answer))
+            let prepared = Box::pin(ending.prepare(&answer)).await.inspect_err(|error| database.note_failure(error))?;
+            Ok(Ok((answer, prepared)))
         });
-        ended.await.map_err(error)?
+        let (answer, prepared) = prepared.await.map_err(error)??;
+        tell(Box::pin(prepared.commit()).await.map_err(error)?);
+        Ok(answer)
     }
 }
 
@@ -215,6 +218,7 @@ async fn refused<T, P: From<Expected<T>>>(
     error: Error,
     slot: Option<Slot>,
 ) -> Result<Mutated<P>> {
+    ctx.state().database().note_failure(&error);
     let code = error.code();
     // Nobody knows who it was. Attempts beyond a throttle have been counted before the transaction.
     if transaction.actor() == Actor::Anonymous

@@ -5,7 +5,7 @@ use chrono::{Duration, TimeDelta};
 use entities::{ActorKind, AuditOutcome, Role, audit_entry};
 use sea_orm::{EntityTrait, QueryOrder};
 use serde_json::{Value, json};
-use tests::{EDITOR, TestApp, commands, on_both_databases};
+use tests::{EDITOR, TestApp, commands, on_both_databases, sabotage::Sabotage};
 
 use super::{Desk, look, public, seen, seen_with, written};
 
@@ -60,6 +60,25 @@ on_both_databases! {
         });
         let text = desk.done("pageTextSave", mended).await;
         assert_eq!((outcomes(&desk, &text).await, failed(&desk).await), (Vec::new(), Vec::new()));
+    }
+
+    async fn a_schedule_that_the_database_cannot_carry_out_now_is_carried_out_later(app: TestApp) {
+        let (desk, sabotage) = (Desk::of(&app).await, Sabotage::of(&app).await);
+        let text = draft(&desk, "patient", "Now").await;
+        desk.done("schedule", later(&app, &text, "PUBLISH", Duration::minutes(2))).await;
+        app.clock().advance(Duration::minutes(2));
+        for fails_at_commit in [false, true] {
+            if fails_at_commit {
+                sabotage.fail_commits("53100").await;
+            } else {
+                sabotage.fail_statements("53100").await;
+            }
+            run_due(app.state()).await.expect_err("no room");
+            sabotage.mend().await;
+            assert_eq!(outcomes(&desk, &text).await, [(Value::Null, Value::Null)], "still pending");
+        }
+        assert_eq!(run(&app).await, 1);
+        assert_eq!((outcomes(&desk, &text).await, publications(&desk, &text).await.len()), (Vec::new(), 1));
     }
 
     async fn a_schedule_fires_exactly_once_though_two_processes_look(app: TestApp) {

@@ -4,7 +4,7 @@ use async_graphql::{
     Context, Enum, ID, InputObject, Object, SimpleObject,
     connection::{Connection, Edge},
 };
-use entities::{Email, Moment, Rule, Version, audit_entry};
+use entities::{Email, Line, Moment, Rule, Version, audit_entry};
 
 use crate::{
     access::{
@@ -67,7 +67,7 @@ pub struct AuditFilter {
     /// Of the account with this e-mail address, or of a schedule that it had set.
     actor: Option<Input<Email>>,
     /// Of this mutation or command, such as `signIn`.
-    action: Option<String>,
+    action: Option<Input<Line>>,
     /// That ended so.
     outcome: Option<AuditOutcome>,
     /// At this moment or later.
@@ -143,7 +143,7 @@ async fn parse_filter(ctx: &Context<'_>, faults: &mut Faults, input: AuditFilter
     }
     Ok(Filter {
         actor,
-        action: input.action,
+        action: input.action.and_then(|action| faults.take(&["filter", "action"], action)),
         outcome: input.outcome.map(Into::into),
         since,
         until,

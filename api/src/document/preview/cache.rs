@@ -18,8 +18,8 @@ const KEPT_OF_ONE: usize = 4;
 pub(super) struct Key {
     /// The preview.
     pub(super) preview: Uuid,
-    /// The change on top of which it is shown.
-    pub(super) seq: i64,
+    /// The state of what is published on top of which it is shown.
+    pub(super) generation: u64,
     /// The version of a draft that is shown with it: the page of a text that is not public.
     pub(super) owner_version: Option<Version>,
 }
@@ -47,7 +47,7 @@ impl Previews {
             return kept.last().map(|kept| Arc::clone(&kept.slot)).unwrap_or_default();
         }
         // What is published only moves on, and states on top of an earlier one would keep all of that in memory.
-        kept.retain(|kept| kept.key.seq >= key.seq && kept.key.preview != key.preview);
+        kept.retain(|kept| kept.key.generation >= key.generation && kept.key.preview != key.preview);
         let of_one = || kept.iter().filter(|kept| kept.maker == maker);
         let leaves = if of_one().count() >= KEPT_OF_ONE {
             kept.iter().position(|kept| kept.maker == maker)
@@ -65,8 +65,8 @@ impl Previews {
 mod tests {
     use super::*;
 
-    fn key(preview: u128, seq: i64) -> Key {
-        Key { preview: Uuid::from_u128(preview), seq, owner_version: None }
+    fn key(preview: u128, generation: u64) -> Key {
+        Key { preview: Uuid::from_u128(preview), generation, owner_version: None }
     }
 
     #[test]

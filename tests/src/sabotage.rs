@@ -1,0 +1,89 @@
+//! Faults of a database, made past the product: statements and commits that fail, and a disk without room.
+
+use api::database::Database;
+use sea_orm::{ConnectOptions, ConnectionTrait, DatabaseConnection};
+
+use crate::{app::TestApp, database::Backend};
+
+/// A connection past the product, by which its database can be made to fail.
+pub struct Sabotage {
+    connection: DatabaseConnection,
+    backend: Backend,
+}
+
+impl Sabotage {
+    /// Does nothing yet.
+    pub async fn of(app: &TestApp) -> Self {
+        let mut options = ConnectOptions::new(app.database_url());
+        options.max_connections(1).sqlx_logging(false);
+        let connection = sea_orm::Database::connect(options).await.expect("a connection");
+        Self { connection, backend: app.backend() }
+    }
+
+    /// The connection.
+    #[must_use]
+    pub fn connection(&self) -> &DatabaseConnection {
+        &self.connection
+    }
+
+    async fn run(&self, sql: &str) {
+        self.connection.execute_unprepared(sql).await.unwrap_or_else(|error| panic!("{sql}: {error}"));
+    }
+
+    /// From now on the last statement of every write fails: on PostgreSQL with this code, on SQLite as on a full disk, which
+    /// rolls the whole transaction back.
+    pub async fn fail_statements(&self, code: &str) {
+        self.run(&match self.backend {
+            Backend::Sqlite => "CREATE TRIGGER sabotage BEFORE INSERT ON audit_entries \
+                BEGIN SELECT RAISE(ROLLBACK, 'sabotage'); END"
+                .to_owned(),
+            Backend::Postgres => format!(
+                "{}; CREATE TRIGGER sabotage BEFORE INSERT ON audit_entries FOR EACH ROW EXECUTE FUNCTION sabotage()",
+                function(code)
+            ),
+        })
+        .await;
+    }
+
+    /// From now on every commit of a write fails, on PostgreSQL with this code.
+    pub async fn fail_commits(&self, code: &str) {
+        self.run(&match self.backend {
+            Backend::Sqlite => {
+                "CREATE TABLE sabotaged (document TEXT REFERENCES documents(id) DEFERRABLE INITIALLY DEFERRED); \
+                CREATE TRIGGER sabotage AFTER INSERT ON audit_entries BEGIN INSERT INTO sabotaged VALUES ('none'); END"
+                    .to_owned()
+            }
+            Backend::Postgres => format!(
+                "{}; CREATE CONSTRAINT TRIGGER sabotage AFTER INSERT ON audit_entries DEFERRABLE INITIALLY DEFERRED \
+                 FOR EACH ROW EXECUTE FUNCTION sabotage()",
+                function(code)
+            ),
+        })
+        .await;
+    }
+
+    /// Takes the faults back.
+    pub async fn mend(&self) {
+        self.run(match self.backend {
+            Backend::Sqlite => "DROP TRIGGER IF EXISTS sabotage; DROP TABLE IF EXISTS sabotaged",
+            Backend::Postgres => "DROP FUNCTION IF EXISTS sabotage() CASCADE",
+        })
+        .await;
+    }
+}
+
+fn function(code: &str) -> String {
+    format!(
+        "CREATE FUNCTION sabotage() RETURNS trigger LANGUAGE plpgsql AS \
+         $$ BEGIN RAISE EXCEPTION 'sabotage' USING ERRCODE = '{code}'; END $$"
+    )
+}
+
+/// Takes the room from the connection of SQLite that writes: its next write that needs any finds the disk full. The one that
+/// comes after it has room.
+pub async fn fill_disk(database: &Database) {
+    let transaction = database.begin_write().await.expect("a turn");
+    // At least as many as there are.
+    transaction.execute_unprepared("PRAGMA max_page_count = 1").await.expect("a limit");
+    transaction.commit().await.expect("nothing is written");
+}
