@@ -27,6 +27,7 @@ use crate::{
     },
     background::repeat,
     backup,
+    compute_pool::Client,
     config::{Config, LogFormat},
     database::{self, Database},
     dataset::{self, Terms},
@@ -282,7 +283,7 @@ async fn user(state: &State, command: User) -> anyhow::Result<()> {
     match command {
         User::Add { email, role, locales, password_stdin } => {
             let (password, made) = new_password(state, password_stdin)?;
-            let hash = password::hash(state, &email, &password).await?;
+            let hash = password::hash(state, &Client::PROCESS, &email, &password).await?;
             let new = NewAccount { email, role: role.into(), locales, password: Some(hash) };
             let mut transaction = begin(state).await?;
             account::create(&mut transaction, &administrator, new).await?;
@@ -305,7 +306,7 @@ async fn user(state: &State, command: User) -> anyhow::Result<()> {
         }
         User::Password { email, password_stdin } => {
             let (password, made) = new_password(state, password_stdin)?;
-            let hash = password::hash(state, &email, &password).await?;
+            let hash = password::hash(state, &Client::PROCESS, &email, &password).await?;
             let mut transaction = begin(state).await?;
             account::set_password(&mut transaction, &administrator, &email, hash).await?;
             transaction.commit("user password").await?;
@@ -433,6 +434,10 @@ async fn serve(config: Config) -> anyhow::Result<()> {
     let filling = tokio::spawn(fill(state.clone()));
     let settings = server::Settings {
         max_connections: usize::try_from(state.config().max_connections)?,
+        max_connections_per_network: match state.config() {
+            config if config.trusted_proxies > 0 => 0,
+            config => usize::try_from(config.max_connections_per_network)?,
+        },
         ..server::Settings::default()
     };
     server::serve(listener, http::app(&state)?, settings, stop).await?;

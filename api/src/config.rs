@@ -81,7 +81,8 @@ pub struct Config {
     )]
     pub session_days: u16,
 
-    /// Connections served at once; more wait to be accepted.
+    /// Connections served at once. Beyond that the one that is silent longest is closed, and where none is silent, only
+    /// `/healthz` is answered.
     #[arg(
         long,
         env = "ALMANAC_MAX_CONNECTIONS",
@@ -91,6 +92,18 @@ pub struct Config {
         value_name = "N"
     )]
     pub max_connections: u32,
+
+    /// Connections of one network, an IPv4 address or an IPv6 /64; 0 sets no limit. Does not hold behind trusted proxies,
+    /// from where all connections come.
+    #[arg(
+        long,
+        env = "ALMANAC_MAX_CONNECTIONS_PER_NETWORK",
+        global = true,
+        default_value_t = 256,
+        value_parser = clap::value_parser!(u32).range(0..=100_000),
+        value_name = "N"
+    )]
+    pub max_connections_per_network: u32,
 
     /// The largest request body, in bytes.
     #[arg(

@@ -83,13 +83,15 @@ pub enum Code {
     StorageFull,
     /// The database did not say whether a write was carried out.
     OutcomeUnknown,
+    /// Too many requests wait for the same; try again.
+    Overloaded,
     /// Something broke here; the log has it under the request id.
     Internal,
 }
 
 impl Code {
     /// Every code, in the order of the README's table.
-    pub const ALL: [Self; 32] = [
+    pub const ALL: [Self; 33] = [
         Self::BadRequest,
         Self::MethodNotAllowed,
         Self::NotAcceptable,
@@ -121,6 +123,7 @@ impl Code {
         Self::Unavailable,
         Self::StorageFull,
         Self::OutcomeUnknown,
+        Self::Overloaded,
         Self::Internal,
     ];
 
@@ -159,6 +162,7 @@ impl Code {
             Self::Unavailable => "UNAVAILABLE",
             Self::StorageFull => "STORAGE_FULL",
             Self::OutcomeUnknown => "OUTCOME_UNKNOWN",
+            Self::Overloaded => "OVERLOADED",
             Self::Internal => "INTERNAL",
         }
     }
@@ -179,7 +183,9 @@ impl Code {
             // draft-ietf-httpapi-idempotency-key-header, section 2.7.
             Self::IdempotencyKeyReused => StatusCode::UNPROCESSABLE_ENTITY,
             Self::RateLimited => StatusCode::TOO_MANY_REQUESTS,
-            Self::ChangeNotSeen | Self::Unavailable | Self::OutcomeUnknown => StatusCode::SERVICE_UNAVAILABLE,
+            Self::ChangeNotSeen | Self::Unavailable | Self::OutcomeUnknown | Self::Overloaded => {
+                StatusCode::SERVICE_UNAVAILABLE
+            }
             Self::StorageFull => StatusCode::INSUFFICIENT_STORAGE,
             Self::Internal => StatusCode::INTERNAL_SERVER_ERROR,
             _ => StatusCode::BAD_REQUEST,
@@ -190,7 +196,7 @@ impl Code {
     #[must_use]
     pub const fn retry_after(self) -> Option<u64> {
         match self {
-            Self::ChangeNotSeen | Self::Unavailable => Some(1),
+            Self::ChangeNotSeen | Self::Unavailable | Self::Overloaded => Some(1),
             Self::StorageFull => Some(10),
             _ => None,
         }
@@ -302,6 +308,9 @@ pub enum Error {
     /// The database did not say whether a write was carried out, and could not be asked.
     #[error("it is not known whether this was saved; look, or send it again with the Idempotency-Key that it had")]
     OutcomeUnknown(#[source] Arc<Self>),
+    /// Too many requests wait for a thread, or for memory, already.
+    #[error("the server has too much to do; try again in a moment")]
+    Overloaded,
     /// An identity provider cannot be reached, and only it can tell whether a token is good.
     #[error("the identity provider cannot be reached; try again")]
     ProviderUnavailable,
@@ -379,6 +388,7 @@ impl Error {
                 "保存されたかどうか確認できませんでした。内容を確認するか、同じIdempotency-Keyでもう一度送信してください"
                     .to_owned()
             }
+            (_, Self::Overloaded) => "サーバーが混み合っています。しばらくしてからもう一度お試しください".to_owned(),
             (_, Self::ProviderUnavailable) => "認証サービスに接続できません。もう一度お試しください".to_owned(),
             (_, Self::NoFont) => "図の文字を表示できるフォントがありません。SVG形式をご利用ください".to_owned(),
             (_, Self::Internal(_)) => "内部エラーが発生しました".to_owned(),
@@ -435,6 +445,7 @@ impl Error {
             | Self::NoFont => Code::Unavailable,
             Self::StorageFull(_) => Code::StorageFull,
             Self::OutcomeUnknown(_) => Code::OutcomeUnknown,
+            Self::Overloaded => Code::Overloaded,
             Self::Internal(_) => Code::Internal,
         }
     }

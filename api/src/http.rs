@@ -3,7 +3,7 @@
 //! `graphql` speaks GraphQL over HTTP, `known` remembers documents, `documents` finds the one that is asked for, `server` accepts connections, `cors` decides which pages may read answers. What a
 //! request may ask for is decided in `schema/limits.rs`, what it may do in `access.rs`.
 
-mod apart;
+mod bodies;
 mod caller;
 mod cors;
 mod documents;
@@ -15,6 +15,8 @@ mod media_type;
 mod meter;
 mod metrics;
 mod parameters;
+mod request_head;
+mod request_tracing;
 pub mod server;
 
 use std::{sync::Arc, time::Duration};
@@ -26,19 +28,22 @@ use poem::{
     web::{Data, Json},
 };
 use serde_json::json;
-use tokio::time::{Instant, timeout};
+use tokio::time::timeout;
 
-pub use self::cors::InvalidOrigin;
 use self::{
+    bodies::BodyMemory,
     caller::RequestId,
     cors::Cors,
     documents::Resolver,
     figures::Figures,
-    graphql::{Executed, Operation, Prepared, Refusal},
+    graphql::{Executed, Prepared, Refusal},
     media_type::{MediaType, codings},
     meter::Meter,
     parameters::{BodySettings, Received, RequestedDocument},
+    request_head::Objection,
+    request_tracing::HungUp,
 };
+pub use self::{cors::InvalidOrigin, request_tracing::observed};
 pub(crate) use self::{graphql::Service, known::validate::operation_names};
 use crate::{
     access::{Caller, Credential, audit::sha256},
@@ -61,6 +66,8 @@ const CHANGE_TOKEN: HeaderName = HeaderName::from_static(change_token::HEADER);
 pub const PREVIEW: HeaderName = HeaderName::from_static("almanac-preview");
 /// Time in which a request body must have arrived.
 const BODY_TIMEOUT: Duration = Duration::from_secs(20);
+/// Bytes of memory for request bodies, all together; more where a single one may take a large part of that.
+const BODY_MEMORY: usize = 32 * 1024 * 1024;
 /// Time in which the database must answer to count as reachable; probes are impatient.
 const READY_TIMEOUT: Duration = Duration::from_secs(1);
 
@@ -69,10 +76,9 @@ const READY_TIMEOUT: Duration = Duration::from_secs(1);
 /// # Errors
 /// When `--allowed-origins` names something that is no origin.
 pub fn app(state: &State) -> Result<impl Endpoint<Output = Response> + 'static> {
-    let body = BodySettings {
-        limit: usize::try_from(state.config().max_body_bytes).map_err(Error::internal)?,
-        timeout: BODY_TIMEOUT,
-    };
+    let limit = usize::try_from(state.config().max_body_bytes).map_err(Error::internal)?;
+    let memory = BodyMemory::new(BODY_MEMORY.max(limit * 4));
+    let body = BodySettings { limit, timeout: BODY_TIMEOUT, memory: memory.clone() };
     let (service, documents) = (service(state), Resolver::new(state.clone())?);
     let config = state.config();
     let shared = match config.shared_max_age {
@@ -83,6 +89,7 @@ pub fn app(state: &State) -> Result<impl Endpoint<Output = Response> + 'static> 
     let cors = Cors::new(&state.config().allowed_origins).map_err(Error::internal)?;
     let graphql =
         Graphql { service, documents, body, state: state.clone(), shared, policy: meter::policy(config.rate_limit) };
+    let hung_up = HungUp::default();
     let others = Route::new()
         .at("/figures/:name", Figures::new(state.clone()))
         .at("/healthz", get(healthz))
@@ -91,8 +98,10 @@ pub fn app(state: &State) -> Result<impl Endpoint<Output = Response> + 'static> 
         .at("/.well-known/jwks.json", get(jwks))
         .catch_all_error(async |error| unrouted(&error))
         .with(cors.clone())
-        .data(state.clone());
-    Ok(observed(state, Doors { graphql, cors, others }))
+        .data(state.clone())
+        .data(hung_up.clone())
+        .data(memory);
+    Ok(request_tracing::counting(state, hung_up, Doors { graphql, cors, others }))
 }
 
 /// `/graphql`, where nearly all requests go, beside everything else.
@@ -106,6 +115,13 @@ impl<E: Endpoint<Output = Response>> Endpoint for Doors<E> {
     type Output = Response;
 
     async fn call(&self, mut request: Request) -> poem::Result<Response> {
+        if let Some(objection) = request.extensions().get::<Objection>()
+            && let Some(refusal) = objection.refuses(request.uri().path())
+        {
+            let mut response = refusal.into_response(MediaType::Json, |error| error);
+            private(&mut response);
+            return Ok(response);
+        }
         if request.uri().path() != "/graphql" {
             // Apart, since a future is moved with everything that it may ever hold.
             return Box::pin(self.others.call(request)).await;
@@ -119,49 +135,9 @@ impl<E: Endpoint<Output = Response>> Endpoint for Doors<E> {
     }
 }
 
-/// `endpoint`, as everything that is served is: named, logged, with the headers of every answer. By itself it is for what
-/// is held against the application (`tests/benches/delivery/`).
-pub fn observed<E: Endpoint>(state: &State, endpoint: E) -> impl Endpoint<Output = Response> + use<E> {
-    Observed { inner: endpoint, state: state.clone() }
-}
-
 /// GraphQL over HTTP, as it is served and as documents are checked that are served later.
 pub(crate) fn service(state: &State) -> Service {
-    Service::new(schema::schema(state.clone()), Limits::default())
-}
-
-/// Names each request, logs how it ended, and adds the headers that every answer has.
-struct Observed<E> {
-    inner: E,
-    state: State,
-}
-
-impl<E: Endpoint> Endpoint for Observed<E> {
-    type Output = Response;
-
-    async fn call(&self, mut request: Request) -> poem::Result<Response> {
-        let started = Instant::now();
-        let id = caller::request_id(&self.state, &request);
-        let (method, uri) = (request.method().clone(), request.uri().clone());
-        request.extensions_mut().insert(id.clone());
-        let mut response = self.inner.get_response(request).await;
-        // No query string, no body, no header: a token, a password or an address could stand there.
-        tracing::info!(
-            request.id = id.as_str(),
-            http.method = %method,
-            http.path = uri.path(),
-            http.status = response.status().as_u16(),
-            graphql.operation = response.extensions().get::<Operation>().and_then(|operation| operation.name.as_deref()),
-            duration_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX),
-            "request"
-        );
-        let headers = response.headers_mut();
-        if let Ok(id) = HeaderValue::from_str(id.as_str()) {
-            headers.insert(caller::REQUEST_ID, id);
-        }
-        headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
-        Ok(response)
-    }
+    Service::new(schema::schema(state.clone()), Limits::default(), state.compute_pool().clone())
 }
 
 /// `/graphql`.
@@ -224,7 +200,7 @@ impl Graphql {
         let key = caller::idempotency_key(request).map_err(|message| Refusal::new(Code::BadRequest, message))?;
         let is_public = caller.credential.is_none() && !request.headers().contains_key(PREVIEW);
         let snapshot = freshness::snapshot(&self.state, request, id).await?;
-        let received = Received::read(request, &self.body).await?;
+        let received = Received::read(request, &self.body, caller.origin.network).await?;
         let answers = self.state.answers();
         if is_public && let Some(answer) = answers.recall(received.sent(), &snapshot) {
             meter.charge(meter::LEAST)?;
@@ -423,7 +399,11 @@ fn jwks(state: Data<&State>) -> Response {
 /// There is nothing at the address, or not for this method.
 fn unrouted(error: &poem::Error) -> Response {
     let (code, message) = match error.status() {
-        StatusCode::METHOD_NOT_ALLOWED => (Code::MethodNotAllowed, "this address does not serve this method"),
+        // Whatever takes other methods answers for itself.
+        StatusCode::METHOD_NOT_ALLOWED => {
+            return Refusal::method("GET, HEAD", "this address is for reading")
+                .into_response(MediaType::Json, |error| error);
+        }
         StatusCode::NOT_FOUND => (Code::NotFoundPath, "there is nothing at this address"),
         _ => (Code::Internal, "internal error"),
     };

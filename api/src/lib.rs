@@ -9,6 +9,7 @@ pub mod background;
 pub mod backup;
 pub mod change;
 pub mod cli;
+pub mod compute_pool;
 pub mod config;
 pub mod content;
 pub mod database;

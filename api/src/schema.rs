@@ -244,13 +244,27 @@ fn find(
     Ok(ids.iter().map(one).collect())
 }
 
+/// The most characters of a message that a client reads. It may repeat a value that was refused, and that is as long as a
+/// request.
+const MESSAGE_CHARS: usize = 1_000;
+
+/// The error with the beginning of its message, if that is too long.
+#[must_use]
+pub fn shorten(mut error: ServerError) -> ServerError {
+    if let Some((end, _)) = error.message.char_indices().nth(MESSAGE_CHARS) {
+        error.message.truncate(end);
+        error.message.push('…');
+    }
+    error
+}
+
 /// The mask: what a client reads of an error. Our own errors say what they may; the engine's speak about the request;
 /// everything else is logged and replaced, so that no driver's text ever leaves.
 #[must_use]
 pub fn present(error: ServerError, request_id: &str) -> ServerError {
     // Raised by the engine or at the door, and marked there (`http/graphql.rs`).
     if error.source.is_none() && error.extensions.as_ref().is_some_and(|extensions| extensions.get("code").is_some()) {
-        return error;
+        return shorten(error);
     }
     let ours = error.source.as_ref().and_then(|source| source.downcast_ref::<Error>()).cloned();
     let ours = ours.unwrap_or_else(|| Error::internal(error.message.clone()));
@@ -266,7 +280,7 @@ pub fn present(error: ServerError, request_id: &str) -> ServerError {
         });
         presented.extensions.get_or_insert_default().set("faults", Value::List(faults.collect()));
     }
-    with_code(presented, ours.code())
+    shorten(with_code(presented, ours.code()))
 }
 
 /// Marks an error with its code in the catalogue.

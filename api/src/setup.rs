@@ -9,6 +9,7 @@ use seed::{Dataset, Files};
 
 use crate::{
     access::{Actor, Administrator, Editor, account, key, password},
+    compute_pool::Client,
     config::Config,
     database::Database,
     dataset,
@@ -63,7 +64,7 @@ pub async fn fill(state: &State) -> anyhow::Result<Option<FirstSignIn>> {
         Some(file) => (read_password(file)?, false),
         None => (random_password(state), true),
     };
-    let hash = password::hash(state, &email, &password).await?;
+    let hash = password::hash(state, &Client::PROCESS, &email, &password).await?;
     let mut transaction = Transaction::begin(state, Actor::CommandLine, Origin::default()).await?;
     let administrator = Administrator::command_line();
     let created = account::create_first(&mut transaction, &administrator, email.clone(), hash).await?;

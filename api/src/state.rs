@@ -11,7 +11,6 @@ use std::sync::{
 use arc_swap::ArcSwap;
 use chrono::{DateTime, SubsecRound, TimeZone, Utc};
 use rand::{Rng, SeedableRng, TryRng, rngs::StdRng, rngs::SysRng};
-use tokio::sync::Semaphore;
 use uuid::Uuid;
 
 use crate::{
@@ -23,6 +22,7 @@ use crate::{
         throttle::Throttle,
     },
     change::{self, StableUntil},
+    compute_pool::ComputePool,
     config::Config,
     content::body::Bodies,
     database::Database,
@@ -37,8 +37,6 @@ use crate::{
     error::{Error, Result},
 };
 
-/// How many passwords are hashed at once: each takes 19 MiB and a core.
-const CONCURRENT_HASHES: usize = 2;
 /// How many texts of pages are in memory before the first request is answered; the others follow.
 const READY_BODIES: u64 = 200;
 
@@ -65,7 +63,7 @@ struct Inner {
     quota: Quota,
     issuers: Issuers,
     previews: Previews,
-    hashing: Semaphore,
+    compute_pool: ComputePool,
 }
 
 impl State {
@@ -80,7 +78,8 @@ impl State {
         let snapshot = Snapshot::load(&database, opened, stable).await?;
         let documents = Documents::load(&database).await?;
         let bodies = Bodies::new(config.page_body_bytes);
-        let answers = Answers::new(config.response_cache_bytes);
+        let compute_pool = ComputePool::default();
+        let answers = Answers::new(config.response_cache_bytes, compute_pool.clone());
         bodies.fill(database.reader(), Some(READY_BODIES)).await?;
         let throttle = Throttle::new(clock.clone());
         let quota = Quota::new(config.rate_limit, database.shared().is_some());
@@ -104,7 +103,7 @@ impl State {
             quota,
             issuers,
             previews: Previews::default(),
-            hashing: Semaphore::new(CONCURRENT_HASHES),
+            compute_pool,
         })))
     }
 
@@ -161,6 +160,12 @@ impl State {
     #[must_use]
     pub fn throttle(&self) -> &Throttle {
         &self.0.throttle
+    }
+
+    /// Where whatever takes long is done.
+    #[must_use]
+    pub fn compute_pool(&self) -> &ComputePool {
+        &self.0.compute_pool
     }
 
     /// How much each caller may ask for.
@@ -242,15 +247,6 @@ impl State {
             self.0.snapshot.store(Arc::new(next));
         }
         Ok(())
-    }
-
-    /// Runs a password hash on a thread of its own, few at a time.
-    ///
-    /// # Errors
-    /// When the process is shutting down.
-    pub async fn hash<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> Result<T> {
-        let _permit = self.0.hashing.acquire().await.map_err(Error::internal)?;
-        tokio::task::spawn_blocking(work).await.map_err(Error::internal)
     }
 }
 

@@ -1,13 +1,13 @@
 //! The catalogue of error codes: what README.md lists, what a client can meet, and what it never reads.
 
-use api::{error::Code, schema};
+use api::{compute_pool::Priority, error::Code, schema};
 use async_graphql::{ErrorExtensions, Pos, ServerError};
 use chrono::Duration;
 use poem::{Body, http::Method};
 use sea_orm::ConnectionTrait;
 use serde_json::{Value, json};
 use tests::{
-    Backend, EDITOR, READER, Reply, TestApp, on_both_databases,
+    Backend, Crowd, EDITOR, READER, Reply, TestApp, on_both_databases,
     sabotage::{Sabotage, fill_disk},
 };
 
@@ -154,6 +154,12 @@ async fn meet(app: &TestApp, code: Code) -> (u16, String) {
         }
         Code::OutcomeUnknown => {
             let reply = lose_sight_of_a_commit(&app.reopen().await).await;
+            return (reply.status(), reply.code().to_owned());
+        }
+        Code::Overloaded => {
+            let _crowd = Crowd::fill(app.state().compute_pool(), Priority::Idle).await;
+            let reply = Reply::read(client.get("/figures/chart.svg?width=640").send().await).await;
+            assert_eq!(reply.header("retry-after"), Some("1"));
             return (reply.status(), reply.code().to_owned());
         }
         Code::Internal => {

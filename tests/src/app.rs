@@ -70,6 +70,7 @@ pub(crate) fn config() -> Config {
         access_token_minutes: 10,
         session_days: 30,
         max_connections: 16,
+        max_connections_per_network: 16,
         max_body_bytes: 2 * 1024 * 1024,
         rate_limit: 2_000_000,
         response_cache_bytes: 4 * 1024 * 1024,

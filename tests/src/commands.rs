@@ -6,6 +6,7 @@ use api::{
         account::{self, NewAccount},
         key, password,
     },
+    compute_pool::Client,
     dataset::{self, Imported, Terms},
     delivery::documents,
     error::Result,
@@ -28,7 +29,7 @@ fn address(email: &str) -> Email {
 /// # Errors
 /// As the command.
 pub async fn add(state: &State, email: &str, role: Role, locales: &[&str], password: &str) -> Result<()> {
-    let password = Some(password::hash(state, &address(email), password).await?);
+    let password = Some(password::hash(state, &Client::PROCESS, &address(email), password).await?);
     let locales = locales.iter().map(|locale| locale.parse().expect("a locale")).collect();
     let mut transaction = begin(state).await?;
     let new = NewAccount { email: address(email), role, locales, password };
@@ -51,7 +52,7 @@ pub async fn disable(state: &State, email: &str) -> Result<()> {
 /// # Errors
 /// As the command.
 pub async fn set_password(state: &State, email: &str, password: &str) -> Result<()> {
-    let password = password::hash(state, &address(email), password).await?;
+    let password = password::hash(state, &Client::PROCESS, &address(email), password).await?;
     let mut transaction = begin(state).await?;
     account::set_password(&mut transaction, &Administrator::command_line(), &address(email), password).await?;
     transaction.commit("user password").await

@@ -12,7 +12,7 @@
 //! ```
 //!
 //! `app` has the clients, `editing` their mutations, `reply` what comes back, `database` and `postgres` the databases, `cluster` servers that a test may stop,
-//! `sabotage` faults of a database, `tables` what stands in them, `dataset` and `attacks` what is put in and sent. Requests go through
+//! `crowd` a compute pool that is busy, `sabotage` faults of a database, `tables` what stands in them, `dataset` and `attacks` what is put in and sent. Requests go through
 //! everything that is served, without a port. There is no shared state: no test can see another one's rows.
 
 #![expect(clippy::expect_used, clippy::missing_panics_doc, clippy::panic, reason = "a harness stops where it stands")]
@@ -21,6 +21,7 @@ mod app;
 pub mod attacks;
 pub mod cluster;
 pub mod commands;
+mod crowd;
 mod database;
 pub mod dataset;
 mod editing;
@@ -33,6 +34,7 @@ pub mod tables;
 pub use app::{
     ADMINISTRATOR, Client, Credentials, EDITOR, READER, STATISTICIAN, Session, Statements, TRANSLATOR, TestApp, start,
 };
+pub use crowd::Crowd;
 pub use database::{Backend, TestDatabase};
 pub use reply::Reply;
 

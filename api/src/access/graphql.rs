@@ -9,6 +9,7 @@ use crate::{
         permission::{self, Grants},
         session::{self, SignedIn},
     },
+    compute_pool::Client,
     error::{Error, Result},
     graphql::{At, ContextExt, Expected, Faults, Input, Mutated, Scalar, UserError, mutate, mutate_openly},
     transaction::Transaction,
@@ -308,7 +309,7 @@ impl AccessMutation {
     ) -> Result<Mutated<PasswordSetPayload>> {
         let hashed = async {
             let email = link::owner(ctx.state(), ctx.caller(), &input.token).await?;
-            password::hash(ctx.state(), &email, &input.password).await
+            password::hash(ctx.state(), &Client::of(ctx.caller()), &email, &input.password).await
         };
         // Before the transaction: hashing takes long, and other writers must not wait for it.
         let hashed = hashed.await;

@@ -10,6 +10,7 @@ use entities::{Email, Rule};
 use zxcvbn::{Score, zxcvbn};
 
 use crate::{
+    compute_pool::{Client, Priority},
     error::{Error, Result},
     state::State,
 };
@@ -75,18 +76,26 @@ impl fmt::Debug for Hashed {
 /// other writers wait.
 ///
 /// # Errors
-/// [`Error::Invalid`] at `password` when it is too short, too long or too weak; or when the process is shutting down.
-pub async fn hash(state: &State, email: &Email, password: &str) -> Result<Hashed> {
-    hash_field(state, email, password, "password").await
+/// [`Error::Invalid`] at `password` when it is too short, too long or too weak; [`Error::Overloaded`]; or when the process
+/// is shutting down.
+pub async fn hash(state: &State, client: &Client, email: &Email, password: &str) -> Result<Hashed> {
+    hash_field(state, client, email, password, "password").await
 }
 
 /// The same of a password that came in as the input field `field`.
-pub(super) async fn hash_field(state: &State, email: &Email, password: &str, field: &str) -> Result<Hashed> {
+pub(super) async fn hash_field(
+    state: &State,
+    client: &Client,
+    email: &Email,
+    password: &str,
+    field: &str,
+) -> Result<Hashed> {
     // One that is longer is refused whatever follows.
     let password: String = password.chars().take(MAX_CHARS + 1).collect();
     let (salt, email) = (state.random().bytes::<16>(), email.clone());
     let hash = state
-        .hash(move || {
+        .compute_pool()
+        .run(Priority::Normal, client, move |_| {
             check(&password, &hints(&email))?;
             Ok(Argon2::default().hash_password_with_salt(password.as_bytes(), &salt))
         })
@@ -98,14 +107,15 @@ pub(super) async fn hash_field(state: &State, email: &Email, password: &str, fie
 /// Whether the password matches the PHC string; without one, false after the same work.
 ///
 /// # Errors
-/// When the stored string is damaged, or the process is shutting down.
-pub async fn verify(state: &State, password: &str, hash: Option<&str>) -> Result<bool> {
+/// When the stored string is damaged; [`Error::Overloaded`]; or when the process is shutting down.
+pub async fn verify(state: &State, client: &Client, password: &str, hash: Option<&str>) -> Result<bool> {
     let known = hash.is_some();
     let hash = hash.unwrap_or(NOBODY).to_owned();
     // A longer one cannot be right; hashing it would cost the caller nothing and us a lot.
     let password: String = password.chars().take(MAX_CHARS + 1).collect();
     let matches = state
-        .hash(move || {
+        .compute_pool()
+        .run(Priority::Normal, client, move |_| {
             let hash = PasswordHash::new(&hash).map_err(Error::internal)?;
             Ok::<_, Error>(Argon2::default().verify_password(password.as_bytes(), &hash).is_ok())
         })

@@ -20,6 +20,7 @@ use crate::{
         permission::Grants,
         token::{self, AccessToken, Claims},
     },
+    compute_pool::Client,
     error::{Error, Result},
     state::State,
     transaction::Transaction,
@@ -71,13 +72,13 @@ pub async fn verify(
         Some(device) => state.throttle().attempt_on(email, device)?,
         None => state.throttle().attempt(email, caller.origin.network)?,
     }
-    check_password(state, email, password).await
+    check_password(state, caller, email, password).await
 }
 
-async fn check_password(state: &State, email: &Email, password: &str) -> Result<Verified> {
+async fn check_password(state: &State, caller: &Caller, email: &Email, password: &str) -> Result<Verified> {
     let account = accounts::find_by_email(state.database().reader(), email).await?;
     let hash = account.as_ref().and_then(|account| account.password_hash.as_deref());
-    let right = password::verify(state, password, hash).await?;
+    let right = password::verify(state, &Client::of(caller), password, hash).await?;
     account.filter(|_| right).map(Verified).ok_or(Error::InvalidCredentials)
 }
 
@@ -102,8 +103,8 @@ pub async fn prepare_password(state: &State, caller: &Caller, current: &str, new
     let account = live_account(state.database().reader(), claims, state.now()).await?;
     // A session is a known device.
     state.throttle().attempt_on(&account.email, claims.sid)?;
-    let seen = check_password(state, &account.email, current).await?;
-    let password = password::hash_field(state, &account.email, new, "newPassword").await?;
+    let seen = check_password(state, caller, &account.email, current).await?;
+    let password = password::hash_field(state, &Client::of(caller), &account.email, new, "newPassword").await?;
     Ok(NewPassword { session: claims.sid, seen, password })
 }
 

@@ -18,13 +18,13 @@ use quick_cache::{
     DefaultHashBuilder, Equivalent, Weighter,
     sync::{Cache, DefaultLifecycle, PlaceholderGuard},
 };
-use tokio::sync::Semaphore;
 use xxhash_rust::xxh3::xxh3_128;
 
-use crate::delivery::snapshot::Snapshot;
+use crate::{
+    compute_pool::{Client, ComputePool, Priority},
+    delivery::snapshot::Snapshot,
+};
 
-/// How many answers are compressed at once.
-const CONCURRENT_COMPRESSIONS: usize = 1;
 /// Answers shorter than this are sent as they are: the headers would outweigh what is saved.
 const MIN_COMPRESSED: usize = 256;
 /// What an entry takes beside its bytes.
@@ -242,7 +242,7 @@ pub struct Answers {
     kept: Cache<AnswerKey, Arc<Answer>, ByBytes>,
     /// Which answer a request asked for, so that it need not be read to be answered again.
     questions: Cache<Question, AnswerKey, ByBytes>,
-    compressing: Arc<Semaphore>,
+    pool: ComputePool,
     hits: AtomicU64,
     misses: AtomicU64,
 }
@@ -261,14 +261,15 @@ impl Turn<'_> {
 }
 
 impl Answers {
-    /// Room for answers of that many bytes together, compressed forms included; none at all for 0.
+    /// Room for answers of that many bytes together, compressed forms included; none at all for 0. They are compressed in
+    /// the pool.
     #[must_use]
-    pub fn new(bytes: u64) -> Self {
+    pub fn new(bytes: u64, pool: ComputePool) -> Self {
         let items = usize::try_from(bytes / 16_384).unwrap_or(usize::MAX).max(if bytes == 0 { 0 } else { 64 });
         Self {
             kept: Cache::with_weighter(items, bytes - bytes / 8, ByBytes),
             questions: Cache::with_weighter(items, bytes / 8, ByBytes),
-            compressing: Arc::new(Semaphore::new(CONCURRENT_COMPRESSIONS)),
+            pool,
             hits: AtomicU64::new(0),
             misses: AtomicU64::new(0),
         }
@@ -325,11 +326,14 @@ impl Answers {
         {
             return;
         }
-        let (answer, compressing) = (Arc::clone(answer), Arc::clone(&self.compressing));
+        let (answer, pool) = (Arc::clone(answer), self.pool.clone());
         tokio::spawn(async move {
-            let _turn = compressing.acquire_owned().await;
-            // Nobody waits for it.
-            let _ = tokio::task::spawn_blocking(move || answer.compress()).await;
+            let compressed = Arc::clone(&answer);
+            let done = pool.run(Priority::Idle, &Client::PROCESS, move |_| compressed.compress()).await;
+            if done.is_err() {
+                // There was no room in the queue. The next one who asks for the answer tries again.
+                answer.asked_again.store(false, Ordering::Relaxed);
+            }
         });
     }
 

@@ -126,7 +126,7 @@ pub enum Theme {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ChartError {
     /// Too small, too large, or too many pixels at this scale.
-    #[error("a chart is 320 to 2400 pixels wide and 240 to 1600 high, and has at most 16 million pixels")]
+    #[error("a chart is 320 to 2400 pixels wide and 240 to 1600 high, and has at most 6 million pixels")]
     Size,
     /// More series, years, marks or footnotes than fit.
     #[error(

@@ -350,6 +350,7 @@ pub fn expected<T>(result: Result<T>) -> Result<Expected<T>> {
         | Error::PreviewEnded
         | Error::ProviderUnavailable
         | Error::NoFont
+        | Error::Overloaded
         | Error::Unavailable(_)
         | Error::Busy(_)
         | Error::StorageFull(_)

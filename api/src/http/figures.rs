@@ -3,46 +3,44 @@
 //! Every answer has a strong `ETag` over its bytes. What is public may be kept by anybody who asks each time whether it
 //! still holds.
 
-use std::{collections::BTreeSet, str::FromStr, sync::Arc};
+mod parameters;
 
-use chrono::{DateTime, Utc};
-use entities::{CategoryCode, CountryCode, Locale, Moment, Rule, Year};
+use std::sync::Arc;
+
+use entities::Rule;
 use poem::{
     Endpoint, Request, Response,
     http::{HeaderValue, Method, StatusCode, header},
 };
-use tokio::sync::Semaphore;
 
+use self::parameters::Parameters;
 use super::{
     PREVIEW, VARY,
     caller::{self, RequestId},
     freshness,
     graphql::Refusal,
     media_type::{MediaType, codings, prefer},
+    meter::{self, Meter},
     names, private, tag_answer,
 };
 use crate::{
     change::tag,
+    compute_pool::{Cancellation, Client, Priority},
     delivery::{
         answer::{Answer, AnswerKey, Coding},
         snapshot::Snapshot,
     },
-    error::{Code, Error, Fault, Result},
+    error::{Code, Error, Result},
     figures::{
-        chart::{self, Chart, ChartError, Kind, Theme, plan},
+        chart::{self, Chart, ChartError, plan},
         exchange::{csv, json_ld, json_stat, table::table, xlsx},
-        fact_sheet::Selection,
     },
     schema,
     state::State,
 };
 
-/// How many files and pictures are made at once.
-const CONCURRENT: usize = 2;
-/// The size of a chart when nothing is said, in pixels.
-const SIZE: (u32, u32) = (800, 450);
-/// The largest scale of a PNG.
-const MAX_SCALE: u16 = 4;
+/// The `Cache-Control` of what everybody may see.
+const PUBLIC: &str = "public, no-cache";
 
 /// What is served.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -93,16 +91,17 @@ impl Format {
 /// `/figures/fact-sheet` and `/figures/chart`, each with an ending or by the `Accept` header.
 pub(super) struct Figures {
     state: State,
-    making: Arc<Semaphore>,
+    /// The `RateLimit-Policy`, if there is a limit.
+    policy: Option<HeaderValue>,
 }
 
 impl Figures {
     /// Serves what this process has in memory.
     pub(super) fn new(state: State) -> Self {
-        Self { state, making: Arc::new(Semaphore::new(CONCURRENT)) }
+        Self { policy: meter::policy(state.config().rate_limit), state }
     }
 
-    async fn answer(&self, request: &Request, id: &RequestId) -> Result<Response, Refusal> {
+    async fn answer(&self, request: &Request, id: &RequestId, meter: &mut Meter<'_>) -> Result<Response, Refusal> {
         let refuse = |error: Error| {
             schema::log(&error, id.as_str());
             Refusal::new(error.code(), error.to_string())
@@ -111,6 +110,7 @@ impl Figures {
             return Err(Refusal::method("GET, HEAD", "this address is for reading"));
         }
         let caller = caller::identify(&self.state, request, id).await.map_err(refuse)?;
+        meter.identify(&caller)?;
         let is_private = caller.credential.is_some() || request.headers().contains_key(PREVIEW);
         let snapshot = freshness::snapshot(&self.state, request, id).await?;
         let (what, negotiated) = wanted(request)?;
@@ -118,22 +118,27 @@ impl Figures {
         let address = format!("{}/figures/fact-sheet", self.state.config().public_url());
         let query = request.uri().query().unwrap_or_default().to_owned();
 
+        let cost = parameters.cost(what, &snapshot.figures);
+        let priority = if caller.credential.is_some() { Priority::Normal } else { Priority::Idle };
         let making = async {
-            // Making a picture takes a while, and the other requests of this thread would wait.
-            let _turn = self.making.acquire().await.map_err(Error::internal)?;
-            let (of, asked) = (Arc::clone(&snapshot), query.clone());
-            let made = tokio::task::spawn_blocking(move || make(what, &of, parameters, address, &asked)).await;
+            let (of, asked, client) = (Arc::clone(&snapshot), query.clone(), Client::of(&caller));
+            let work = move |cancellation: &Cancellation| make(what, &of, parameters, address, &asked, cancellation);
+            let bytes = self.state.compute_pool().run(priority, &client, work).await??;
             let tags = [tag::SITE, tag::FIGURES].map(str::to_owned).to_vec();
-            let bytes = made.map_err(Error::internal)??;
             Ok(Arc::new(Answer::new(snapshot.seq, tags, bytes)))
         };
         let answer = if is_private {
+            meter.charge(cost)?;
             making.await.map_err(refuse)?
         } else {
             let key: AnswerKey = format!("{what:?}\0{query}").into_bytes().into();
             match self.state.answers().get(&key, &snapshot).await {
-                Ok(answer) => answer,
+                Ok(answer) => {
+                    meter.charge(meter::LEAST)?;
+                    answer
+                }
                 Err(turn) => {
+                    meter.charge(cost)?;
                     let answer = making.await.map_err(refuse)?;
                     if let Some(turn) = turn {
                         turn.keep(&answer);
@@ -152,7 +157,7 @@ impl Figures {
         };
         let headers = response.headers_mut();
         tag_answer(headers, &answer, coding);
-        headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("public, no-cache"));
+        headers.insert(header::CACHE_CONTROL, HeaderValue::from_static(PUBLIC));
         let vary = if negotiated { VARY } else { "Accept-Encoding, Authorization, Almanac-Preview" };
         headers.insert(header::VARY, HeaderValue::from_static(vary));
         if coding != Coding::Identity && !is_known {
@@ -175,14 +180,20 @@ impl Endpoint for Figures {
 
     async fn call(&self, request: Request) -> poem::Result<Response> {
         let id = caller::named(&self.state, &request);
-        let mut response = self.answer(&request, &id).await.unwrap_or_else(|refusal| {
+        let now = self.state.now();
+        let mut meter = Meter::new(&self.state, now);
+        let answer = self.answer(&request, &id, &mut meter).await;
+        let mut response = answer.unwrap_or_else(|refusal| {
+            let refusal = meter.charge_refused(&request).err().unwrap_or(refusal);
             let status = refusal.code().status();
             let mut response = refusal.into_response(MediaType::Json, |error| error);
             response.set_status(status);
             private(&mut response);
             response
         });
-        freshness::mark(&self.state, self.state.now(), &mut response);
+        freshness::mark(&self.state, now, &mut response);
+        let is_shared = response.headers().get(header::CACHE_CONTROL).is_some_and(|value| value == PUBLIC);
+        meter.tell(self.policy.as_ref(), is_shared, &mut response);
         Ok(response)
     }
 }
@@ -209,111 +220,14 @@ fn wanted(request: &Request) -> Result<(Format, bool), Refusal> {
     }
 }
 
-/// What the query string says.
-struct Parameters {
-    selection: Selection,
-    as_of: Option<DateTime<Utc>>,
-    locale: Option<Locale>,
-    fallback: Option<Vec<Locale>>,
-    kind: Kind,
-    countries: Option<Vec<CountryCode>>,
-    top: Option<usize>,
-    theme: Theme,
-    width: u32,
-    height: u32,
-    scale: u16,
-}
-
-impl Parameters {
-    fn read(request: &Request, now: DateTime<Utc>) -> Result<Self> {
-        let pairs: Vec<(String, String)> = request
-            .params()
-            .map_err(|_| Error::invalid(["query"], Rule::Format { expected: "a query string, such as locale=ja" }))?;
-        let mut faults = Vec::new();
-        let mut read = Self {
-            selection: Selection::default(),
-            as_of: None,
-            locale: None,
-            fallback: None,
-            kind: Kind::YearlyTotals,
-            countries: None,
-            top: None,
-            theme: Theme::Auto,
-            width: SIZE.0,
-            height: SIZE.1,
-            scale: 2,
-        };
-        let mut seen = BTreeSet::new();
-        for (name, value) in &pairs {
-            let is_list = ["category", "country", "fallback"].contains(&name.as_str());
-            if !is_list && !seen.insert(name) {
-                faults.push(Fault::new([name], Rule::Duplicate));
-                continue;
-            }
-            if let Err(rule) = read.take(name, value, now) {
-                faults.push(Fault::new([name], rule));
-            }
-        }
-        if faults.is_empty() { Ok(read) } else { Err(Error::Invalid(faults)) }
-    }
-
-    fn take(&mut self, name: &str, value: &str, now: DateTime<Utc>) -> Result<(), Rule> {
-        match name {
-            "category" => add::<CategoryCode>(&mut self.selection.categories, value)?,
-            "country" => add(&mut self.countries, value)?,
-            "fallback" => add(&mut self.fallback, value)?,
-            "from" => self.selection.from = Some(value.parse::<Year>()?),
-            "to" => self.selection.to = Some(value.parse::<Year>()?),
-            "locale" => self.locale = Some(value.parse()?),
-            "asOf" => {
-                let moment = value.parse::<Moment>()?.get();
-                if moment > now {
-                    return Err(Rule::InTheFuture);
-                }
-                self.as_of = Some(moment);
-            }
-            "kind" => {
-                self.kind = match value {
-                    "totals" => Kind::YearlyTotals,
-                    "countries" => Kind::Countries,
-                    "share" => Kind::Share,
-                    _ => return Err(Rule::NotOneOf { allowed: "totals, countries, share".to_owned() }),
-                };
-            }
-            "theme" => {
-                self.theme = match value {
-                    "auto" => Theme::Auto,
-                    "light" => Theme::Light,
-                    "dark" => Theme::Dark,
-                    _ => return Err(Rule::NotOneOf { allowed: "auto, light, dark".to_owned() }),
-                };
-            }
-            "top" => self.top = Some(within(value, 1, 11)?),
-            "width" => self.width = within(value, 320, 2_400)?,
-            "height" => self.height = within(value, 240, 1_600)?,
-            "scale" => self.scale = within(value, 1, i64::from(MAX_SCALE))?,
-            _ => return Err(Rule::UnknownField),
-        }
-        Ok(())
-    }
-}
-
-/// Adds the values of a list that is separated by commas, or given again and again.
-fn add<T: FromStr<Err = Rule>>(list: &mut Option<Vec<T>>, values: &str) -> Result<(), Rule> {
-    let list = list.get_or_insert_default();
-    for value in values.split(',').filter(|value| !value.is_empty()) {
-        list.push(value.parse()?);
-    }
-    Ok(())
-}
-
-fn within<T: TryFrom<i64>>(value: &str, min: i64, max: i64) -> Result<T, Rule> {
-    let number: i64 = value.parse().map_err(|_| Rule::NotAnInteger)?;
-    let in_range = (min..=max).contains(&number).then_some(number);
-    in_range.and_then(|number| T::try_from(number).ok()).ok_or(Rule::OutOfRange { min, max })
-}
-
-fn make(format: Format, snapshot: &Snapshot, parameters: Parameters, address: String, query: &str) -> Result<Vec<u8>> {
+fn make(
+    format: Format,
+    snapshot: &Snapshot,
+    parameters: Parameters,
+    address: String,
+    query: &str,
+    cancellation: &Cancellation,
+) -> Result<Vec<u8>> {
     let preference =
         snapshot.content.site.locales.preference(parameters.locale.clone(), parameters.fallback.clone())?;
     let earlier = parameters.as_of.map(|moment| snapshot.figures.as_of(moment));
@@ -321,7 +235,10 @@ fn make(format: Format, snapshot: &Snapshot, parameters: Parameters, address: St
     let scale = parameters.scale;
     let chart = |parameters: Parameters| -> Result<Chart> {
         let Parameters { selection, kind, countries, top, theme, width, height, .. } = parameters;
-        plan::plan(published, plan::Request { kind, selection, countries, top, theme, width, height }, &preference)
+        let request = plan::Request { kind, selection, countries, top, theme, width, height };
+        let chart = plan::plan(published, request, &preference)?;
+        cancellation.check()?;
+        Ok(chart)
     };
     let of_chart = |error: ChartError| match error {
         ChartError::Size => Error::invalid(["scale"], Rule::TooLarge),
@@ -334,6 +251,7 @@ fn make(format: Format, snapshot: &Snapshot, parameters: Parameters, address: St
         Format::Html => chart::page(&chart(parameters)?).into_bytes(),
         Format::Csv | Format::Xlsx | Format::JsonStat | Format::JsonLd => {
             let table = table(published, parameters.selection, &preference, Some(address))?;
+            cancellation.check()?;
             match format {
                 Format::Xlsx => xlsx::write(&table).map_err(Error::internal)?,
                 Format::JsonStat => json_stat::write(&table),

@@ -34,7 +34,11 @@ pub(super) async fn snapshot(state: &State, request: &Request, id: &RequestId) -
     if let Some(seq) = named_change(request)? {
         Box::pin(feed::reach(state, seq)).await.map_err(refuse)?;
     }
-    match request.headers().get(PREVIEW) {
+    let mut previews = request.headers().get_all(PREVIEW).iter();
+    match previews.next() {
+        Some(_) if previews.next().is_some() => {
+            Err(Refusal::new(Code::BadRequest, "The header Almanac-Preview must stand once."))
+        }
         Some(token) => {
             let token = token.to_str().unwrap_or_default();
             Box::pin(preview::snapshot(state, token)).await.map_err(refuse)

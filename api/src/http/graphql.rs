@@ -24,13 +24,13 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 
 use super::{
-    apart::{self, Apart},
     known::{Known, KnownDocuments},
     media_type::MediaType,
     parameters::{Parameters, Received, RequestedDocument},
 };
 use crate::{
     access::{Caller, quota::Exceeded},
+    compute_pool::{Client, ComputePool, Priority},
     delivery::{
         answer::AnswerKey,
         change_token,
@@ -41,15 +41,20 @@ use crate::{
     schema::{
         MAX_COMPLEXITY, Schema,
         limits::{LimitExceeded, Limits},
-        with_code,
+        shorten, with_code,
     },
 };
+
+/// The longest request of an anonymous client, in bytes, that is read and answered where it came in.
+const LARGE_REQUEST_BYTES: usize = 2 * 1024;
+/// What an operation of an anonymous client costs at most that the engine answers where it came in.
+const EXPENSIVE_COST: usize = 5_000;
 
 /// The schema as it is served over HTTP.
 pub struct Service {
     schema: Schema,
     known: KnownDocuments,
-    apart: Apart,
+    pool: ComputePool,
 }
 
 /// What a request asks to be run.
@@ -93,11 +98,11 @@ pub struct Executed {
 }
 
 impl Service {
-    /// Serves this schema within these limits. Expensive: meant to be called once.
+    /// Serves this schema within these limits; what may take long is done in the pool. Expensive: meant to be called once.
     #[must_use]
-    pub fn new(schema: Schema, limits: Limits) -> Self {
+    pub fn new(schema: Schema, limits: Limits, pool: ComputePool) -> Self {
         let types = type_names(&schema.sdl());
-        Self { schema, known: KnownDocuments::new(types, limits), apart: Apart::default() }
+        Self { schema, known: KnownDocuments::new(types, limits), pool }
     }
 
     /// Nothing, if the document is within the limits, well-formed and valid, whatever values its variables will have.
@@ -121,12 +126,12 @@ impl Service {
         find: impl FnOnce(RequestedDocument) -> F + Send,
     ) -> Result<Prepared, Refusal> {
         // Texts of editors are long.
-        let is_long = caller.credential.is_none() && received.sent().sent.len() > apart::LONG;
+        let is_long = caller.credential.is_none() && received.sent().sent.len() > LARGE_REQUEST_BYTES;
         let prepare = async {
             let (document, parameters) = received.parse()?;
             self.check(&find(document).await?, parameters, is_long).await
         };
-        self.apart.run(is_long, prepare).await
+        self.in_pool_if(is_long, caller, prepare).await?
     }
 
     async fn check(&self, text: &Arc<str>, parameters: Parameters, is_long: bool) -> Result<Prepared, Refusal> {
@@ -152,7 +157,8 @@ impl Service {
     ) -> Result<Executed, Refusal> {
         loop {
             let may_take_long = prepared.is_long || context.asking.reading.is_large();
-            let written = self.apart.run(may_take_long, Self::write(prepared, &context.asking)).await;
+            let written =
+                self.in_pool_if(may_take_long, &context.caller, Self::write(prepared, &context.asking)).await?;
             let Some(executed) = written else { break };
             match complete(&context.asking).await? {
                 Some(asking) => context.asking = asking,
@@ -160,17 +166,32 @@ impl Service {
             }
         }
         loop {
-            let is_large = prepared.is_long || prepared.cost > apart::DEAR || context.asking.reading.is_large();
+            let is_large = prepared.is_long || prepared.cost > EXPENSIVE_COST || context.asking.reading.is_large();
             // Mutations and editors use the database: others would wait for what they hold meanwhile.
             let is_query = prepared.known.operation.kind == OperationType::Query;
             let may_take_long = is_large && is_query && context.caller.credential.is_none();
-            let executed = self.apart.run(may_take_long, self.run(prepared, &context, &present)).await?;
+            let run = self.run(prepared, &context, &present);
+            let executed = self.in_pool_if(may_take_long, &context.caller, run).await??;
             // Only queries read what is published, so nothing is done twice.
             match complete(&context.asking).await? {
                 Some(asking) => context.asking = asking,
                 None => return Ok(executed),
             }
         }
+    }
+
+    /// Works on this in the pool if it `may_take_long`.
+    async fn in_pool_if<T: Send>(
+        &self,
+        may_take_long: bool,
+        caller: &Caller,
+        work: impl Future<Output = T> + Send,
+    ) -> Result<T, Refusal> {
+        if !may_take_long {
+            return Ok(work.await);
+        }
+        let refuse = |error: Error| Refusal::new(error.code(), error.to_string());
+        self.pool.run_in_place(Priority::Idle, &Client::of(caller), work).await.map_err(refuse)
     }
 
     /// The answer from the plan; nothing, if there is none or an error has to be told.
@@ -368,7 +389,7 @@ impl Refusal {
 
     /// The response, without a `data` member. For `present` see [`Service::execute`].
     pub fn into_response(self, media_type: MediaType, present: impl Fn(ServerError) -> ServerError) -> Response {
-        let errors: Vec<ServerError> = self.errors.into_iter().map(present).collect();
+        let errors: Vec<ServerError> = self.errors.into_iter().map(present).map(shorten).collect();
         let retry_after = self.retry_after.or_else(|| retry_after(&errors)?.try_into().ok());
         let mut response = match serde_json::to_vec(&HashMap::from([("errors", errors)])) {
             Ok(body) => response(media_type, body).with_status(status(self.code, media_type)).into_response(),

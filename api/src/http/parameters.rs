@@ -11,7 +11,14 @@ use poem::{
 };
 use serde_json::{Map, Value};
 
-use crate::{delivery::answer::Sent, error::Code, http::graphql::Refusal};
+use super::bodies::{BodyMemory, NoRoom, Reservation};
+use crate::{
+    access::network::Network,
+    delivery::answer::Sent,
+    error::{Code, Error},
+    http::graphql::Refusal,
+    schema::limits::{self, Limits},
+};
 
 /// How much of a body that is too long is read to its end, so that the client gets to see why it is refused.
 const DRAINED_BYTES: usize = 32 * 1024 * 1024;
@@ -23,6 +30,8 @@ pub struct BodySettings {
     pub limit: usize,
     /// Time in which the whole request body must have arrived.
     pub timeout: Duration,
+    /// The memory that all bodies share.
+    pub memory: BodyMemory,
 }
 
 /// The document that a request asks for.
@@ -61,18 +70,24 @@ pub struct Parameters {
 pub enum Received {
     /// The query string of a GET request.
     Get(Uri),
-    /// The body of a POST request.
-    Post(Vec<u8>),
+    /// A POST request.
+    Post {
+        /// The body.
+        body: Vec<u8>,
+        /// Its part of the memory, held as long as the request is.
+        _memory: Reservation,
+    },
 }
 
 impl Received {
     /// Reads the query string of a GET request or the body of a POST request.
-    pub async fn read(request: &mut Request, settings: &BodySettings) -> Result<Self, Refusal> {
+    pub async fn read(request: &mut Request, settings: &BodySettings, network: Network) -> Result<Self, Refusal> {
         match *request.method() {
             Method::GET => Ok(Self::Get(request.uri().clone())),
             Method::POST => {
                 check_content_type(request.headers())?;
-                Ok(Self::Post(read_body(request, settings).await?))
+                let memory = settings.memory.begin(network);
+                Ok(Self::Post { body: read_body(request, settings, &memory).await?, _memory: memory })
             }
             _ => Err(Refusal::method("GET, POST", "GraphQL is served over GET and POST.")),
         }
@@ -82,7 +97,7 @@ impl Received {
     pub fn sent(&self) -> Sent<'_> {
         match self {
             Self::Get(uri) => Sent { by_get: true, sent: uri.query().unwrap_or_default().as_bytes() },
-            Self::Post(body) => Sent { by_get: false, sent: body },
+            Self::Post { body, .. } => Sent { by_get: false, sent: body },
         }
     }
 
@@ -90,7 +105,7 @@ impl Received {
     pub fn parse(&self) -> Result<(RequestedDocument, Parameters), Refusal> {
         match self {
             Self::Get(uri) => Parameters::from_query_string(uri.query().unwrap_or_default()),
-            Self::Post(body) => Parameters::from_json(body),
+            Self::Post { body, .. } => Parameters::from_json(body),
         }
     }
 }
@@ -115,6 +130,7 @@ impl Parameters {
     }
 
     fn from_json(body: &[u8]) -> Result<(RequestedDocument, Self), Refusal> {
+        limits::check_json(body, &Limits::default())?;
         let body = std::str::from_utf8(body).map_err(|_| bad_request("The request body is not UTF-8."))?;
         match serde_json::from_str(body) {
             Ok(Value::Object(members)) => Self::from_members(members, Method::POST),
@@ -197,7 +213,11 @@ fn check_content_type(headers: &HeaderMap) -> Result<(), Refusal> {
     Ok(())
 }
 
-async fn read_body(request: &mut Request, settings: &BodySettings) -> Result<Vec<u8>, Refusal> {
+async fn read_body(
+    request: &mut Request,
+    settings: &BodySettings,
+    reservation: &Reservation,
+) -> Result<Vec<u8>, Refusal> {
     let too_large = || {
         Refusal::new(
             Code::PayloadTooLarge,
@@ -217,16 +237,31 @@ async fn read_body(request: &mut Request, settings: &BodySettings) -> Result<Vec
             let Ok(data) = frame.map_err(|_| bad_request("The request body broke off."))?.into_data() else { continue };
             length += data.len();
             match length {
-                _ if length <= settings.limit => body.extend_from_slice(&data),
+                _ if length <= settings.limit => {
+                    reservation.resize(length).map_err(no_room)?;
+                    body.extend_from_slice(&data);
+                }
                 // Read on, keeping nothing: most clients look at the answer only when they have sent everything.
-                _ if length <= DRAINED_BYTES => body = Vec::new(),
+                _ if length <= DRAINED_BYTES => {
+                    body = Vec::new();
+                    reservation.resize(0).map_err(no_room)?;
+                }
                 _ => break,
             }
         }
+        reservation.complete();
         if length > settings.limit { Err(too_large()) } else { Ok(body) }
     };
-    let late = |_| Err(Refusal::new(Code::RequestTimeout, "The request body took too long to arrive."));
-    tokio::time::timeout(settings.timeout, read).await.unwrap_or_else(late)
+    let late = || Refusal::new(Code::RequestTimeout, "The request body took too long to arrive.");
+    tokio::select! {
+        biased;
+        read = tokio::time::timeout(settings.timeout, read) => read.unwrap_or_else(|_| Err(late())),
+        () = reservation.given_up() => Err(late()),
+    }
+}
+
+fn no_room(_: NoRoom) -> Refusal {
+    Refusal::new(Code::Overloaded, Error::Overloaded.to_string())
 }
 
 /// Names and values of a query string. Names are decoded if they can be, values are still encoded.

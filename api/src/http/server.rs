@@ -7,21 +7,12 @@
 //! What does not belong here: anything about one request. In particular the time to read a request body is limited by
 //! whoever reads it.
 
-use std::{
-    convert::Infallible,
-    io,
-    net::SocketAddr,
-    pin::{Pin, pin},
-    sync::{Arc, Mutex, PoisonError},
-    task::{Context, Poll, ready},
-    time::Duration,
-};
+mod connections;
+mod progress;
 
-use hyper::{
-    body::{Body, Frame, Incoming, SizeHint},
-    server::conn::http1,
-    service::service_fn,
-};
+use std::{convert::Infallible, io, net::SocketAddr, pin::pin, sync::Arc, time::Duration};
+
+use hyper::{body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use poem::{
     Endpoint, EndpointExt, IntoEndpoint, Response,
@@ -30,14 +21,23 @@ use poem::{
     web::{LocalAddr, RemoteAddr},
 };
 use tokio::{
-    io::{AsyncRead, AsyncWrite, ReadBuf},
-    net::{TcpListener, TcpStream},
-    sync::{Semaphore, watch},
+    net::TcpListener,
+    sync::watch,
     task::JoinSet,
-    time::{Instant, Sleep, sleep, timeout},
+    time::{sleep, timeout},
 };
 
-use super::graphql::INTERNAL_SERVER_ERROR;
+pub use self::connections::Connections;
+use self::{
+    connections::{Place, Places},
+    progress::{Progress, TrackedBody, TrackedStream},
+};
+use super::{
+    graphql::INTERNAL_SERVER_ERROR,
+    request_head::{self, Objection},
+    request_tracing::Arrival,
+};
+use crate::access::network::Network;
 
 /// How connections are treated.
 #[derive(Clone, Debug)]
@@ -47,8 +47,12 @@ pub struct Settings {
     /// Time that a connection may be silent between requests, or stall while a response is sent. Longer than that of
     /// the proxy in front, which otherwise sends requests into connections that are just closing.
     pub idle_timeout: Duration,
-    /// Connections that are served at the same time. Others wait in the queue of the operating system.
+    /// Connections that are served at the same time. Beyond that, silent ones make room; where none is silent, the process
+    /// only tells whether it is alive.
     pub max_connections: usize,
+    /// Those of them that one network may have: an IPv4 address, or an IPv6 /64. 0 sets no limit, as behind a proxy, from
+    /// where they all come.
+    pub max_connections_per_network: usize,
     /// Time that requests in flight get to finish when the server stops.
     pub shutdown_grace: Duration,
 }
@@ -58,7 +62,8 @@ impl Default for Settings {
         Self {
             header_timeout: Duration::from_secs(10),
             idle_timeout: Duration::from_secs(75),
-            max_connections: 1_000,
+            max_connections: 1_024,
+            max_connections_per_network: 256,
             shutdown_grace: Duration::from_secs(20),
         }
     }
@@ -66,6 +71,13 @@ impl Default for Settings {
 
 /// Bytes of a request head at most. A GET request carries its GraphQL document there.
 const HEAD_BYTES: usize = 128 * 1024;
+
+/// Connections beyond the most that are served, for those who ask whether the process is alive.
+const RESERVE: usize = 64;
+/// Time for a request head on one of these.
+const RESERVE_TIMEOUT: Duration = Duration::from_secs(2);
+/// Files that a process has open beside its connections: the database, the log, fonts.
+const OTHER_FILES: usize = 192;
 
 /// Pause after an error that the next attempt to accept a connection is likely to meet again.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(250);
@@ -85,27 +97,29 @@ where
 {
     let app = Arc::new(app.into_endpoint().with(CatchPanic::new().with_handler(on_panic)));
     let local_address = listener.local_addr()?;
-    let permits = Arc::new(Semaphore::new(settings.max_connections));
+    let Settings { max_connections: total, max_connections_per_network: network, .. } = settings;
+    allow_open_files(total + RESERVE + OTHER_FILES);
+    let places = Connections::new(Places { total, network, reserve: RESERVE });
     let (stopping, _) = watch::channel(false);
     let mut connections = JoinSet::new();
     let mut stop = pin!(stop);
 
     loop {
-        let accepted = async {
-            // The permit comes first: a connection that cannot be served yet is better off unaccepted.
-            let permit = permits.clone().acquire_owned().await.map_err(io::Error::other)?;
-            listener.accept().await.map(|(stream, remote_address)| (permit, stream, remote_address))
-        };
         tokio::select! {
             () = &mut stop => break,
-            accepted = accepted => match accepted {
-                Ok((permit, stream, remote_address)) => {
-                    let connection =
-                        serve_connection(stream, local_address, remote_address, app.clone(), &settings, stopping.subscribe());
-                    connections.spawn(async move {
-                        connection.await;
-                        drop(permit);
-                    });
+            accepted = listener.accept() => match accepted {
+                Ok((stream, remote_address)) => {
+                    let progress = Progress::new();
+                    if let Some(place) = places.admit(Network::of(remote_address.ip()), &progress) {
+                        let stream = TrackedStream::new(stream, progress.clone());
+                        let ends = Ends { local_address, remote_address };
+                        let stopping = stopping.subscribe();
+                        let connection =
+                            serve_connection(stream, ends, place, progress, app.clone(), &settings, stopping);
+                        connections.spawn(connection);
+                    } else {
+                        tracing::debug!(%remote_address, "connection closed: there are too many");
+                    }
                 }
                 Err(error) if concerns_one_connection(&error) => {}
                 Err(error) => {
@@ -173,10 +187,37 @@ fn concerns_one_connection(error: &io::Error) -> bool {
     matches!(error.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset | Interrupted)
 }
 
-fn serve_connection<E>(
-    stream: TcpStream,
+/// Raises the limit on open files that the system has set, as far as it lets us.
+fn allow_open_files(files: usize) {
+    #[cfg(unix)]
+    {
+        use nix::sys::resource::{Resource, getrlimit, setrlimit};
+        let Ok((soft, hard)) = getrlimit(Resource::RLIMIT_NOFILE) else { return };
+        let files = files as u64;
+        if soft < files {
+            let allowed = files.min(hard);
+            if let Err(error) = setrlimit(Resource::RLIMIT_NOFILE, allowed, hard) {
+                tracing::warn!(%error, "the limit on open files cannot be raised");
+            }
+        }
+        if hard < files {
+            tracing::warn!(hard, files, "the system lets this process open fewer files than there may be connections");
+        }
+    }
+}
+
+/// The addresses of a connection.
+#[derive(Clone, Copy)]
+struct Ends {
     local_address: SocketAddr,
     remote_address: SocketAddr,
+}
+
+fn serve_connection<E>(
+    stream: TrackedStream,
+    Ends { local_address, remote_address }: Ends,
+    place: Place,
+    progress: Progress,
     app: Arc<E>,
     settings: &Settings,
     mut stopping: watch::Receiver<bool>,
@@ -185,26 +226,34 @@ where
     E: Endpoint + 'static,
 {
     let Settings { header_timeout, idle_timeout, .. } = *settings;
+    let is_reserve = place.is_reserve;
+    let header_timeout = if is_reserve { RESERVE_TIMEOUT } else { header_timeout };
     async move {
-        send_without_delay(&stream);
-        let progress = Progress::new();
-        let service = service_fn(|request: hyper::Request<Incoming>| {
+        stream.send_without_delay();
+        let service = service_fn(|mut request: hyper::Request<Incoming>| {
             let in_flight = progress.begin_request();
-            let app = &app;
+            let (app, connections) = (&app, place.connections.clone());
+            let mut arrival = Arrival::new(&request, connections.clone());
+            let reserve = is_reserve.then_some(Objection::TooManyConnections);
             async move {
+                arrival.is_seen();
+                if let Some(objection) = request_head::check(&request).or(reserve) {
+                    request.extensions_mut().insert(objection);
+                }
+                request.extensions_mut().insert(connections);
                 let request =
                     (request, LocalAddr(local_address.into()), RemoteAddr(remote_address.into()), Scheme::HTTP);
                 let response: hyper::Response<_> = app.get_response(request.into()).await.into();
-                Ok::<_, Infallible>(response.map(|body| TrackedBody { body, _in_flight: in_flight }))
+                Ok::<_, Infallible>(response.map(|body| TrackedBody::new(body, in_flight)))
             }
         });
-        let stream = TrackedStream { stream, progress: progress.clone() };
         // hyper's own limit for the request head starts when the previous response ends, which would make it a limit
         // for idle connections, too. Ours are separate.
         let connection = http1::Builder::new()
             .timer(TokioTimer::new())
             .header_read_timeout(None)
             .max_header_size(HEAD_BYTES)
+            .keep_alive(!is_reserve)
             .serve_connection(TokioIo::new(stream), service);
         let mut connection = pin!(connection);
         let mut overdue = pin!(progress.overdue(header_timeout, idle_timeout));
@@ -223,6 +272,10 @@ where
                     tracing::debug!(%remote_address, "connection closed: nothing happened for too long");
                     return;
                 }
+                () = place.close.notified() => {
+                    tracing::debug!(%remote_address, "connection closed: others need the place");
+                    return;
+                }
                 Ok(()) = stopping.changed() => {
                     // hyper waits for the first request of a connection, even if none has begun to arrive.
                     if progress.untouched() {
@@ -235,178 +288,9 @@ where
     }
 }
 
-/// Sends every packet at once instead of waiting for more to send: a response is written in one go anyway.
-fn send_without_delay(stream: &TcpStream) {
-    if let Err(error) = stream.set_nodelay(true) {
-        tracing::debug!(%error, "cannot set TCP_NODELAY");
-    }
-}
-
-/// What a connection is doing, shared by the parts that find out.
-#[derive(Clone)]
-struct Progress(Arc<Mutex<(Phase, Instant)>>);
-
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Phase {
-    /// The connection is open and nothing has arrived.
-    New,
-    /// A request head has begun to arrive.
-    Head,
-    /// A request is being answered.
-    InFlight,
-    /// The last response has been produced; it may still be on its way out.
-    Idle,
-}
-
-impl Progress {
-    fn new() -> Self {
-        Self(Arc::new(Mutex::new((Phase::New, Instant::now()))))
-    }
-
-    fn get(&self) -> (Phase, Instant) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn set(&self, phase: Phase) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = (phase, Instant::now());
-    }
-
-    fn untouched(&self) -> bool {
-        self.get().0 == Phase::New
-    }
-
-    fn begin_request(&self) -> InFlight {
-        self.set(Phase::InFlight);
-        InFlight(self.clone())
-    }
-
-    fn bytes_read(&self) {
-        let mut progress = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        match progress.0 {
-            // The time for the head of the first request began with the connection.
-            Phase::New => progress.0 = Phase::Head,
-            Phase::Idle => *progress = (Phase::Head, Instant::now()),
-            Phase::Head | Phase::InFlight => {}
-        }
-    }
-
-    fn bytes_written(&self) {
-        if self.get().0 == Phase::Idle {
-            self.set(Phase::Idle);
-        }
-    }
-
-    /// Ready when a request head or the next sign of life is late. Must be polled after the connection.
-    fn overdue(&self, header_timeout: Duration, idle_timeout: Duration) -> impl Future<Output = ()> {
-        let progress = self.clone();
-        let mut timer: Option<Pin<Box<Sleep>>> = None;
-        std::future::poll_fn(move |cx| {
-            let deadline = match progress.get() {
-                (Phase::New | Phase::Head, since) => since + header_timeout,
-                (Phase::Idle, since) => since + idle_timeout,
-                (Phase::InFlight, _) => return Poll::Pending,
-            };
-            let timer = timer.get_or_insert_with(|| Box::pin(tokio::time::sleep_until(deadline)));
-            if timer.deadline() != deadline {
-                timer.as_mut().reset(deadline);
-            }
-            timer.as_mut().poll(cx)
-        })
-    }
-}
-
-/// Exists from the arrival of a request head until the end of the response body.
-struct InFlight(Progress);
-
-impl Drop for InFlight {
-    fn drop(&mut self) {
-        self.0.set(Phase::Idle);
-    }
-}
-
-/// A response body that keeps its request in flight.
-struct TrackedBody<B> {
-    body: B,
-    _in_flight: InFlight,
-}
-
-impl<B: Body + Unpin> Body for TrackedBody<B> {
-    type Data = B::Data;
-    type Error = B::Error;
-
-    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<B::Data>, B::Error>>> {
-        Pin::new(&mut self.body).poll_frame(cx)
-    }
-
-    fn is_end_stream(&self) -> bool {
-        self.body.is_end_stream()
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        self.body.size_hint()
-    }
-}
-
-/// A stream that reports when bytes move.
-struct TrackedStream {
-    stream: TcpStream,
-    progress: Progress,
-}
-
-impl AsyncRead for TrackedStream {
-    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        let before = buffer.filled().len();
-        let result = ready!(Pin::new(&mut self.stream).poll_read(cx, buffer));
-        if buffer.filled().len() > before {
-            self.progress.bytes_read();
-        }
-        Poll::Ready(result)
-    }
-}
-
-impl AsyncWrite for TrackedStream {
-    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        let result = ready!(Pin::new(&mut self.stream).poll_write(cx, bytes));
-        self.progress.bytes_written();
-        Poll::Ready(result)
-    }
-
-    fn poll_write_vectored(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        slices: &[io::IoSlice<'_>],
-    ) -> Poll<io::Result<usize>> {
-        let result = ready!(Pin::new(&mut self.stream).poll_write_vectored(cx, slices));
-        self.progress.bytes_written();
-        Poll::Ready(result)
-    }
-
-    fn is_write_vectored(&self) -> bool {
-        self.stream.is_write_vectored()
-    }
-
-    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_flush(cx)
-    }
-
-    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_shutdown(cx)
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[tokio::test]
-    async fn packets_are_sent_without_delay() {
-        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
-        let address = listener.local_addr().expect("an address");
-        let (stream, _) = tokio::join!(listener.accept(), TcpStream::connect(address));
-        let (stream, _) = stream.expect("a connection");
-        send_without_delay(&stream);
-        assert!(stream.nodelay().expect("a socket option"));
-    }
 
     #[test]
     fn only_errors_of_one_connection_are_passed_over() {

@@ -39,6 +39,8 @@ pub struct Limits {
     pub selections: usize,
     /// Lists and objects open at the same time inside one variable.
     pub variable_nesting: usize,
+    /// Values in the JSON of a request, all together: each takes many times its text in memory.
+    pub json_values: usize,
 }
 
 impl Default for Limits {
@@ -53,6 +55,7 @@ impl Default for Limits {
             depth: 15,
             selections: 2_000,
             variable_nesting: 16,
+            json_values: 250_000,
         }
     }
 }
@@ -71,6 +74,21 @@ pub struct LimitExceeded {
 
 fn at_most(maximum: usize, actual: usize, limit: &'static str) -> Result<(), LimitExceeded> {
     if actual > maximum { Err(LimitExceeded { limit, maximum, actual }) } else { Ok(()) }
+}
+
+/// Checks the JSON of a request before it is parsed. Nothing is said of what is no JSON.
+pub fn check_json(json: &[u8], limits: &Limits) -> Result<(), LimitExceeded> {
+    let (mut values, mut in_string, mut is_escaped) = (1, false, false);
+    for byte in json {
+        match byte {
+            _ if is_escaped => is_escaped = false,
+            b'\\' if in_string => is_escaped = true,
+            b'"' => in_string = !in_string,
+            b',' if !in_string => values += 1,
+            _ => {}
+        }
+    }
+    at_most(limits.json_values, values, "json_values")
 }
 
 /// Checks the variables, or any other JSON object that comes with a request.
@@ -106,6 +124,17 @@ mod tests {
             exceeded.to_string(),
             "This request exceeds the limit \"aliases\": at most 100 allowed, found 101 or more."
         );
+    }
+
+    #[test]
+    fn the_values_of_a_body_are_counted_and_those_in_its_texts_are_not() {
+        let limits = Limits::default();
+        let list = |items: usize| format!("[{}]", "1,".repeat(items));
+        assert_eq!(check_json(list(limits.json_values - 1).as_bytes(), &limits), Ok(()));
+        let exceeded = check_json(list(limits.json_values).as_bytes(), &limits).map_err(|exceeded| exceeded.limit);
+        assert_eq!(exceeded, Err("json_values"));
+        let text = json!("\\\"[,{").to_string().repeat(limits.json_values);
+        assert_eq!(check_json(text.as_bytes(), &limits), Ok(()));
     }
 
     #[test]

@@ -15,7 +15,7 @@ use crate::{
     },
     delivery::cursor,
     error::Result,
-    graphql::{At, ContextExt, Faults, Input, Paging, Scalar, global_id},
+    graphql::{At, ContextExt, DEFAULT_FIRST, Faults, Input, Paging, Scalar, global_id},
 };
 
 /// How something ended.
@@ -85,8 +85,7 @@ pub struct AuditQuery;
 #[Object]
 impl AuditQuery {
     /// What was done and what was refused, the newest first. For those who may read the audit log.
-    // As for the longest page: the engine refuses a variable that is left out where the cost depends on it.
-    #[graphql(complexity = "100 * child_complexity + 1")]
+    #[graphql(complexity = "first.unwrap_or(DEFAULT_FIRST).clamp(1, 100) as usize * child_complexity + 1")]
     async fn audit_log(
         &self,
         ctx: &Context<'_>,

@@ -2,6 +2,7 @@
 
 use std::sync::{Arc, LazyLock};
 
+use png::{BitDepth, ColorType, Compression, Encoder, EncodingError};
 use resvg::{
     tiny_skia::{Pixmap, Transform},
     usvg::{
@@ -12,8 +13,8 @@ use resvg::{
 
 use super::{Chart, ChartError, Theme, svg};
 
-/// 64 MB while it is drawn.
-const MAX_PIXELS: u32 = 16_000_000;
+/// 24 MB while it is drawn.
+const MAX_PIXELS: u32 = 6_000_000;
 
 /// Looked for once: there are hundreds, and they do not change while a process runs.
 static FONTS: LazyLock<Arc<Database>> = LazyLock::new(|| {
@@ -47,6 +48,8 @@ static FONTS: LazyLock<Arc<Database>> = LazyLock::new(|| {
 /// What `svg` refuses; [`ChartError::Size`] for too many pixels; [`ChartError::NoFont`] when letters would
 /// be boxes.
 pub fn png(chart: &Chart, scale: u16) -> Result<Vec<u8>, ChartError> {
+    // Before anything is laid out.
+    size(chart.width, chart.height, scale)?;
     let theme = if chart.theme == Theme::Auto { Theme::Light } else { chart.theme };
     paint(&svg(&Chart { theme, ..chart.clone() })?, scale, &FONTS)
 }
@@ -58,15 +61,32 @@ pub(super) fn paint(svg: &str, scale: u16, fonts: &Arc<Database>) -> Result<Vec<
     if fonts.is_empty() || !readable(tree.root()) {
         return Err(ChartError::NoFont);
     }
-    let size = tree.size().to_int_size();
-    let scaled = |length: u32| length.checked_mul(scale.into()).filter(|length| *length > 0);
-    let (width, height) = scaled(size.width()).zip(scaled(size.height())).ok_or(ChartError::Size)?;
-    if width.checked_mul(height).is_none_or(|pixels| pixels > MAX_PIXELS) {
-        return Err(ChartError::Size);
-    }
+    let natural = tree.size().to_int_size();
+    let (width, height) = size(natural.width(), natural.height(), scale)?;
     let mut pixels = Pixmap::new(width, height).ok_or(ChartError::Size)?;
     resvg::render(&tree, Transform::from_scale(scale.into(), scale.into()), &mut pixels.as_mut());
-    pixels.encode_png().map_err(|error| ChartError::Picture(error.to_string()))
+    encode(width, height, &pixels.take_demultiplied()).map_err(|error| ChartError::Picture(error.to_string()))
+}
+
+/// The pixels of a picture, to be.
+fn size(width: u32, height: u32, scale: u16) -> Result<(u32, u32), ChartError> {
+    let scaled = |length: u32| length.checked_mul(scale.into()).filter(|length| *length > 0);
+    let (width, height) = scaled(width).zip(scaled(height)).ok_or(ChartError::Size)?;
+    let fits = width.checked_mul(height).is_some_and(|pixels| pixels <= MAX_PIXELS);
+    if fits { Ok((width, height)) } else { Err(ChartError::Size) }
+}
+
+/// `Pixmap::encode_png` copies the picture first, and takes long to save few bytes.
+fn encode(width: u32, height: u32, pixels: &[u8]) -> Result<Vec<u8>, EncodingError> {
+    let mut bytes = Vec::new();
+    let mut encoder = Encoder::new(&mut bytes, width, height);
+    encoder.set_color(ColorType::Rgba);
+    encoder.set_depth(BitDepth::Eight);
+    encoder.set_compression(Compression::Fast);
+    let mut writer = encoder.write_header()?;
+    writer.write_image_data(pixels)?;
+    writer.finish()?;
+    Ok(bytes)
 }
 
 fn readable(group: &Group) -> bool {

@@ -8,10 +8,11 @@ use entities::{Flags, Localized, Prose, RevisionAction, Rule, Version};
 
 use super::{
     Reported,
-    reading::{FileFault, Names, Overrides, Reading, read},
+    reading::{FileFault, Names, Overrides, Reading, read_while},
 };
 use crate::{
     access::{Editor, permission::Action},
+    compute_pool::{Client, ComputePool, Priority},
     editorial::{Release, revision},
     error::{Error, Fault, Result},
     figures::{
@@ -71,12 +72,21 @@ pub fn names(published: &Published) -> Names {
     }
 }
 
-/// Reads a file on a thread of its own: a large one takes a while.
+/// Reads a file in the pool: a large one takes a while.
 ///
 /// # Errors
-/// When the process is shutting down.
-pub async fn understand(bytes: Vec<u8>, names: Names, overrides: Overrides) -> Result<Reading> {
-    tokio::task::spawn_blocking(move || read(&bytes, &names, &overrides)).await.map_err(Error::internal)
+/// [`Error::Overloaded`]; or when the process is shutting down.
+pub async fn understand(
+    pool: &ComputePool,
+    client: &Client,
+    bytes: Vec<u8>,
+    names: Names,
+    overrides: Overrides,
+) -> Result<Reading> {
+    pool.run(Priority::Normal, client, move |cancellation| {
+        read_while(&bytes, &names, &overrides, &|| !cancellation.is_cancelled())
+    })
+    .await
 }
 
 /// Brings the figures of a file into their year sheets. What the file does not mention stays; what was withheld, rounded

@@ -121,6 +121,11 @@ fn excerpt(text: &str) -> String {
 
 /// Reads a file. What kind it is, is taken from what is in it, never from what it is called.
 pub fn read(bytes: &[u8], names: &Names, overrides: &Overrides) -> Reading {
+    read_while(bytes, names, overrides, &|| true)
+}
+
+/// The same, but only as long as somebody `wants` it; asked before each sheet. What comes out then is not worth looking at.
+pub fn read_while(bytes: &[u8], names: &Names, overrides: &Overrides, wants: &dyn Fn() -> bool) -> Reading {
     let lookup = Lookup::new(names);
     let mut report = Report::default();
     let mut figures = Figures::default();
@@ -134,7 +139,7 @@ pub fn read(bytes: &[u8], names: &Names, overrides: &Overrides) -> Reading {
         }
         Ok(Opened::Grid(workbook, name)) => {
             encoding = name;
-            mappings = read_sheets(&workbook, &lookup, overrides, &mut figures, &mut report);
+            mappings = read_sheets(&workbook, &lookup, overrides, wants, &mut figures, &mut report);
         }
         Err(fault) => report.push(fault),
     }
@@ -181,6 +186,7 @@ fn read_sheets(
     workbook: &Workbook,
     lookup: &Lookup,
     overrides: &Overrides,
+    wants: &dyn Fn() -> bool,
     figures: &mut Figures,
     report: &mut Report,
 ) -> Vec<Mapping> {
@@ -198,7 +204,7 @@ fn read_sheets(
         return Vec::new();
     }
     let mut mappings = Vec::new();
-    for sheet in sheets {
+    for sheet in sheets.into_iter().take_while(|_| wants()) {
         let blocks = mapping::blocks(sheet, lookup, overrides);
         if blocks.is_empty() {
             mappings.push(Mapping::of_nothing(sheet));

@@ -9,6 +9,7 @@ use entities::{CategoryCode, Line, Locale, Rule, Version, Year};
 use super::{Imported, Wish, import, names, understand};
 use crate::{
     access::permission::Action,
+    compute_pool::Client,
     editorial::Release,
     error::{Fault, Result},
     figures::{
@@ -348,7 +349,8 @@ impl ImportMutation {
         };
         let reading = match bytes {
             Some(bytes) if may_write && faults.count() == 0 => {
-                Some(understand(bytes, names(&ctx.figures()), overrides).await?)
+                let (pool, client) = (ctx.state().compute_pool(), Client::of(ctx.caller()));
+                Some(understand(pool, &client, bytes, names(&ctx.figures()), overrides).await?)
             }
             _ => None,
         };

@@ -26,7 +26,7 @@ use super::{
 };
 
 /// The most that the parts of a workbook may unpack to, in MiB.
-pub const MAX_UNPACKED_MIB: usize = 64;
+pub const MAX_UNPACKED_MIB: usize = 32;
 /// The most parts of a workbook.
 const MAX_PARTS: usize = 2_000;
 /// A sheet of equal rows is packed to a hundredth; what is packed much tighter is not meant to be read.

@@ -1,0 +1,152 @@
+//! What takes long: who has to wait, who is refused, what it draws from the quota, and what becomes of it when the client
+//! hangs up.
+
+use api::{compute_pool::Priority, http::server::Settings};
+use serde_json::json;
+use tests::{Crowd, EDITOR, Reply, TestApp};
+use tokio::{io::AsyncReadExt, time::timeout};
+
+use super::{
+    server::PATIENCE,
+    wire::{Wire, get, metric, post, rest, status},
+};
+
+/// Jobs of one client that may wait.
+const WAITING: usize = 64;
+
+/// A query that is long enough to be read in the pool.
+fn long_query(number: usize) -> String {
+    json!({ "query": format!("{{ site {{ name }} }} # {number} {}", "x".repeat(4_000)) }).to_string()
+}
+
+async fn behind_a_proxy() -> TestApp {
+    TestApp::new().await.with(|config| config.trusted_proxies = 1).await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_hangs_up_leaves_the_queue_and_is_in_the_log_all_the_same() {
+    let app = behind_a_proxy().await;
+    let pool = app.state().compute_pool();
+    let wire = Wire::serve(&app, Settings::default()).await;
+    let crowd = Crowd::take_permits(pool, Priority::Idle).await;
+    let mut clients = Vec::new();
+    for number in 0..10 {
+        clients
+            .push(wire.send(&get(&format!("/figures/chart.png?locale=en&width={}", 400 + number), "192.0.2.1")).await);
+        clients.push(wire.send(&post("/graphql", "192.0.2.1", &long_query(number))).await);
+    }
+    pool.until(Priority::Idle, |load| load.waiting == 20).await;
+    drop(clients);
+    pool.until(Priority::Idle, |load| load.waiting == 0).await;
+    while metric(&wire, "almanac_requests_hung_up_total").await < 20 {}
+    assert_eq!(pool.load(Priority::Idle).running, crowd.permits(), "no job has begun");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_picture_in_the_making_keeps_its_permit_when_its_client_hangs_up() {
+    let app = TestApp::new().await;
+    let pool = app.state().compute_pool();
+    let wire = Wire::serve(&app, Settings::default()).await;
+    let permits = pool.load(Priority::Idle).permits;
+    let mut clients = Vec::new();
+    for number in 0..permits * 3 {
+        clients.push(wire.send(&get(&format!("/figures/chart.png?locale=en&width={}", 400 + number), "")).await);
+    }
+    let begun = pool.until(Priority::Idle, |load| load.running == permits && load.waiting == 2 * permits);
+    timeout(PATIENCE, begun).await.expect("as many begin as there are permits, and the others wait");
+    drop(clients);
+    while metric(&wire, "almanac_requests_hung_up_total").await < 3 * permits as u64 {}
+    let begun = metric(&wire, "almanac_compute_jobs_abandoned_total").await;
+    assert!(begun >= 1, "some were begun when their clients hung up");
+    pool.until(Priority::Idle, |load| load.running == 0 && load.waiting == 0).await;
+    let made = wire.ask(&get("/figures/chart.svg", "")).await;
+    assert_eq!(status(&made), 200, "and every permit came back");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_network_that_asks_for_too_much_is_refused_and_another_one_is_not() {
+    let app = behind_a_proxy().await;
+    let pool = app.state().compute_pool();
+    let wire = Wire::serve(&app, Settings::default()).await;
+    let crowd = Crowd::take_permits(pool, Priority::Idle).await;
+    let mut greedy = Vec::new();
+    for number in 0..WAITING {
+        greedy.push(wire.send(&post("/graphql", "192.0.2.1", &long_query(number))).await);
+    }
+    pool.until(Priority::Idle, |load| load.waiting == WAITING).await;
+    for request in [
+        post("/graphql", "192.0.2.1", &long_query(WAITING)),
+        post("/graphql", "2001:db8::1, 192.0.2.1", &long_query(WAITING)),
+        get("/figures/chart.svg?width=500", "192.0.2.1"),
+    ] {
+        let refused = wire.ask(&request).await.to_lowercase();
+        assert_eq!(status(&refused), 503, "{refused}");
+        assert!(refused.contains("retry-after: 1\r\n") && refused.contains("\"overloaded\""), "{refused}");
+    }
+    let mut honest = wire.send(&post("/graphql", "192.0.2.2", &long_query(0))).await;
+    pool.until(Priority::Idle, |load| load.waiting == WAITING + 1).await;
+    let one = wire.ask(&post("/graphql", "192.0.2.1", &json!({ "query": "{ site { name } }" }).to_string())).await;
+    assert_eq!(status(&one), 200, "what is short does not wait");
+    drop(crowd);
+    assert_eq!(status(&rest(&mut honest).await), 200);
+    for mut client in greedy {
+        let mut begin = [0; 12];
+        client.read_exact(&mut begin).await.expect("a response");
+        assert_eq!(&begin, b"HTTP/1.1 200");
+    }
+    assert!(metric(&wire, "almanac_compute_jobs_refused_total").await >= 3);
+}
+
+#[tokio::test]
+async fn passwords_wait_for_a_permit_and_are_refused_beyond_the_queue() {
+    let app = TestApp::new().await;
+    let crowd = Crowd::fill(app.state().compute_pool(), Priority::Normal).await;
+    let refused = app.try_sign_in(EDITOR.email, EDITOR.password).await;
+    assert_eq!((refused.code(), refused.header("retry-after")), ("OVERLOADED", Some("1")));
+    assert_eq!(refused.at("/errors/0/message"), "the server has too much to do; try again in a moment");
+    drop(crowd);
+    app.state().compute_pool().until(Priority::Normal, |load| load.waiting == 0).await;
+    app.sign_in(EDITOR).await;
+}
+
+fn left(reply: &Reply) -> u64 {
+    let header = reply.header("ratelimit").expect("what is left");
+    header.strip_prefix("\"cost\";r=").and_then(|rest| rest.split(';').next()?.parse().ok()).expect("points")
+}
+
+#[tokio::test]
+async fn files_and_pictures_draw_what_they_cost_and_nothing_more_when_they_are_in_memory() {
+    let app = TestApp::new().await;
+    let reader = app.bearer(&app.sign_in(tests::READER).await.access_token);
+    let drawn = async |path: &str| {
+        let before = left(&reader.run("{", json!({})).await);
+        let reply = reader.get(path).await;
+        assert_eq!(reply.status(), 200, "{path}");
+        before - left(&reply)
+    };
+    let csv = drawn("/figures/fact-sheet.csv").await;
+    let workbook = drawn("/figures/fact-sheet.xlsx").await;
+    let chart = drawn("/figures/chart.svg").await;
+    let (small, large) =
+        (drawn("/figures/chart.png?locale=en&scale=1").await, drawn("/figures/chart.png?locale=en&scale=2").await);
+    assert!(
+        csv < workbook && csv < chart && chart < small && small < large,
+        "{csv} {workbook} {chart} {small} {large}"
+    );
+    assert_eq!(large - small, 800 * 450 * 3 / 40, "by the pixel");
+
+    let app = app.with(|config| config.rate_limit = 5_000).await;
+    let anonymous = app.anonymous();
+    for _ in 0..100 {
+        assert_eq!(anonymous.get("/figures/chart.svg").await.status(), 200, "what is in memory draws one point");
+    }
+    let policy = anonymous.get("/figures/chart.svg").await;
+    assert_eq!(policy.header("ratelimit-policy"), Some("\"cost\";q=5000;w=60"));
+    assert_eq!(policy.header("ratelimit"), None, "caches may keep it");
+    assert_eq!(anonymous.get("/figures/chart.svg?width=700").await.status(), 200);
+    assert_eq!(anonymous.get("/figures/chart.svg?width=701").await.status(), 200, "whoever has a point left is served");
+    let refused = anonymous.get("/figures/chart.svg?width=702").await;
+    assert_eq!((refused.status(), refused.code()), (429, "RATE_LIMITED"));
+    assert!(refused.header("retry-after").is_some());
+    assert_eq!(app.anonymous().run("{ site { name } }", json!({})).await.status(), 429, "it is one quota");
+}
