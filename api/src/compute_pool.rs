@@ -25,6 +25,7 @@ use tokio::{
     sync::{Notify, oneshot},
     task::{block_in_place, spawn_blocking},
 };
+use uuid::Uuid;
 
 use self::queue::{Bounds, FairQueue};
 use crate::{
@@ -73,6 +74,12 @@ impl Client {
     #[must_use]
     pub fn of(caller: &Caller) -> Self {
         Self(Some(Subject::of(caller)))
+    }
+
+    /// What an account does, also through those whom it has given a link.
+    #[must_use]
+    pub fn account(id: Uuid) -> Self {
+        Self(Some(Subject::Account(id)))
     }
 
     /// Whoever is in a network, for a request that only its network tells apart.

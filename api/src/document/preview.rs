@@ -24,6 +24,7 @@ use uuid::Uuid;
 
 use crate::{
     access::{Editor, delegation::Delegation, permission::Action, token},
+    compute_pool::{Client, Priority},
     delivery::snapshot::Snapshot,
     editorial::Edit,
     error::{Error, Result},
@@ -235,7 +236,9 @@ pub async fn snapshot(state: &State, token: &str) -> Result<Arc<Snapshot>> {
     let slot = state.previews().slot(key, preview.created_by);
     let made = slot.get_or_try_init(async || {
         let draft = Draft::read(reader, row, preview.version, owner).await?;
-        draft.on(&base, now).map(Arc::new)
+        let (base, maker) = (Arc::clone(&base), Client::account(preview.created_by));
+        let shown = state.compute_pool().run(Priority::Normal, &maker, move |_| draft.on(&base, now)).await??;
+        Ok(Arc::new(shown))
     });
     match made.await {
         Ok(snapshot) => Ok(Arc::clone(snapshot)),
