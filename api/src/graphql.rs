@@ -9,8 +9,8 @@ pub(crate) mod direct;
 mod error;
 mod mutation;
 mod node;
-mod parser;
 mod plan;
+pub mod request;
 mod scalar;
 
 use std::sync::Arc;
@@ -24,7 +24,6 @@ pub(crate) use direct::{enums, object, record};
 pub use error::{Expected, Faults, PublishBlocker, UserError, ValidationError, expected, language};
 pub use mutation::{Mutated, mutate, mutate_openly};
 pub use node::{global_id, named, parse_global_id};
-pub use parser::parse;
 pub use plan::{Arguments, OperationPlan, Plan, Root, Unfit, switches};
 pub use scalar::{At, Html, Input, Literal, Scalar, ScalarRef};
 

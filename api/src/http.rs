@@ -1,7 +1,8 @@
 //! The door: routes, and what a request carries before any resolver sees it.
 //!
-//! `graphql` speaks GraphQL over HTTP, `known` remembers documents, `documents` finds the one that is asked for, `server` accepts connections, `cors` decides which pages may read answers. What a
-//! request may ask for is decided in `schema/limits.rs`, what it may do in `access.rs`.
+//! `graphql` speaks GraphQL over HTTP, `documents` finds the document that is asked for, `server` accepts connections, `cors` decides which pages may
+//! read answers. What a request asks for is read in `graphql/request.rs`, how much it may ask for is decided in `schema/limits.rs`, what it may
+//! do in `access.rs`.
 
 mod bodies;
 mod caller;
@@ -10,7 +11,6 @@ mod documents;
 mod figures;
 mod freshness;
 mod graphql;
-mod known;
 mod media_type;
 mod meter;
 mod metrics;
@@ -44,7 +44,7 @@ use self::{
     request_tracing::HungUp,
 };
 pub use self::{cors::InvalidOrigin, request_tracing::observed};
-pub(crate) use self::{graphql::Service, known::validate::operation_names};
+pub(crate) use self::graphql::Service;
 use crate::{
     access::{Caller, Credential, audit::sha256},
     database::Failure,
@@ -54,7 +54,7 @@ use crate::{
         snapshot::Snapshot,
     },
     error::{Code, Error, Result},
-    graphql::{Asking, RequestContext},
+    graphql::{Asking, RequestContext, request::Operation},
     idempotency::KeyedRequest,
     schema::{self, limits::Limits},
     state::State,
@@ -79,7 +79,7 @@ pub fn app(state: &State) -> Result<impl Endpoint<Output = Response> + 'static> 
     let limit = usize::try_from(state.config().max_body_bytes).map_err(Error::internal)?;
     let memory = BodyMemory::new(BODY_MEMORY.max(limit * 4));
     let body = BodySettings { limit, timeout: BODY_TIMEOUT, memory: memory.clone() };
-    let (service, documents) = (service(state), Resolver::new(state.clone())?);
+    let (service, documents) = (service(state)?, Resolver::new(state.clone())?);
     let config = state.config();
     let shared = match config.shared_max_age {
         0 => "public, no-cache".to_owned(),
@@ -136,7 +136,10 @@ impl<E: Endpoint<Output = Response>> Endpoint for Doors<E> {
 }
 
 /// GraphQL over HTTP, as it is served and as documents are checked that are served later.
-pub(crate) fn service(state: &State) -> Service {
+///
+/// # Errors
+/// When our own schema is not valid, which a test rules out.
+pub(crate) fn service(state: &State) -> Result<Service> {
     Service::new(schema::schema(state.clone()), Limits::default(), state.compute_pool().clone())
 }
 
@@ -226,9 +229,9 @@ impl Graphql {
             self.documents.resolve(&self.service, document, restricted)
         };
         let prepared = self.service.prepare(&caller, &received, find).await?;
-        let operation = prepared.known.operation.clone();
+        let operation = prepared.operation.operation.clone();
         let present = |error| schema::present(error, id.as_str());
-        if !prepared.known.is_public && matches!(caller.credential, Some(Credential::ApiToken(_))) {
+        if !prepared.operation.is_public && matches!(caller.credential, Some(Credential::ApiToken(_))) {
             // Drafts and writes do not rely on what this process has heard of the token: a revoked one is told so here, too.
             caller.editor(&self.state, self.state.database().reader()).await.map_err(refuse)?;
         }
@@ -237,7 +240,7 @@ impl Graphql {
             let asking = Asking { state: self.state.clone(), reading: Arc::new(self.state.reading_of(snapshot)) };
             RequestContext { caller, asking, idempotency }
         };
-        if !is_public || !prepared.known.is_lasting {
+        if !is_public || !prepared.operation.is_lasting {
             meter.charge(meter::price(&prepared))?;
             let executed = self.service.execute(&prepared, context(snapshot), present).await?;
             let mut response = executed.into_response(media_type);
@@ -349,7 +352,7 @@ fn names(request: &Request, answer: &Answer) -> bool {
 
 /// SHA-256 of everything that a request asks for: document, operation and variables.
 fn fingerprint(prepared: &Prepared) -> String {
-    sha256(&prepared.known.key(&prepared.variables))
+    sha256(&prepared.operation.key(&prepared.variables))
 }
 
 /// The headers by which caches are told to forget, in the words of Fastly and Varnish, and of Cloudflare.

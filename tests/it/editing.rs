@@ -31,10 +31,10 @@ const DOCUMENT: &str = "{
         ... on PageTextContent { pageId locale title summary description signature body { markdown } }
         ... on StaffMemberContent { slug position email telephone }
         ... on StaffTextContent { staffId locale name role degree field }
-        ... on CountryContent { code position names { locale text } }
-        ... on CategoryContent { code position labels { locale name description } }
+        ... on CountryContent { countryCode: code position names { locale text } }
+        ... on CategoryContent { categoryCode: code position labels { locale name description } }
         ... on YearSheetContent { total difference }
-        ... on FactSheetMetadataContent { title { locale text } }
+        ... on FactSheetMetadataContent { metadataTitle: title { locale text } }
     }
 }";
 

@@ -22,6 +22,7 @@ mod disk;
 mod documents;
 mod drift;
 mod durability;
+mod graphql_js;
 mod hanging_up;
 mod mixed;
 mod outage;

@@ -8,6 +8,7 @@ use clap::Subcommand;
 use crate::{
     access::Administrator,
     delivery::documents::{self, Added, manifest},
+    graphql::request::operation_names,
     http,
     state::State,
 };
@@ -35,7 +36,7 @@ pub(super) async fn run(state: &State, administrator: &Administrator, command: D
     match command {
         Documents::Add { files } => add(state, administrator, &files).await,
         Documents::List => {
-            let line = |(id, text): (String, String)| format!("{id}\t{}\n", http::operation_names(&text).join(","));
+            let line = |(id, text): (String, String)| format!("{id}\t{}\n", operation_names(&text).join(","));
             super::say(&documents::all(state.database()).await?.into_iter().map(line).collect::<String>())
         }
         Documents::Remove { ids } => {
@@ -57,7 +58,7 @@ async fn add(state: &State, administrator: &Administrator, files: &[PathBuf]) ->
             faults.extend(documents::collect(&mut documents, id, text).err().map(|fault| fault.to_string()));
         }
     }
-    let service = http::service(state);
+    let service = http::service(state)?;
     for (id, text) in &documents {
         if let Err(refusal) = service.validate(text).await {
             faults.extend(refusal.messages().map(|message| format!("{id}: {message}")));

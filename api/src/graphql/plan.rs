@@ -86,23 +86,8 @@ impl Arguments {
     /// # Errors
     /// [`Unfit`] when the value is not of the type.
     pub fn get<T: async_graphql::InputType>(&self, name: &str) -> Result<T, Unfit> {
-        let value = self.0.iter().find(|(found, _)| found == name).map(|(_, value)| value);
-        let read = T::parse(value.cloned()).map_err(|_| Unfit)?;
-        match value {
-            Some(sent @ ConstValue::Object(_)) if !has_members(&read.to_value(), sent) => Err(Unfit),
-            _ => Ok(read),
-        }
-    }
-}
-
-/// Whether an input object was read whole. Reading passes over members that the type does not have, and validation looks at
-/// the variables of a document only when it is new.
-fn has_members(read: &ConstValue, sent: &ConstValue) -> bool {
-    match (read, sent) {
-        (ConstValue::Object(read), ConstValue::Object(sent)) => {
-            sent.iter().all(|(name, value)| read.get(name).is_some_and(|read| has_members(read, value)))
-        }
-        _ => true,
+        let value = self.0.iter().find(|(found, _)| found == name).map(|(_, value)| value.clone());
+        T::parse(value).map_err(|_| Unfit)
     }
 }
 

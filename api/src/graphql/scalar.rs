@@ -3,7 +3,8 @@
 use std::{borrow::Cow, marker::PhantomData, sync::Arc};
 
 use async_graphql::{
-    ContextSelectionSet, InputType, InputValueError, InputValueResult, OutputType, Positioned, ServerResult, Value,
+    ContextSelectionSet, InputType, InputValueError, InputValueResult, Number, OutputType, Positioned, ServerResult,
+    Value,
     parser::types::Field,
     registry::{MetaType, MetaTypeId, Registry},
 };
@@ -19,6 +20,21 @@ use super::{
 };
 use crate::content::body::Body;
 
+/// A number that is whole although it is written with a fraction (`1.0`), as that whole number: clients in JavaScript and
+/// pandas write it so, and the specification takes it for an integer.
+pub fn whole(number: &Number) -> Option<i64> {
+    /// Up to here every whole number is a floating-point number.
+    const EXACT: f64 = 9_007_199_254_740_992.0;
+    match number.as_f64() {
+        Some(fraction) if number.is_f64() && fraction.fract() == 0.0 && fraction.abs() <= EXACT =>
+        {
+            #[expect(clippy::cast_possible_truncation, reason = "whole and in range")]
+            Some(fraction as i64)
+        }
+        _ => None,
+    }
+}
+
 /// A value that has a GraphQL scalar.
 pub trait ScalarValue: Clone + Send + Sync + Sized + 'static {
     /// The scalar's name. A built-in one (`String`, `Int`) lends its name to values that need no type of their own.
@@ -27,6 +43,9 @@ pub trait ScalarValue: Clone + Send + Sync + Sized + 'static {
     const DESCRIPTION: &'static str;
     /// The specification of its form.
     const SPECIFIED_BY: Option<&'static str> = None;
+
+    /// The rule that JSON of the wrong kind breaks.
+    const WRONG_KIND: Rule;
 
     /// Reads it; `None` when the JSON is of the wrong kind.
     fn read(value: &Value) -> Option<Result<Self, Rule>>;
@@ -44,6 +63,7 @@ macro_rules! text_scalar {
             const NAME: &'static str = $name;
             const DESCRIPTION: &'static str = $description;
             $(const SPECIFIED_BY: Option<&'static str> = Some($url);)?
+            const WRONG_KIND: Rule = Rule::Format { expected: "a string" };
 
             fn read(value: &Value) -> Option<Result<Self, Rule>> {
                 match value {
@@ -68,10 +88,11 @@ macro_rules! number_scalar {
         impl ScalarValue for $type {
             const NAME: &'static str = $name;
             const DESCRIPTION: &'static str = $description;
+            const WRONG_KIND: Rule = Rule::NotAnInteger;
 
             fn read(value: &Value) -> Option<Result<Self, Rule>> {
                 match value {
-                    Value::Number(number) => Some(match number.as_i64() {
+                    Value::Number(number) => Some(match number.as_i64().or_else(|| whole(number)) {
                         Some(number) => Self::try_from(number),
                         None if number.is_u64() => Self::try_from(i64::MAX),
                         None => Err(Rule::NotAnInteger),
@@ -135,6 +156,7 @@ macro_rules! time_scalar {
             const NAME: &'static str = $name;
             const DESCRIPTION: &'static str = $description;
             $(const SPECIFIED_BY: Option<&'static str> = Some($url);)?
+            const WRONG_KIND: Rule = Rule::Format { expected: "a string" };
 
             fn read(value: &Value) -> Option<Result<Self, Rule>> {
                 match value {

@@ -9,7 +9,7 @@ use poem::{
     http::{HeaderValue, Method, StatusCode, Uri, header},
 };
 
-const METHODS: &str = "GET, POST, OPTIONS";
+const METHODS: &str = "GET, HEAD, POST, OPTIONS";
 const REQUEST_HEADERS: &str =
     "accept, almanac-change-token, almanac-preview, authorization, content-type, idempotency-key, x-request-id";
 const RESPONSE_HEADERS: &str =

@@ -6,10 +6,7 @@
 
 use std::sync::Arc;
 
-use async_graphql::parser::{
-    parse_query,
-    types::{OperationType, Selection},
-};
+use async_graphql::parser::types::{OperationType, Selection};
 use quick_cache::{
     DefaultHashBuilder, OptionsBuilder, Weighter,
     sync::{Cache, DefaultLifecycle},
@@ -18,6 +15,7 @@ use quick_cache::{
 use crate::{
     access::{Caller, audit::sha256},
     error::{Code, Error, Result},
+    graphql::request::parse,
     http::{
         graphql::{Refusal, Service},
         parameters::RequestedDocument,
@@ -129,7 +127,7 @@ fn only_opens_a_session(text: &str) -> bool {
     if limits::scan(text, &Limits::default()).is_err() {
         return false;
     }
-    let Ok(document) = parse_query(text) else { return false };
+    let Ok(document) = parse(text) else { return false };
     document.operations.iter().all(|(_, operation)| {
         let opens_a_session = |selection: &Selection| match selection {
             Selection::Field(field) => SESSION_MUTATIONS.contains(&field.node.name.node.as_str()),

@@ -10,21 +10,17 @@
 //!
 //! What does not belong here: who the caller is, what errors may say, caching, rate limits, and routes.
 
-use std::{
-    collections::{HashMap, HashSet},
-    sync::Arc,
-};
+use std::{collections::HashMap, sync::Arc};
 
 use async_graphql::{ServerError, Variables, parser::types::OperationType};
 use poem::{
     IntoResponse, Response,
-    http::{HeaderMap, HeaderValue, StatusCode, header},
+    http::{HeaderMap, HeaderValue, Method, StatusCode, header},
 };
 use serde::Serialize;
 use serde_json::{Map, Value};
 
 use super::{
-    known::{Known, KnownDocuments},
     media_type::MediaType,
     parameters::{Parameters, Received, RequestedDocument},
 };
@@ -37,7 +33,10 @@ use crate::{
         reading::{MAX_CHILDREN, Reading},
     },
     error::{Code, Error},
-    graphql::{Asking, RequestContext, Writer},
+    graphql::{
+        Asking, RequestContext, Writer,
+        request::{OperationCache, PreparedOperation, RequestError},
+    },
     schema::{
         MAX_COMPLEXITY, Schema,
         limits::{LimitExceeded, Limits},
@@ -47,27 +46,30 @@ use crate::{
 
 /// The longest request of an anonymous client, in bytes, that is read and answered where it came in.
 const LARGE_REQUEST_BYTES: usize = 2 * 1024;
+/// The longest operation of an anonymous client, in bytes, that a persisted operation may have and be answered where the
+/// request came in.
+const LARGE_OPERATION_BYTES: usize = 8 * LARGE_REQUEST_BYTES;
 /// What an operation of an anonymous client costs at most that the engine answers where it came in.
 const EXPENSIVE_COST: usize = 5_000;
 
 /// The schema as it is served over HTTP.
 pub struct Service {
     schema: Schema,
-    known: KnownDocuments,
+    operations: OperationCache,
     pool: ComputePool,
 }
 
 /// What a request asks to be run.
 pub struct Prepared {
-    /// The document.
-    pub known: Arc<Known>,
+    /// The operation.
+    pub operation: Arc<PreparedOperation>,
     /// The variables, complete.
     pub variables: Variables,
     /// What it costs.
     pub cost: usize,
     /// Additions to the protocol.
     pub extensions: Map<String, Value>,
-    /// Whether a stranger sent so much that it may take long.
+    /// Whether a stranger asks for so much that it may take long.
     is_long: bool,
 }
 
@@ -80,7 +82,7 @@ impl Prepared {
     /// What the answer is found by: the same for all requests that ask for the same. An answer that somebody got because
     /// the document is trusted is kept apart, since it ends with the trust.
     pub fn key(&self, depends_on_trust: bool) -> AnswerKey {
-        let mut key = self.known.key(&self.variables);
+        let mut key = self.operation.key(&self.variables);
         key.extend([self.wants_tags(), depends_on_trust].map(u8::from));
         key.into()
     }
@@ -99,10 +101,11 @@ pub struct Executed {
 
 impl Service {
     /// Serves this schema within these limits; what may take long is done in the pool. Expensive: meant to be called once.
-    #[must_use]
-    pub fn new(schema: Schema, limits: Limits, pool: ComputePool) -> Self {
-        let types = type_names(&schema.sdl());
-        Self { schema, known: KnownDocuments::new(types, limits), pool }
+    ///
+    /// # Errors
+    /// When our own schema is not valid, which a test rules out.
+    pub fn new(schema: Schema, limits: Limits, pool: ComputePool) -> Result<Self, Error> {
+        Ok(Self { schema, operations: OperationCache::new(limits)?, pool })
     }
 
     /// Nothing, if the document is within the limits, well-formed and valid, whatever values its variables will have.
@@ -110,7 +113,7 @@ impl Service {
     /// # Errors
     /// What a client would be told who sends the document.
     pub async fn validate(&self, text: &str) -> Result<(), Refusal> {
-        self.known.validate(text).await
+        Ok(self.operations.validate(text).await?)
     }
 
     /// Finds out what a request asks to be run, and whether it may be. `find` gives the text of the document that it asks
@@ -126,21 +129,41 @@ impl Service {
         find: impl FnOnce(RequestedDocument) -> F + Send,
     ) -> Result<Prepared, Refusal> {
         // Texts of editors are long.
-        let is_long = caller.credential.is_none() && received.sent().sent.len() > LARGE_REQUEST_BYTES;
+        let is_stranger = caller.credential.is_none();
+        let is_long = is_stranger && received.sent().sent.len() > LARGE_REQUEST_BYTES;
         let prepare = async {
             let (document, parameters) = received.parse()?;
-            self.check(&find(document).await?, parameters, is_long).await
+            self.check(&find(document).await?, parameters, caller, is_long).await
         };
         self.in_pool_if(is_long, caller, prepare).await?
     }
 
-    async fn check(&self, text: &Arc<str>, parameters: Parameters, is_long: bool) -> Result<Prepared, Refusal> {
+    async fn check(
+        &self,
+        text: &Arc<str>,
+        parameters: Parameters,
+        caller: &Caller,
+        is_long: bool,
+    ) -> Result<Prepared, Refusal> {
         let Parameters { operation_name, variables, extensions, method } = parameters;
-        self.known.check_variables(&variables, &extensions)?;
-        let known = self.known.get(text, operation_name.as_deref(), &variables, &method).await?;
-        let variables = known.complete(variables)?;
-        let cost = self.known.price(&known, &variables).await?;
-        Ok(Prepared { known, variables, cost, extensions, is_long })
+        let name = operation_name.as_deref();
+        self.operations.check_variables(&variables, &extensions)?;
+        // A short request may ask for a long document by its name. What takes as long as the document is done apart, too,
+        // unless it is so already; what was done before takes no time.
+        let is_stranger = caller.credential.is_none();
+        let is_apart = is_stranger && !is_long && text.len() > LARGE_REQUEST_BYTES;
+        let operation = match self.operations.get(text, name) {
+            Some(operation) => operation,
+            None => self.in_pool_if(is_apart, caller, async { self.operations.prepare(text, name) }).await??,
+        };
+        check_operation_type(operation.operation.kind, &method)?;
+        let variables = operation.coerce(variables)?;
+        let cost = match operation.cost(&variables) {
+            Some(cost) => cost,
+            None => self.in_pool_if(is_apart, caller, self.operations.price(&operation, &variables)).await??,
+        };
+        let is_long = is_long || is_stranger && text.len() > LARGE_OPERATION_BYTES;
+        Ok(Prepared { operation, variables, cost, extensions, is_long })
     }
 
     /// Carries it out: from the plan, or by the engine where there is none or an error has to be told. `present` sees every
@@ -168,7 +191,7 @@ impl Service {
         loop {
             let is_large = prepared.is_long || prepared.cost > EXPENSIVE_COST || context.asking.reading.is_large();
             // Mutations and editors use the database: others would wait for what they hold meanwhile.
-            let is_query = prepared.known.operation.kind == OperationType::Query;
+            let is_query = prepared.operation.operation.kind == OperationType::Query;
             let may_take_long = is_large && is_query && context.caller.credential.is_none();
             let run = self.run(prepared, &context, &present);
             let executed = self.in_pool_if(may_take_long, &context.caller, run).await??;
@@ -196,7 +219,7 @@ impl Service {
 
     /// The answer from the plan; nothing, if there is none or an error has to be told.
     async fn write(prepared: &Prepared, asking: &Asking) -> Option<Executed> {
-        let plan = prepared.known.plan(&prepared.variables)?;
+        let plan = prepared.operation.plan(&prepared.variables)?;
         let mut out = Writer::new(16 * 1024);
         out.raw(br#"{"data":"#);
         plan.write(asking, &prepared.variables, &mut out).ok()?;
@@ -213,22 +236,11 @@ impl Service {
         context: &RequestContext,
         present: &(impl Fn(ServerError) -> ServerError + Sync),
     ) -> Result<Executed, Refusal> {
-        let known = &prepared.known;
-        let mut request = async_graphql::Request::new(known.text().as_ref()).variables(prepared.variables.clone());
-        request.operation_name.clone_from(&known.operation.name);
-        request.set_parsed_query(known.document.clone());
-        let mut response = self.schema.execute(request.data(context.clone())).await;
-        // The engine answers both kinds of failure alike, with `data: null`. Only errors of execution have a path.
-        let executed = response.data != async_graphql::Value::Null
-            || response.errors.is_empty()
-            || response.errors.iter().any(|error| !error.path.is_empty());
-        if !executed {
-            return Err(validation_refusal(response.errors));
-        }
-        response.errors.iter_mut().filter(|error| is_coercion_error(error)).for_each(|error| {
-            error.extensions.get_or_insert_default().set("code", Code::BadUserInput.as_str());
-        });
-
+        let operation = &prepared.operation;
+        let mut request = async_graphql::Request::new(operation.text().as_ref()).variables(prepared.variables.clone());
+        request.operation_name.clone_from(&operation.operation.name);
+        request.set_parsed_query(operation.document.clone());
+        let response = self.schema.execute(request.data(context.clone())).await;
         let is_shareable = response.errors.is_empty() && response.http_headers.is_empty();
         let mut headers = response.http_headers;
         let mut body = Vec::with_capacity(4 * 1024);
@@ -280,22 +292,6 @@ impl Executed {
     }
 }
 
-/// The names of all types, out of the schema's description of itself: a definition begins a line. To parse it would take
-/// more memory at the start than the process needs ever after.
-fn type_names(sdl: &str) -> HashSet<String> {
-    const KINDS: [&str; 6] = ["enum", "input", "interface", "scalar", "type", "union"];
-    let mut names = HashSet::from(["Boolean", "Float", "ID", "Int", "String"].map(str::to_owned));
-    for line in sdl.lines() {
-        let mut words = line.split(' ');
-        if words.next().is_some_and(|kind| KINDS.contains(&kind))
-            && let Some(name) = words.next()
-        {
-            names.insert(name.to_owned());
-        }
-    }
-    names
-}
-
 /// What to ask again when an answer turned out to read more than was there for it, or nothing.
 ///
 /// # Errors
@@ -320,13 +316,6 @@ fn append(body: &mut Vec<u8>, value: &impl Serialize) -> Result<(), Refusal> {
         tracing::error!(%error, "a GraphQL response cannot be encoded");
         Refusal::new(Code::Internal, "internal error")
     })
-}
-
-/// Refuses what the engine found not to be valid.
-pub fn validation_refusal(mut errors: Vec<ServerError>) -> Refusal {
-    errors.truncate(VALIDATION_ERRORS);
-    let code = errors.first().map_or(Code::GraphqlValidationFailed, |error| validation_code(&error.message));
-    Refusal { code, errors: errors.into_iter().map(mark_validation).collect(), allow: None, retry_after: None }
 }
 
 /// The HTTP status of a refusal. Clients that take `application/json` expect 200 for everything that came out of
@@ -362,11 +351,6 @@ impl Refusal {
     /// Refuses with one error.
     pub fn new(code: Code, message: impl Into<String>) -> Self {
         Self { code, errors: vec![with_code(ServerError::new(message, None), code)], allow: None, retry_after: None }
-    }
-
-    /// Refuses a document that cannot be parsed.
-    pub fn parse(error: ServerError) -> Self {
-        Self { code: Code::GraphqlParseFailed, errors: vec![error], allow: None, retry_after: None }
     }
 
     /// Refuses the method, and says which ones the address or the operation takes.
@@ -413,54 +397,24 @@ impl From<Exceeded> for Refusal {
     }
 }
 
+impl From<RequestError> for Refusal {
+    fn from(RequestError { code, errors }: RequestError) -> Self {
+        Self { code, errors, allow: None, retry_after: None }
+    }
+}
+
 impl From<LimitExceeded> for Refusal {
     fn from(exceeded: LimitExceeded) -> Self {
-        let mut error = with_code(ServerError::new(exceeded.to_string(), None), Code::LimitExceeded);
-        if let Some(extensions) = &mut error.extensions {
-            extensions.set("limit", exceeded.limit);
-            extensions.set("maximum", exceeded.maximum);
-        }
-        Self { code: Code::LimitExceeded, errors: vec![error], allow: None, retry_after: None }
+        RequestError::from(exceeded).into()
     }
 }
 
-/// The operation that a request runs. Found in the extensions of its response, for logs and metrics.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Operation {
-    /// Its name, if it has one.
-    pub name: Option<String>,
-    /// Query or mutation.
-    pub kind: OperationType,
-}
-
-fn mark_validation(error: ServerError) -> ServerError {
-    let code = validation_code(&error.message);
-    with_code(error, code)
-}
-
-/// Errors of validation that a client gets to see at most, so that a short document cannot cause a long response.
-const VALIDATION_ERRORS: usize = 100;
-
-/// The engine tells what went wrong in validation only by its message.
-fn validation_code(message: &str) -> Code {
-    // The last two come from arguments that a field's cost is computed from.
-    let coercion = ["Invalid value for argument ", "Failed to parse \"", "Expected input type \""];
-    if coercion.iter().any(|start| message.starts_with(start)) {
-        Code::BadUserInput
-    } else if message.starts_with("The recursion depth of the query ") || message == "Query is too complex." {
-        Code::LimitExceeded
-    } else {
-        Code::GraphqlValidationFailed
+/// Refuses a mutation that came by GET.
+fn check_operation_type(kind: OperationType, method: &Method) -> Result<(), Refusal> {
+    if kind == OperationType::Mutation && method == Method::GET {
+        return Err(Refusal::method("POST", "A mutation must be sent with POST."));
     }
-}
-
-/// Whether a value was found not to fit its type only when a resolver wanted it. The engine does not check everything
-/// in validation: custom scalars without an `is_valid` function, and the range of an `Int`.
-fn is_coercion_error(error: &ServerError) -> bool {
-    let has_code = error.extensions.as_ref().is_some_and(|extensions| extensions.get("code").is_some());
-    let reported_by_engine =
-        error.message.starts_with("Failed to parse \"") || error.message.starts_with("Expected input type \"");
-    !has_code && error.source.is_none() && reported_by_engine
+    Ok(())
 }
 
 /// After how many seconds it is worth asking again, when something was missing that comes back by itself.
@@ -482,23 +436,3 @@ pub fn response(media_type: MediaType, body: impl Into<poem::Body>) -> Response 
 
 /// The body of a response when everything else failed.
 pub const INTERNAL_SERVER_ERROR: &str = r#"{"errors":[{"message":"internal error","extensions":{"code":"INTERNAL"}}]}"#;
-
-#[cfg(test)]
-mod tests {
-    use async_graphql::parser::{parse_schema, types::TypeSystemDefinition};
-
-    use super::*;
-    use crate::schema;
-
-    #[test]
-    fn the_names_of_all_types_are_found() {
-        let sdl = schema::sdl();
-        let definitions = parse_schema(&sdl).expect("a schema").definitions;
-        let names = definitions.into_iter().filter_map(|definition| match definition {
-            TypeSystemDefinition::Type(definition) => Some(definition.node.name.node.to_string()),
-            _ => None,
-        });
-        let builtin = ["Boolean", "Float", "ID", "Int", "String"].map(str::to_owned);
-        assert_eq!(type_names(&sdl), names.chain(builtin).collect());
-    }
-}

@@ -38,7 +38,7 @@ pub(super) fn policy(limit: u64) -> Option<HeaderValue> {
 /// What a request is to draw.
 pub(super) fn price(prepared: &Prepared) -> u64 {
     let fields = u64::try_from(prepared.cost).unwrap_or(u64::MAX);
-    match prepared.known.operation.kind {
+    match prepared.operation.operation.kind {
         OperationType::Mutation => fields.saturating_add(MUTATION),
         _ => fields,
     }

@@ -89,7 +89,7 @@ impl Received {
                 let memory = settings.memory.begin(network);
                 Ok(Self::Post { body: read_body(request, settings, &memory).await?, _memory: memory })
             }
-            _ => Err(Refusal::method("GET, POST", "GraphQL is served over GET and POST.")),
+            _ => Err(Refusal::method("GET, HEAD, POST", "GraphQL is served over GET and POST.")),
         }
     }
 

@@ -10,7 +10,7 @@ use std::sync::{
 
 use poem::{
     Endpoint, Request, Response,
-    http::{HeaderValue, Method, Uri, header},
+    http::{HeaderValue, Method, StatusCode, Uri, header},
 };
 use tokio::time::Instant;
 
@@ -69,7 +69,14 @@ impl<E: Endpoint> Endpoint for RequestTracing<E> {
             uri: request.uri().clone(),
             hung_up: Some(&self.hung_up),
         };
+        let is_head = request.method() == Method::HEAD;
+        if is_head {
+            request.set_method(Method::GET);
+        }
         let mut response = self.inner.get_response(request).await;
+        if is_head {
+            drop_body(&mut response).await;
+        }
         entry.end(&response);
         let headers = response.headers_mut();
         if let Ok(id) = HeaderValue::from_str(entry.id.as_str()) {
@@ -77,6 +84,16 @@ impl<E: Endpoint> Endpoint for RequestTracing<E> {
         }
         headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
         Ok(response)
+    }
+}
+
+/// Leaves of the answer to GET what HEAD is answered: the headers, the length of the body among them, wherever one asks
+/// (RFC 9110, section 9.3.2).
+async fn drop_body(response: &mut Response) {
+    let Ok(body) = response.take_body().into_bytes().await else { return };
+    // Its answer to GET has no body either.
+    if response.status() != StatusCode::NOT_MODIFIED {
+        response.headers_mut().insert(header::CONTENT_LENGTH, body.len().into());
     }
 }
 

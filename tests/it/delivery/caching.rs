@@ -245,13 +245,17 @@ on_both_databases! {
         }
     }
 
-    async fn a_request_that_only_asks_for_the_head_is_refused_and_not_kept(app: TestApp) {
+    async fn a_request_that_only_asks_for_the_head_is_answered_from_what_is_kept_for_get(app: TestApp) {
         let client = app.raw();
-        let request = client.request(poem::http::Method::HEAD, address(PAGE, &[]));
-        let reply = Reply::read(request.send().await).await;
-        assert_eq!(reply.status(), 405);
-        is_private(&reply, "HEAD");
-        assert!(app.state().answers().is_empty());
+        let ask = async |method: poem::http::Method| {
+            Reply::read(client.request(method, address(PAGE, &[])).send().await).await
+        };
+        let (head, get) = (ask(poem::http::Method::HEAD).await, ask(poem::http::Method::GET).await);
+        assert_eq!((head.status(), head.bytes()), (200, &b""[..]));
+        assert!(head.header("etag").is_some());
+        assert_eq!(head.header("etag"), get.header("etag"));
+        assert_eq!(head.header("cache-control"), get.header("cache-control"));
+        assert_eq!(app.state().answers().len(), 1);
     }
 
     async fn documents_variables_and_operations_never_share_an_answer(app: TestApp) {

@@ -130,7 +130,7 @@ on_both_databases! {
         ] {
             let text = format!("mutation($id: ID!) {{ {mutation} {{ {input} }} }}");
             let reply = desk.client.run(&text, json!({ "id": page["id"] })).await;
-            assert_eq!((reply.status(), reply.code()), (400, "BAD_USER_INPUT"), "{mutation}");
+            assert_eq!((reply.status(), reply.code()), (400, "GRAPHQL_VALIDATION_FAILED"), "{mutation}");
         }
         assert_eq!(desk.now(&page).await, page);
     }

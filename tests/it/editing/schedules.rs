@@ -169,7 +169,9 @@ on_both_databases! {
             assert_eq!(set["schedules"][0]["at"], moment);
             assert_eq!(set["schedules"][0]["timeZone"], "Europe/Berlin");
         }
-        assert_eq!(desk.refused("schedule", at("tomorrow", "Asia/Tokyo")).await, ["input.at FORMAT"]);
+        let reply = desk.client.mutate("schedule", at("tomorrow", "Asia/Tokyo")).await;
+        assert_eq!((reply.status(), reply.code()), (400, "BAD_USER_INPUT"), "nothing runs of such a request");
+        assert_eq!(reply.at("/errors/0/extensions/faults/0/path"), &json!(["$input", "at"]));
     }
 
     async fn what_was_saved_since_is_not_published_and_the_schedule_says_why(app: TestApp) {

@@ -420,7 +420,7 @@ on_both_databases! {
     async fn nonsense_is_refused_with_every_fault(app: TestApp) {
         for (variables, expected) in [
             (json!({ "filter": { "from": 2022, "to": 2018 } }), &["filter.from EMPTY_RANGE"][..]),
-            (json!({ "filter": { "from": 1899, "categories": ["x"] } }), &["filter.categories.0 FORMAT", "filter.from OUT_OF_RANGE"]),
+            (json!({ "filter": { "from": 1899, "categories": ["x"] } }), &["$filter.categories.0 FORMAT", "$filter.from OUT_OF_RANGE"]),
             (
                 json!({ "filter": { "categories": ["NONE"], "countries": ["CN", "ZZ", "CN"], "regions": ["142", "999", "142"] } }),
                 &[

@@ -113,7 +113,7 @@ on_both_databases! {
         for (arguments, faults) in [
             ("from: 1899", json!([["from", "OUT_OF_RANGE"]])),
             ("from: 2022, to: 2018", json!([["from", "EMPTY_RANGE"]])),
-            ("to: 2201, categories: [\"resident\"]", json!([["categories.0", "FORMAT"], ["to", "OUT_OF_RANGE"]])),
+            ("to: 2201, categories: [\"resident\"]", json!([["to", "OUT_OF_RANGE"], ["categories.0", "FORMAT"]])),
             (
                 "categories: [\"RESIDENT\", \"NONE\", \"RESIDENT\"]",
                 json!([["categories.1", "UNKNOWN"], ["categories.2", "DUPLICATE"]]),

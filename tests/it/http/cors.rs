@@ -64,7 +64,7 @@ async fn any_other_origin_is_answered_but_may_not_read() {
 async fn a_preflight_says_what_may_be_sent() {
     let (status, headers) = send(&["https://a.example"], Method::OPTIONS, Some("https://a.example")).await;
     assert_eq!(status, 204);
-    assert_eq!(headers["access-control-allow-methods"], "GET, POST, OPTIONS");
+    assert_eq!(headers["access-control-allow-methods"], "GET, HEAD, POST, OPTIONS");
     let allowed = headers["access-control-allow-headers"].to_str().expect("ASCII");
     for header in ["accept", "almanac-change-token", "authorization", "content-type"] {
         assert!(allowed.split(", ").any(|name| name == header), "{allowed}");

@@ -1,0 +1,22 @@
+//! A GraphQL request before anything runs: the operation is parsed once, held against the limits and the schema, priced and
+//! planned; its variables are coerced. Whatever is wrong with a request is found here, and answered without `data`.
+//!
+//! `validation` parses and validates (with apollo-compiler), `literals` adds what it leaves out, `coercion` reads variables,
+//! `scalars` knows what a value of each scalar must look like, `convert` makes the document that the engine executes,
+//! `price` says what an operation costs, and `operation` keeps all of it for the next request that asks for the same.
+//!
+//! What does not belong here: HTTP, who the caller is, and execution.
+
+mod coercion;
+mod convert;
+mod error;
+mod literals;
+mod operation;
+mod price;
+mod scalars;
+mod source;
+mod validation;
+
+pub use error::RequestError;
+pub use operation::{Operation, OperationCache, PreparedOperation};
+pub use validation::{operation_names, parse};

@@ -1,0 +1,509 @@
+//! Operations that were seen before, so that they need not be read again: parsed, validated, priced and planned.
+//!
+//! An operation is kept once it is valid. Its variables are coerced each time; what else depends on them, the price and the
+//! plan, is kept for the values that came lately.
+
+use std::{
+    collections::HashMap,
+    hash::{Hash, Hasher},
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use apollo_compiler::{Schema, ast};
+use async_graphql::{
+    Name, Pos, Positioned, Value as ConstValue, Variables,
+    parser::types::{
+        BaseType, DocumentOperations, ExecutableDocument, OperationDefinition, OperationType, Selection, SelectionSet,
+    },
+};
+use quick_cache::{Equivalent, Weighter, sync::Cache};
+use serde_json::{Map, Value};
+
+use super::{RequestError, coercion::Variable, error::MAX_ERRORS, price::Prices, validation::Validator};
+use crate::{
+    error::{Code, Fault, Result},
+    graphql::{OperationPlan, switches},
+    schema::{
+        self,
+        limits::{self, Limits},
+    },
+};
+
+/// Bytes that all operations may take together, as estimated from their source texts.
+const MEMORY: u64 = 16 * 1024 * 1024;
+/// A parsed and planned operation takes about this many times its source text.
+const GROWTH: u64 = 12;
+/// How many plans and prices are kept of one operation: they depend on the variables of `@skip`, `@include` and `first`.
+const VARIANTS: usize = 16;
+
+/// What a document and an operation name ask for. Found in the extensions of a response, for logs and metrics.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Operation {
+    /// Its name, if it has one.
+    pub name: Option<String>,
+    /// Query or mutation.
+    pub kind: OperationType,
+}
+
+/// An operation that is ready to be run.
+pub struct PreparedOperation {
+    /// What the variables are held against.
+    schema: &'static Schema,
+    text: Arc<str>,
+    /// The operation that the request named.
+    asked: Option<String>,
+    /// Whether its answers hold until something that they show changes.
+    pub is_lasting: bool,
+    /// Whether it asks for nothing but what is published: whoever sends it, no draft is read and nothing written.
+    pub is_public: bool,
+    /// The operation and its fragments, without others that stood beside it.
+    pub document: ExecutableDocument,
+    /// What is run.
+    pub operation: Operation,
+    variables: Vec<Variable>,
+    switches: Vec<Name>,
+    /// The variables that decide on the cost.
+    sizes: Vec<Name>,
+    /// By the values of `sizes`.
+    costs: Variants<Vec<Option<ConstValue>>, usize>,
+    /// By the values of `switches`.
+    plans: Variants<Vec<bool>, Option<Arc<OperationPlan>>>,
+}
+
+/// What depends on the variables, for the values that came lately.
+struct Variants<K, V>(Mutex<Vec<(K, V)>>);
+
+impl<K, V> Default for Variants<K, V> {
+    fn default() -> Self {
+        Self(Mutex::default())
+    }
+}
+
+impl<K, V: Clone> Variants<K, V> {
+    fn get(&self, fits: impl Fn(&K) -> bool) -> Option<V> {
+        let known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        known.iter().find(|(key, _)| fits(key)).map(|(_, value)| value.clone())
+    }
+
+    fn put(&self, key: K, value: V) {
+        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if known.len() == VARIANTS {
+            known.remove(0);
+        }
+        known.push((key, value));
+    }
+}
+
+impl PreparedOperation {
+    fn new(
+        schema: &'static Schema,
+        text: &Arc<str>,
+        asked: Option<&str>,
+        document: &ExecutableDocument,
+    ) -> Result<Self, RequestError> {
+        let document = only(document, select_operation(document, asked)?.0);
+        let (name, definition) = select_operation(&document, None)?;
+        let operation = Operation { name: name.map(str::to_owned), kind: definition.ty };
+        let variables = definition.variable_definitions.iter().map(|definition| Variable {
+            name: definition.node.name.node.clone(),
+            ty: type_of(&definition.node.var_type.node),
+            default: definition.node.default_value.as_ref().map(|value| value.node.clone()),
+            place: definition.pos,
+        });
+        let (sizes, switches) = (sizes(&document, definition), switches(&document, definition));
+        Ok(Self {
+            schema,
+            text: Arc::clone(text),
+            asked: asked.map(str::to_owned),
+            is_lasting: asks_only(&document, definition, |field| schema::LASTING.contains(&field)),
+            is_public: asks_only(&document, definition, |field| {
+                schema::LASTING.contains(&field) || schema::PASSING.contains(&field)
+            }),
+            operation,
+            variables: variables.collect(),
+            switches,
+            sizes,
+            costs: Variants::default(),
+            plans: Variants::default(),
+            document,
+        })
+    }
+
+    /// The source text.
+    pub fn text(&self) -> &Arc<str> {
+        &self.text
+    }
+
+    /// The document, the operation and these variables as bytes, the same however they were sent.
+    pub fn key(&self, variables: &Variables) -> Vec<u8> {
+        let mut key = self.text.as_bytes().to_vec();
+        for part in
+            [self.asked.as_deref().unwrap_or_default().as_bytes(), &serde_json::to_vec(variables).unwrap_or_default()]
+        {
+            // Neither a document nor JSON has this byte.
+            key.push(0);
+            key.extend_from_slice(part);
+        }
+        key
+    }
+
+    fn definition(&self) -> Option<&OperationDefinition> {
+        let name = self.operation.name.as_deref();
+        let mut operations = self.document.operations.iter();
+        operations.find(|(found, _)| found.map(Name::as_str) == name).map(|(_, operation)| &operation.node)
+    }
+
+    /// The variables that a request sends, coerced and complete: with defaults, and with null for the size of a list that
+    /// was left out, where it means the same: the engine cannot tell the cost by a variable that is not there. Elsewhere
+    /// absence has a meaning of its own, such as the default of an argument, and is left alone.
+    ///
+    /// # Errors
+    /// All that do not fit their types.
+    pub fn coerce(&self, mut sent: Map<String, Value>) -> Result<Variables, RequestError> {
+        let mut complete = Variables::default();
+        let mut refused: Option<(Pos, Vec<Fault>)> = None;
+        let mut refuse = |variable: &Variable, faults| {
+            refused.get_or_insert_with(|| (variable.place, Vec::new())).1.extend(faults);
+        };
+        for variable in &self.variables {
+            let value = match (sent.remove(variable.name.as_str()), &variable.default) {
+                (Some(value), _) => {
+                    let leaves_rules = self.operation.kind == OperationType::Mutation;
+                    match variable.coerce(self.schema, value, leaves_rules) {
+                        Ok(value) => value,
+                        Err(faults) => {
+                            refuse(variable, faults);
+                            continue;
+                        }
+                    }
+                }
+                (None, Some(default)) => default.clone(),
+                (None, None) if variable.ty.is_non_null() => {
+                    refuse(variable, vec![variable.missing()]);
+                    continue;
+                }
+                (None, None) if self.sizes.contains(&variable.name) => ConstValue::Null,
+                (None, None) => continue,
+            };
+            complete.insert(variable.name.clone(), value);
+        }
+        match refused {
+            None => Ok(complete),
+            Some((place, mut faults)) => {
+                faults.truncate(MAX_ERRORS);
+                Err(RequestError::invalid(faults, place))
+            }
+        }
+    }
+
+    /// What these variables make the operation cost, if it was worked out lately.
+    pub fn cost(&self, variables: &Variables) -> Option<usize> {
+        self.costs
+            .get(|values| self.sizes.iter().zip(values).all(|(name, value)| variables.get(name) == value.as_ref()))
+    }
+
+    /// How to answer without the engine, if that can be done.
+    pub fn plan(&self, variables: &Variables) -> Option<Arc<OperationPlan>> {
+        let value = |name: &Name| match variables.get(name) {
+            Some(ConstValue::Boolean(value)) => Some(*value),
+            _ => None,
+        };
+        let values: Vec<bool> = self.switches.iter().map(value).collect::<Option<_>>()?;
+        if let Some(plan) = self.plans.get(|known| *known == values) {
+            return plan;
+        }
+        let switches: HashMap<Name, bool> = self.switches.iter().cloned().zip(values.iter().copied()).collect();
+        let plan = self.definition().filter(|operation| operation.ty == OperationType::Query).and_then(|operation| {
+            OperationPlan::new(&self.document, operation, schema::ROOTS, &switches).map(Arc::new)
+        });
+        self.plans.put(values, plan.clone());
+        plan
+    }
+}
+
+/// The operations that were seen lately.
+pub struct OperationCache {
+    validator: &'static Validator,
+    prices: Prices,
+    limits: Limits,
+    cache: Cache<OperationKey, Arc<PreparedOperation>, BySize>,
+}
+
+#[derive(Clone, PartialEq, Eq)]
+struct OperationKey {
+    text: Arc<str>,
+    operation: Option<String>,
+}
+
+impl Hash for OperationKey {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        Asked { text: &self.text, operation: self.operation.as_deref() }.hash(state);
+    }
+}
+
+/// The same without owning it.
+#[derive(Hash)]
+struct Asked<'a> {
+    text: &'a str,
+    operation: Option<&'a str>,
+}
+
+impl Equivalent<OperationKey> for Asked<'_> {
+    fn equivalent(&self, key: &OperationKey) -> bool {
+        self.text == key.text.as_ref() && self.operation == key.operation.as_deref()
+    }
+}
+
+#[derive(Clone)]
+struct BySize;
+
+impl Weighter<OperationKey, Arc<PreparedOperation>> for BySize {
+    fn weight(&self, key: &OperationKey, _: &Arc<PreparedOperation>) -> u64 {
+        u64::try_from(key.text.len()).unwrap_or(u64::MAX).saturating_mul(GROWTH) + 1_000
+    }
+}
+
+impl OperationCache {
+    /// Holds operations against the schema, within these limits.
+    ///
+    /// # Errors
+    /// When our own schema is not valid.
+    pub fn new(limits: Limits) -> Result<Self> {
+        let cache = Cache::with_weighter(1_000, MEMORY, BySize);
+        Ok(Self { validator: Validator::get()?, prices: Prices::default(), limits, cache })
+    }
+
+    /// Holds the variables of a request, and its additions to the protocol, against the limits.
+    ///
+    /// # Errors
+    /// When they go over one.
+    pub fn check_variables(
+        &self,
+        variables: &Map<String, Value>,
+        extensions: &Map<String, Value>,
+    ) -> Result<(), RequestError> {
+        limits::check_variables(variables, &self.limits)?;
+        Ok(limits::check_variables(extensions, &self.limits)?)
+    }
+
+    /// An operation, if it was seen lately.
+    pub fn get(&self, text: &str, operation: Option<&str>) -> Option<Arc<PreparedOperation>> {
+        self.cache.get(&Asked { text, operation })
+    }
+
+    /// An operation; reads it if it is new.
+    ///
+    /// # Errors
+    /// When it goes over a limit, cannot be parsed, is not valid, or when there is no such operation.
+    pub fn prepare(&self, text: &Arc<str>, operation: Option<&str>) -> Result<Arc<PreparedOperation>, RequestError> {
+        if let Some(known) = self.get(text, operation) {
+            return Ok(known);
+        }
+        let document = self.validator.check(text, &self.limits)?;
+        let prepared = Arc::new(PreparedOperation::new(self.validator.schema(), text, operation, &document)?);
+        let key = OperationKey { text: Arc::clone(text), operation: operation.map(str::to_owned) };
+        self.cache.insert(key, Arc::clone(&prepared));
+        Ok(prepared)
+    }
+
+    /// What an operation costs with these variables. They are complete.
+    ///
+    /// # Errors
+    /// When it costs too much.
+    pub async fn price(&self, operation: &PreparedOperation, variables: &Variables) -> Result<usize, RequestError> {
+        if let Some(cost) = operation.cost(variables) {
+            return Ok(cost);
+        }
+        let document = operation.document.clone();
+        let cost = self.prices.of(document, operation.operation.name.clone(), variables.clone()).await?;
+        operation.costs.put(operation.sizes.iter().map(|name| variables.get(name).cloned()).collect(), cost);
+        Ok(cost)
+    }
+
+    /// Nothing, if the document is within the limits, well-formed and valid, whatever values its variables will have. What it
+    /// costs is computed with the shortest lists that its variables allow for.
+    ///
+    /// # Errors
+    /// What a client would be told who sends the document.
+    pub async fn validate(&self, text: &str) -> Result<(), RequestError> {
+        let document = self.validator.check(text, &self.limits)?;
+        for (name, _) in document.operations.iter() {
+            self.prices.check(only(&document, name.map(Name::as_str))).await?;
+        }
+        Ok(())
+    }
+}
+
+fn type_of(ty: &async_graphql::parser::types::Type) -> ast::Type {
+    let ty_of_base = match &ty.base {
+        BaseType::Named(name) => ast::Type::Named(apollo_compiler::Name::new_unchecked(name.as_str())),
+        BaseType::List(item) => type_of(item).list(),
+    };
+    if ty.nullable { ty_of_base } else { ty_of_base.non_null() }
+}
+
+/// One operation and the fragments that it spreads. The document is valid, so that each is there and none contains itself.
+fn only(document: &ExecutableDocument, name: Option<&str>) -> ExecutableDocument {
+    let operations = match &document.operations {
+        DocumentOperations::Single(operation) => DocumentOperations::Single(operation.clone()),
+        DocumentOperations::Multiple(operations) => {
+            let named = operations.iter().filter(|(found, _)| Some(found.as_str()) == name);
+            DocumentOperations::Multiple(named.map(|(name, operation)| (name.clone(), operation.clone())).collect())
+        }
+    };
+    let mut fragments = HashMap::new();
+    let mut open: Vec<&SelectionSet> = Vec::new();
+    let sets = document.operations.iter().filter(|(found, _)| found.map(Name::as_str) == name);
+    open.extend(sets.map(|(_, operation)| &operation.node.selection_set.node));
+    while let Some(set) = open.pop() {
+        for selection in &set.items {
+            match &selection.node {
+                Selection::Field(field) => open.push(&field.node.selection_set.node),
+                Selection::InlineFragment(fragment) => open.push(&fragment.node.selection_set.node),
+                Selection::FragmentSpread(spread) => {
+                    let name = &spread.node.fragment_name.node;
+                    if let (false, Some(fragment)) = (fragments.contains_key(name), document.fragments.get(name)) {
+                        fragments.insert(name.clone(), fragment.clone());
+                        open.push(&fragment.node.selection_set.node);
+                    }
+                }
+            }
+        }
+    }
+    ExecutableDocument { operations, fragments }
+}
+
+/// Whether an operation is a query for nothing but such fields.
+fn asks_only(document: &ExecutableDocument, operation: &OperationDefinition, is_meant: fn(&str) -> bool) -> bool {
+    let mut open = vec![&operation.selection_set.node];
+    while let Some(set) = open.pop() {
+        for selection in &set.items {
+            match &selection.node {
+                Selection::Field(field) if is_meant(field.node.name.node.as_str()) => {}
+                Selection::Field(_) => return false,
+                Selection::InlineFragment(fragment) => open.push(&fragment.node.selection_set.node),
+                Selection::FragmentSpread(spread) => {
+                    // Validation sees to it that it is there, and that no fragment contains itself.
+                    match document.fragments.get(&spread.node.fragment_name.node) {
+                        Some(fragment) => open.push(&fragment.node.selection_set.node),
+                        None => return false,
+                    }
+                }
+            }
+        }
+    }
+    operation.ty == OperationType::Query
+}
+
+/// The arguments that declare the size of a list, and with it what an operation costs.
+const SIZES: [&str; 2] = ["first", "ids"];
+
+/// The variables that declare the size of a list.
+fn sizes(document: &ExecutableDocument, operation: &OperationDefinition) -> Vec<Name> {
+    let mut sizes = Vec::new();
+    let fragments = document.fragments.values().map(|fragment| &fragment.node.selection_set.node);
+    let mut open: Vec<&SelectionSet> = std::iter::once(&operation.selection_set.node).chain(fragments).collect();
+    while let Some(selection_set) = open.pop() {
+        for selection in &selection_set.items {
+            match &selection.node {
+                Selection::Field(field) => {
+                    let declaring = |(name, _): &&(Positioned<Name>, _)| SIZES.contains(&name.node.as_str());
+                    for (_, value) in field.node.arguments.iter().filter(declaring) {
+                        collect_variables(&value.node, &mut sizes);
+                    }
+                    open.push(&field.node.selection_set.node);
+                }
+                Selection::InlineFragment(fragment) => open.push(&fragment.node.selection_set.node),
+                Selection::FragmentSpread(_) => {}
+            }
+        }
+    }
+    sizes
+}
+
+/// The variables in a value. Values are not nested deeper than the limits allow.
+fn collect_variables(value: &async_graphql_value::Value, names: &mut Vec<Name>) {
+    use async_graphql_value::Value::{List, Object, Variable};
+    match value {
+        Variable(name) if !names.contains(name) => names.push(name.clone()),
+        List(items) => items.iter().for_each(|item| collect_variables(item, names)),
+        Object(members) => members.values().for_each(|member| collect_variables(member, names)),
+        _ => {}
+    }
+}
+
+fn select_operation<'a>(
+    document: &'a ExecutableDocument,
+    name: Option<&str>,
+) -> Result<(Option<&'a str>, &'a OperationDefinition), RequestError> {
+    let refuse = |message| Err(RequestError::new(Code::OperationResolutionFailure, message));
+    let mut operations = document
+        .operations
+        .iter()
+        .map(|(name, operation)| (name.map(Name::as_str), &operation.node))
+        .filter(|(candidate, _)| name.is_none() || *candidate == name);
+    match (operations.next(), operations.next()) {
+        (Some(operation), None) => Ok(operation),
+        (None, _) => refuse("The document has no operation with the name that \"operationName\" says."),
+        (Some(_), Some(_)) => {
+            refuse("The document has several operations: \"operationName\" must say which one to run.")
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_operation_is_read_once_and_by_itself() {
+        let operations = OperationCache::new(Limits::default()).expect("a schema");
+        let text: Arc<str> = "query A { locales { code } } query B($n: Int) { pages(first: $n) { ...F } }
+            query C($n: [ID!]!) { nodes(ids: $n) { ...G } } fragment F on PageConnection { totalCount } fragment G on Node { id }"
+            .into();
+        let first = operations.prepare(&text, Some("B")).expect("valid");
+        let again = operations.prepare(&text, Some("B")).expect("valid");
+        assert!(Arc::ptr_eq(&first, &again));
+        assert_eq!(first.document.operations.iter().count(), 1);
+        assert_eq!(first.document.fragments.keys().map(Name::as_str).collect::<Vec<_>>(), ["F"]);
+        for number in 0..200 {
+            let variables = first.coerce(Map::from_iter([("n".to_owned(), Value::from(number))])).expect("they fit");
+            assert!(first.plan(&variables).is_some());
+        }
+        assert!(operations.prepare(&text, None).is_err(), "which one is not said");
+        assert!(operations.prepare(&text, Some("D")).is_err(), "there is none");
+    }
+
+    #[tokio::test]
+    async fn the_price_is_that_of_the_operation_that_runs() {
+        let operations = OperationCache::new(Limits::default()).expect("a schema");
+        let text: Arc<str> =
+            "query A { locales { code } } query B($n: Int!) { pages(first: $n) { nodes { slug } } }".into();
+        let price = async |name: &str, variables: Map<String, Value>| {
+            let operation = operations.prepare(&text, Some(name)).expect("valid");
+            let variables = operation.coerce(variables).expect("they fit");
+            operations.price(&operation, &variables).await.expect("a price")
+        };
+        let of = |number: u64| Map::from_iter([("n".to_owned(), Value::from(number))]);
+        let cheap = price("A", Map::new()).await;
+        assert!(cheap < 20, "{cheap}");
+        let (one, hundred) = (price("B", of(1)).await, price("B", of(100)).await);
+        assert!(hundred > 50 * one, "{one} {hundred}");
+        assert_eq!(price("B", of(1)).await, one, "whatever was asked before");
+    }
+
+    #[test]
+    fn operations_take_no_more_than_their_room() {
+        let operations = OperationCache::new(Limits::default()).expect("a schema");
+        let mut first = true;
+        for number in 0..60 {
+            // The longest that is read: a document of two selections and a comment.
+            let text: Arc<str> = format!("{{ locales {{ code }} }} # {number:02} {}", "x".repeat(60_000)).into();
+            assert!(operations.prepare(&text, None).is_ok(), "document {number}");
+            assert!(operations.cache.weight() <= MEMORY, "{} bytes", operations.cache.weight());
+            first &= operations.cache.len() == number + 1;
+        }
+        assert!(!first, "together they are more than there is room for");
+        assert!(operations.cache.weight() > MEMORY / 2, "the room is used");
+    }
+}
