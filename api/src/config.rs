@@ -130,6 +130,18 @@ pub struct Config {
     )]
     pub response_cache_bytes: u64,
 
+    /// The longest response, in bytes, whatever it was thought to cost. Twice as much, and what the response cache has, is
+    /// the memory for all responses that are being written and sent.
+    #[arg(
+        long,
+        env = "ALMANAC_MAX_RESPONSE_BYTES",
+        global = true,
+        default_value_t = 64 * 1024 * 1024,
+        value_parser = clap::value_parser!(u64).range(65_536..),
+        value_name = "N"
+    )]
+    pub max_response_bytes: u64,
+
     /// Seconds for which caches in front may serve an answer without asking (`s-maxage`); 0 has them ask each time.
     #[arg(long, env = "ALMANAC_SHARED_MAX_AGE", global = true, default_value_t = 5, value_name = "SECONDS")]
     pub shared_max_age: u32,

@@ -9,4 +9,6 @@ pub mod cursor;
 pub mod documents;
 pub mod feed;
 pub mod reading;
+pub mod response_memory;
+pub mod sizes;
 pub mod snapshot;

@@ -83,7 +83,7 @@ pub enum Code {
     StorageFull,
     /// The database did not say whether a write was carried out.
     OutcomeUnknown,
-    /// Too many requests wait for the same; try again.
+    /// Too many requests wait for the same, or there is no memory for the answer; try again.
     Overloaded,
     /// Something broke here; the log has it under the request id.
     Internal,
@@ -317,6 +317,12 @@ pub enum Error {
     /// No font of this machine has the letters of a picture.
     #[error("this server has no font with the letters of the picture; ask for the SVG")]
     NoFont,
+    /// The response is longer than a response may be.
+    #[error("the response is longer than {max} bytes; ask for less at once")]
+    ResponseTooLong {
+        /// The longest response, in bytes.
+        max: usize,
+    },
     /// A mistake of ours, or of the machine's.
     #[error("internal error")]
     Internal(#[source] Arc<dyn std::error::Error + Send + Sync>),
@@ -391,6 +397,9 @@ impl Error {
             (_, Self::Overloaded) => "サーバーが混み合っています。しばらくしてからもう一度お試しください".to_owned(),
             (_, Self::ProviderUnavailable) => "認証サービスに接続できません。もう一度お試しください".to_owned(),
             (_, Self::NoFont) => "図の文字を表示できるフォントがありません。SVG形式をご利用ください".to_owned(),
+            (_, Self::ResponseTooLong { max }) => {
+                format!("応答が{max}バイトを超えています。範囲を絞ってください")
+            }
             (_, Self::Internal(_)) => "内部エラーが発生しました".to_owned(),
         }
     }
@@ -445,6 +454,7 @@ impl Error {
             | Self::NoFont => Code::Unavailable,
             Self::StorageFull(_) => Code::StorageFull,
             Self::OutcomeUnknown(_) => Code::OutcomeUnknown,
+            Self::ResponseTooLong { .. } => Code::LimitExceeded,
             Self::Overloaded => Code::Overloaded,
             Self::Internal(_) => Code::Internal,
         }

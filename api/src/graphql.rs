@@ -4,6 +4,7 @@
 //! House rules: a nullable field that can fail is `Option<Result<T>>`, so that only it becomes null; input values are
 //! [`Input`], so that every broken rule is reported and not only the first; objects are newtypes, never rows.
 
+mod budget;
 mod connection;
 pub(crate) mod direct;
 mod error;
@@ -12,20 +13,23 @@ mod node;
 mod plan;
 pub mod request;
 mod scalar;
+mod writer;
 
 use std::sync::Arc;
 
 use async_graphql::{Context, InputObject, SimpleObject};
 use entities::{Locale, Localized};
 
-pub use connection::{DEFAULT_FIRST, Listed, PageOf, Paging, page_size, paginate};
-pub use direct::{Member, Output, Shape, Writer, is_named};
+pub use budget::{Budget, CountValues, ENGINE_WEIGHT};
+pub use connection::{DEFAULT_FIRST, Listed, MAX_FIRST, PageOf, Paging, page_size, paginate};
+pub use direct::{Member, Output, Shape, is_named};
 pub(crate) use direct::{enums, object, record};
 pub use error::{Expected, Faults, PublishBlocker, UserError, ValidationError, expected, language};
 pub use mutation::{Mutated, mutate, mutate_openly};
 pub use node::{global_id, named, parse_global_id};
 pub use plan::{Arguments, OperationPlan, Plan, Root, Unfit, switches};
 pub use scalar::{At, Html, Input, Literal, Scalar, ScalarRef};
+pub use writer::{BYTES_PER_POINT, Writer};
 
 use crate::{
     access::{Caller, Editor},
@@ -46,6 +50,8 @@ pub struct RequestContext {
     pub asking: Asking,
     /// The idempotency key, if the request bears one.
     pub idempotency: Option<KeyedRequest>,
+    /// What the answer may take, where the engine makes it.
+    pub budget: Arc<Budget>,
 }
 
 /// What a query about published content is answered from. One state for the whole request, so that no answer mixes two.

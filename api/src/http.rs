@@ -30,6 +30,7 @@ use poem::{
 use serde_json::json;
 use tokio::time::timeout;
 
+pub(crate) use self::graphql::Service;
 use self::{
     bodies::BodyMemory,
     caller::RequestId,
@@ -44,7 +45,6 @@ use self::{
     request_tracing::HungUp,
 };
 pub use self::{cors::InvalidOrigin, request_tracing::observed};
-pub(crate) use self::graphql::Service;
 use crate::{
     access::{Caller, Credential, audit::sha256},
     database::Failure,
@@ -54,9 +54,9 @@ use crate::{
         snapshot::Snapshot,
     },
     error::{Code, Error, Result},
-    graphql::{Asking, RequestContext, request::Operation},
+    graphql::{Asking, Budget, RequestContext, request::Operation},
     idempotency::KeyedRequest,
-    schema::{self, limits::Limits},
+    schema::{self, MAX_COST, limits::Limits},
     state::State,
 };
 
@@ -228,7 +228,9 @@ impl Graphql {
             depends_on_trust |= !matches!(document, RequestedDocument::Text(_));
             self.documents.resolve(&self.service, document, restricted)
         };
-        let prepared = self.service.prepare(&caller, &received, find).await?;
+        let asking =
+            |snapshot| Asking { state: self.state.clone(), reading: Arc::new(self.state.reading_of(snapshot)) };
+        let prepared = self.service.prepare(&caller, &received, find, &asking(Arc::clone(&snapshot))).await?;
         let operation = prepared.operation.operation.clone();
         let present = |error| schema::present(error, id.as_str());
         if !prepared.operation.is_public && matches!(caller.credential, Some(Credential::ApiToken(_))) {
@@ -237,13 +239,16 @@ impl Graphql {
         }
         let idempotency = key.map(|key| KeyedRequest::new(key, fingerprint(&prepared)));
         let context = |snapshot| {
-            let asking = Asking { state: self.state.clone(), reading: Arc::new(self.state.reading_of(snapshot)) };
-            RequestContext { caller, asking, idempotency }
+            // What a mutation answers is bounded in bytes alone: it is as long as what was sent asks for.
+            let max_cost = if prepared.is_query() { MAX_COST } else { usize::MAX };
+            let budget = Budget::new(self.state.response_memory(), max_cost);
+            RequestContext { caller, asking: asking(snapshot), idempotency, budget: Arc::new(budget) }
         };
         if !is_public || !prepared.operation.is_lasting {
             meter.charge(meter::price(&prepared))?;
-            let executed = self.service.execute(&prepared, context(snapshot), present).await?;
-            let mut response = executed.into_response(media_type);
+            let executed = self.service.execute(&prepared, context(snapshot), present).await;
+            meter.settle(prepared.excess());
+            let mut response = executed?.into_response(media_type);
             private(&mut response);
             response.extensions_mut().insert(operation);
             return Ok(response);
@@ -258,7 +263,9 @@ impl Graphql {
             }
             Err(turn) => {
                 meter.charge(meter::price(&prepared))?;
-                let executed = self.service.execute(&prepared, context(snapshot), present).await?;
+                let executed = self.service.execute(&prepared, context(snapshot), present).await;
+                meter.settle(prepared.excess());
+                let executed = executed?;
                 if executed.is_shareable {
                     let Executed { body, reading, .. } = executed;
                     let mut tags = reading.tags();

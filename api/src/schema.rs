@@ -1,5 +1,7 @@
 //! The schema: every room's roots merged, the limits of the engine, and the mask through which every error passes.
 
+pub mod cost;
+mod introspection;
 pub mod limits;
 
 use std::error::Error as _;
@@ -49,14 +51,15 @@ use crate::{
         vintage::graphql::VintageQuery,
         year_sheet::graphql::{YearSheetMutation, YearSheetQuery},
     },
-    graphql::{ContextExt, Input, Root, parse_global_id},
+    graphql::{ContextExt, CountValues, Input, Root, parse_global_id},
     state::State,
 };
 
 /// The most ids of one `nodes`.
 const MAX_NODES: usize = 100;
-/// The most that a document may cost: one for each field, times the size of the lists around it.
-pub const MAX_COMPLEXITY: usize = 20_000;
+/// The most points that an operation may cost, estimated before it runs and counted while its response is written
+/// ([`cost`]).
+pub const MAX_COST: usize = 100_000;
 
 /// All queries.
 #[derive(MergedObject, Default)]
@@ -91,7 +94,12 @@ pub static ROOTS: &[Root] = &[
     category::graphql::CATEGORIES,
     fact_sheet::graphql::FACT_SHEET,
     aggregate::graphql::VISIT_COUNTS,
+    introspection::SCHEMA,
+    introspection::TYPE,
 ];
+
+/// The queries about the schema itself.
+static INTROSPECTION: &[Root] = &[introspection::SCHEMA, introspection::TYPE];
 
 /// The queries whose answers hold until something that they show changes: they ask for nothing but what is published, and
 /// not for the time.
@@ -142,7 +150,7 @@ pub type Schema = async_graphql::Schema<Query, Mutation, EmptySubscription>;
 /// The schema of a running Almanac. It executes what has passed `graphql/request.rs`, and validates no further than it must.
 #[must_use]
 pub fn schema(state: State) -> Schema {
-    builder().validation_mode(ValidationMode::Fast).data(state).finish()
+    builder().validation_mode(ValidationMode::Fast).data(state).extension(CountValues).finish()
 }
 
 /// The schema in the schema definition language: `api/schema.graphql`.
@@ -155,7 +163,6 @@ pub fn sdl() -> String {
 /// The schema before it is finished.
 pub fn builder() -> SchemaBuilder<Query, Mutation, EmptySubscription> {
     Schema::build(Query::default(), Mutation::default(), EmptySubscription)
-        .limit_complexity(MAX_COMPLEXITY)
         // What the engine counts recursively is bounded by `limits` before it gets here.
         .limit_recursive_depth(limits::Limits::default().nesting)
         // Suggestions would cost more than the answer.
@@ -197,7 +204,6 @@ impl NodeQuery {
     }
 
     /// The objects with these global ids, at most 100, in their order; null for each that cannot be served.
-    #[graphql(complexity = "ids.len() * child_complexity + 1")]
     async fn nodes(
         &self,
         ctx: &Context<'_>,

@@ -31,6 +31,7 @@ use crate::{
         documents::{self, Documents},
         feed::Feed,
         reading::Reading,
+        response_memory::ResponseMemory,
         snapshot::Snapshot,
     },
     document::preview::Previews,
@@ -56,6 +57,7 @@ struct Inner {
     snapshot: ArcSwap<Snapshot>,
     bodies: Arc<Bodies>,
     answers: Answers,
+    response_memory: Arc<ResponseMemory>,
     // Held while the snapshot is rebuilt, so that many writers at once cost few rebuilds.
     rebuild: tokio::sync::Mutex<()>,
     feed: Feed,
@@ -80,6 +82,7 @@ impl State {
         let bodies = Bodies::new(config.page_body_bytes);
         let compute_pool = ComputePool::default();
         let answers = Answers::new(config.response_cache_bytes, compute_pool.clone());
+        let response_memory = ResponseMemory::new(config.max_response_bytes, config.response_cache_bytes);
         bodies.fill(database.reader(), Some(READY_BODIES)).await?;
         let throttle = Throttle::new(clock.clone());
         let quota = Quota::new(config.rate_limit, database.shared().is_some());
@@ -97,6 +100,7 @@ impl State {
             snapshot: ArcSwap::from_pointee(snapshot),
             bodies: Arc::new(bodies),
             answers,
+            response_memory: Arc::new(response_memory),
             rebuild: tokio::sync::Mutex::default(),
             feed: Feed::new(opened),
             throttle,
@@ -208,6 +212,12 @@ impl State {
     #[must_use]
     pub fn answers(&self) -> &Answers {
         &self.0.answers
+    }
+
+    /// The memory for responses that are being written or sent.
+    #[must_use]
+    pub fn response_memory(&self) -> &Arc<ResponseMemory> {
+        &self.0.response_memory
     }
 
     /// The texts of pages that are in memory.

@@ -6,6 +6,8 @@ mod bodies;
 mod caching;
 mod differential;
 mod lists;
+mod prices;
+mod response_size;
 
 use std::fmt::Write as _;
 

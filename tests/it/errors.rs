@@ -135,6 +135,16 @@ async fn meet(app: &TestApp, code: Code) -> (u16, String) {
         Code::ChangeNotSeen => {
             post().header("almanac-change-token", "1.999999").body_json(&query("{ pages { totalCount } }"))
         }
+        Code::Overloaded => {
+            // Small enough to be taken up by a few responses that nobody reads.
+            let small = app.with(|config| config.max_response_bytes = 1024 * 1024).await;
+            let memory = small.state().response_memory();
+            let unread = || memory.hold(vec![b'1'; memory.max_response()]).ok();
+            let held: Vec<_> = std::iter::from_fn(unread).collect();
+            let reply = small.anonymous().run(include_str!("introspection.graphql"), json!({})).await;
+            assert_eq!(reply.header("retry-after"), Some("1"), "{} responses are held", held.len());
+            return (reply.status(), reply.code().to_owned());
+        }
         Code::Unavailable => {
             let replica = app.reopen().await;
             replica.state().database().clone().close().await.expect("closes");

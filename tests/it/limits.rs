@@ -117,9 +117,13 @@ fn corpus() -> Vec<(&'static str, Vec<u8>, &'static str, Option<&'static str>)> 
         ),
         (
             "a wide and dear query",
-            query("{ pages(first: 100) { nodes { children { children { children { children { slug title } } } } } } }"),
+            query(&format!(
+                "{{ pages(first: 100) {{ nodes {{ {}slug{} }} }} }}",
+                "parent { children { ".repeat(6),
+                " } }".repeat(6)
+            )),
             limit,
-            None,
+            Some("cost"),
         ),
         ("10 MB", query(&" ".repeat(10 * 1024 * 1024)), "PAYLOAD_TOO_LARGE", None),
         (

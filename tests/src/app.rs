@@ -74,6 +74,7 @@ pub(crate) fn config() -> Config {
         max_body_bytes: 2 * 1024 * 1024,
         rate_limit: 2_000_000,
         response_cache_bytes: 4 * 1024 * 1024,
+        max_response_bytes: 64 * 1024 * 1024,
         shared_max_age: 5,
         stale_while_revalidate: 5,
         page_body_bytes: 4 * 1024 * 1024,

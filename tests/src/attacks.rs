@@ -17,6 +17,9 @@ pub enum Fate {
     Failed(&'static str),
 }
 
+/// A field that only the engine answers.
+pub const BY_ENGINE: &str = " zzz: node(id: \"unknown\") { id } ";
+
 use Fate::{Answered, Failed, Refused};
 
 const LIMIT: Fate = Refused("LIMIT_EXCEEDED");
@@ -32,10 +35,16 @@ pub struct Attack {
     pub variables: Value,
     /// What becomes of it.
     pub fate: Fate,
+    /// Whether an administrator sends it.
+    pub signed_in: bool,
 }
 
 fn attack(name: &'static str, document: impl Into<String>, fate: Fate) -> Attack {
-    Attack { name, document: document.into(), variables: json!({}), fate }
+    Attack { name, document: document.into(), variables: json!({}), fate, signed_in: false }
+}
+
+fn signed_in(attack: Attack) -> Attack {
+    Attack { signed_in: true, ..attack }
 }
 
 fn with(attack: Attack, variables: Value) -> Attack {
@@ -114,7 +123,7 @@ pub fn attacks() -> Vec<Attack> {
             format!(
                 "{{ {} }}",
                 names(100, &|n| format!(
-                    "a{n}: factSheet {{ categories {{ countries {{ counts {{ value note }} }} }} }} "
+                    "a{n}: factSheet {{ categories {{ countries {{ counts {{ value status note }} }} }} }} "
                 ))
             ),
             LIMIT,
@@ -135,6 +144,75 @@ pub fn attacks() -> Vec<Attack> {
             ),
             Answered,
         ),
+        attack(
+            "100 sums of everything at an earlier moment",
+            format!(
+                "{{ {} }}",
+                names(99, &|n| format!("a{n}: visitCounts(asOf: \"2026-01-14T00:00:{:02}Z\") {{ sum }} ", n % 60))
+            ),
+            Answered,
+        ),
+        attack(
+            "90 names of 600 letters for each sum",
+            format!(
+                "{{ visitCounts(groupBy: [COUNTRY, YEAR, CATEGORY]) {{ {} }} }}",
+                names(90, &|n| format!("{}{n}: rank ", "x".repeat(600)))
+            ),
+            LIMIT,
+        ),
+        attack(
+            "fields of possible types of interfaces of possible types, 60 times",
+            format!(
+                "{{ __type(name: \"UserError\") {{ possibleTypes {{ interfaces {{ possibleTypes {{ {} }} }} }} }} }}",
+                names(60, &|n| format!("a{n}: fields {{ name description }} "))
+            ),
+            LIMIT,
+        ),
+        attack(
+            "fields of possible types, 60 times",
+            format!(
+                "{{ __type(name: \"UserError\") {{ possibleTypes {{ {} }} }} }}",
+                names(60, &|n| format!("a{n}: fields {{ name description type {{ name ofType {{ name }} }} }} "))
+            ),
+            Answered,
+        ),
+        attack(
+            "all types and their fields, 99 times",
+            format!(
+                "{{ {} }}",
+                names(99, &|n| format!("a{n}: __schema {{ types {{ name fields {{ name description }} }} }} "))
+            ),
+            LIMIT,
+        ),
+        attack(
+            "all types and their fields, 16 times",
+            format!(
+                "{{ {} }}",
+                names(16, &|n| format!("a{n}: __schema {{ types {{ name fields {{ name description }} }} }} "))
+            ),
+            Answered,
+        ),
+        attack("what IDEs ask for", include_str!("../it/introspection.graphql"), Answered),
+        attack("one very long page", "{ page(slug: \"long\") { body { markdown html text } } }", Answered),
+        attack(
+            "90 very long pages",
+            format!(
+                "{{ {} }}",
+                names(90, &|n| format!("a{n}: page(slug: \"long\") {{ body {{ markdown html text }} }} "))
+            ),
+            LIMIT,
+        ),
+        signed_in(attack(
+            "100 documents, as they are and as they are published",
+            "{ documents(first: 100) { nodes { id content { ...C } published { ...C } } } }
+             fragment C on DocumentContent { ... on PageTextContent { title body { markdown html text } } }",
+            Answered,
+        )),
+        signed_in(attack(
+            "what happened, ten times",
+            format!("{{ {} }}", names(10, &|n| format!("a{n}: auditLog(first: 100) {{ nodes {{ seq action }} }} "))),
+            Answered,
+        )),
         attack("51 directives", page(&"title @skip(if: false) ".repeat(51)), LIMIT),
         attack("a name of 20,000 letters", format!("{{ {long}: site {{ id }} }}"), Answered),
         attack("a field of 20,000 letters", format!("{{ {long} }}"), Refused("GRAPHQL_VALIDATION_FAILED")),
@@ -239,6 +317,14 @@ pub fn attacks() -> Vec<Attack> {
 /// Adds pages enough for lists to be long, and for one page to have many below it.
 pub fn crowd(dataset: &mut Dataset) {
     dataset.pages.push(page("wide", None, 10, &["ja"], "Wide", ""));
+    dataset.pages.push(page(
+        "long",
+        None,
+        11,
+        &["ja"],
+        "Long",
+        &"A long text is made of many such words. ".repeat(4_900),
+    ));
     for number in 0..1_000_usize {
         let parent = number.is_multiple_of(10).then_some("wide");
         dataset.pages.push(page(&format!("page-{number:04}"), parent, 20, &["ja"], &format!("{number}"), "Text"));

@@ -12,13 +12,14 @@
 //! ```
 //!
 //! `app` has the clients, `editing` their mutations, `reply` what comes back, `database` and `postgres` the databases, `cluster` servers that a test may stop,
-//! `crowd` a compute pool that is busy, `sabotage` faults of a database, `tables` what stands in them, `dataset` and `attacks` what is put in and sent. Requests go through
+//! `crowd` a compute pool that is busy, `sabotage` faults of a database, `tables` what stands in them, `dataset`, `big_dataset` and `attacks` what is put in and sent. Requests go through
 //! everything that is served, without a port. There is no shared state: no test can see another one's rows.
 
 #![expect(clippy::expect_used, clippy::missing_panics_doc, clippy::panic, reason = "a harness stops where it stands")]
 
 mod app;
 pub mod attacks;
+pub mod big_dataset;
 pub mod cluster;
 pub mod commands;
 mod crowd;

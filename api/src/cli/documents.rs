@@ -60,7 +60,7 @@ async fn add(state: &State, administrator: &Administrator, files: &[PathBuf]) ->
     }
     let service = http::service(state)?;
     for (id, text) in &documents {
-        if let Err(refusal) = service.validate(text).await {
+        if let Err(refusal) = service.validate(text) {
             faults.extend(refusal.messages().map(|message| format!("{id}: {message}")));
         }
     }

@@ -251,6 +251,13 @@ impl Published {
         self.pages.get(&id)
     }
 
+    /// How many pages there are, and how many there are below one at most.
+    #[must_use]
+    pub fn page_counts(&self) -> (usize, usize) {
+        let below = self.children.iter().filter(|(parent, _)| parent.is_some()).map(|(_, children)| children.len());
+        (self.pages.len(), below.max().unwrap_or(0))
+    }
+
     /// All pages, in no order.
     pub fn pages(&self) -> impl Iterator<Item = &Arc<Page>> {
         self.pages.values()

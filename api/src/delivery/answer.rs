@@ -124,12 +124,12 @@ struct Compressed {
 impl Answer {
     /// An answer made of change `seq` that depends on nothing but what these tags stand for.
     #[must_use]
-    pub fn new(seq: i64, tags: Vec<String>, bytes: Vec<u8>) -> Self {
+    pub fn new(seq: i64, tags: Vec<String>, bytes: Bytes) -> Self {
         Self {
             seq,
             tags: tags.into(),
             holds: AtomicU64::new(0),
-            identity: bytes.into(),
+            identity: bytes,
             labels: OnceLock::new(),
             asked_again: AtomicBool::new(false),
             compressed: OnceLock::new(),

@@ -77,6 +77,12 @@ impl Reading {
         self.notes.lock().unwrap_or_else(PoisonError::into_inner).tags.insert(tag);
     }
 
+    /// The state itself, for estimates of what a response will cost: nothing of it reaches a client, so nothing is noted.
+    #[must_use]
+    pub fn unnoted(&self) -> &Snapshot {
+        &self.snapshot
+    }
+
     /// The newest change before which no other one is still to come.
     #[must_use]
     pub fn seq(&self) -> i64 {

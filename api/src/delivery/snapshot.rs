@@ -1,6 +1,9 @@
 //! Everything that the public may read, in memory, as of one change. A public resolver reads this and nothing else.
 
-use std::{collections::BTreeSet, sync::Arc};
+use std::{
+    collections::BTreeSet,
+    sync::{Arc, OnceLock},
+};
 
 use chrono::{DateTime, Utc};
 use entities::{DocumentKind, document, publication};
@@ -12,7 +15,7 @@ use crate::{
     change::{self, Change, StableUntil},
     content::{self, body::Bodies},
     database::Database,
-    delivery::documents,
+    delivery::{documents, sizes::Sizes},
     error::Result,
     figures::{self, vintage::Changed},
 };
@@ -37,6 +40,7 @@ pub struct Snapshot {
     changed: imbl::HashMap<Arc<str>, i64>,
     /// The change from which on `changed` says everything.
     since: i64,
+    sizes: OnceLock<Sizes>,
 }
 
 impl Snapshot {
@@ -62,7 +66,8 @@ impl Snapshot {
         let content = content::Published::load(transaction).await?;
         let figures = Arc::new(figures::Published::load(transaction, now).await?);
         let (ahead, changed) = (BTreeSet::new(), imbl::HashMap::new());
-        Ok(Self { seq, ahead, generation: 1, content, figures, changed, since: seq })
+        let sizes = OnceLock::new();
+        Ok(Self { seq, ahead, generation: 1, content, figures, changed, since: seq, sizes })
     }
 
     /// The newest state. Only what was published since this one is read. However many changes there are, it is labelled
@@ -152,7 +157,14 @@ impl Snapshot {
         } else {
             Arc::new(self.figures.advance(transaction, &of_figures).await?)
         };
-        Ok(Self { seq, ahead, generation, content, figures, changed: last_changed, since: self.since })
+        let sizes = OnceLock::new();
+        Ok(Self { seq, ahead, generation, content, figures, changed: last_changed, since: self.since, sizes })
+    }
+
+    /// How much there is of everything, counted when it is first asked for.
+    #[must_use]
+    pub fn sizes(&self) -> &Sizes {
+        self.sizes.get_or_init(|| Sizes::of(self))
     }
 
     /// Whether it contains the change with this number.
@@ -176,8 +188,8 @@ impl Snapshot {
     /// The same moment with something else on show, such as a draft.
     #[must_use]
     pub fn showing(&self, content: content::Published, figures: Arc<figures::Published>) -> Self {
-        let (ahead, changed) = (self.ahead.clone(), self.changed.clone());
-        Self { seq: self.seq, ahead, generation: self.generation, content, figures, changed, since: self.since }
+        let (ahead, changed, sizes) = (self.ahead.clone(), self.changed.clone(), OnceLock::new());
+        Self { seq: self.seq, ahead, generation: self.generation, content, figures, changed, since: self.since, sizes }
     }
 
     /// Whether a change after number `seq` bears this tag.

@@ -13,8 +13,9 @@ use serde::{Serialize, de::DeserializeOwned};
 
 use super::{
     Faults,
-    direct::{Member, Output, Shape, Writer},
+    direct::{Member, Output, Shape},
     plan::Plan,
+    writer::Writer,
 };
 use crate::{access::key::KeyRing, delivery::cursor, error::Result};
 

@@ -356,6 +356,7 @@ pub fn expected<T>(result: Result<T>) -> Result<Expected<T>> {
         | Error::StorageFull(_)
         | Error::StorageFailed(_)
         | Error::OutcomeUnknown(_)
+        | Error::ResponseTooLong { .. }
         | Error::Internal(_) => return Err(error),
     };
     Ok(Err(vec![UserError::Refusal(Refusal { code, error })]))

@@ -14,7 +14,8 @@ use async_graphql_value::{ConstValue, Name, Value};
 
 use super::{
     Asking,
-    direct::{Lead, Member, Shape, Writer},
+    direct::{Member, Shape},
+    writer::{Lead, Writer},
 };
 
 /// The fields to write of one object.
@@ -32,6 +33,8 @@ pub struct Step {
 impl Plan {
     /// The number of `__typename`.
     pub const TYPENAME: u16 = u16::MAX;
+    /// Added to the number of a list of introspection when what is deprecated is asked for, too.
+    pub const WITH_DEPRECATED: u16 = 0x4000;
 
     /// The fields in order.
     pub fn steps(&self) -> &[Step] {
@@ -112,6 +115,27 @@ impl OperationPlan {
         roots: &'static [Root],
         switches: &HashMap<Name, bool>,
     ) -> Option<Self> {
+        Self::build(document, operation, roots, switches, true)
+    }
+
+    /// Works out what a query selects of some roots, as if it selected nothing else.
+    #[must_use]
+    pub fn part(
+        document: &ExecutableDocument,
+        operation: &OperationDefinition,
+        roots: &'static [Root],
+        switches: &HashMap<Name, bool>,
+    ) -> Option<Self> {
+        Self::build(document, operation, roots, switches, false)
+    }
+
+    fn build(
+        document: &ExecutableDocument,
+        operation: &OperationDefinition,
+        roots: &'static [Root],
+        switches: &HashMap<Name, bool>,
+        whole: bool,
+    ) -> Option<Self> {
         let planner = Planner { document, switches };
         if !operation.directives.is_empty() {
             return None;
@@ -122,7 +146,12 @@ impl OperationPlan {
             let (root, plan) = if field.name.node == "__typename" {
                 (None, Plan::default())
             } else {
-                let root = roots.iter().find(|root| field.name.node == root.name)?;
+                let Some(root) = roots.iter().find(|root| field.name.node == root.name) else {
+                    if whole {
+                        return None;
+                    }
+                    continue;
+                };
                 (Some(root), planner.plan_of(&merged, root.shape)?)
             };
             let arguments = field.arguments.iter();
@@ -133,6 +162,7 @@ impl OperationPlan {
     }
 
     /// Writes the answer: the value of `data`. `variables` are complete: with defaults, and null for what may be null.
+    /// When the writer stops, the answer is of no use.
     ///
     /// # Errors
     /// [`Unfit`] when the engine has to answer.
@@ -142,6 +172,9 @@ impl OperationPlan {
             match step.root {
                 None => out.string("Query"),
                 Some(root) => (root.write)(asking, &step.arguments(variables)?, &step.plan, out)?,
+            }
+            if out.overflow().is_some() {
+                return Ok(());
             }
         }
         out.raw(if self.0.is_empty() { b"{}" } else { b"}" });
@@ -167,16 +200,22 @@ impl RootStep {
     }
 }
 
-/// The names of the variables that `@skip` and `@include` ask for.
+/// The argument of lists of introspection.
+const INCLUDE_DEPRECATED: &str = "includeDeprecated";
+
+/// The names of the variables that `@skip` and `@include` ask for, and lists of introspection.
 pub fn switches(document: &ExecutableDocument, operation: &OperationDefinition) -> Vec<Name> {
     let mut names: Vec<Name> = Vec::new();
     let fragments = document.fragments.values().map(|fragment| &fragment.node.selection_set.node);
     let mut open: Vec<&SelectionSet> = std::iter::once(&operation.selection_set.node).chain(fragments).collect();
     while let Some(set) = open.pop() {
         for selection in &set.items {
+            let mut arguments: Vec<&Value> = Vec::new();
             let directives = match &selection.node {
                 Selection::Field(field) => {
                     open.push(&field.node.selection_set.node);
+                    let told = |(name, _): &&(Positioned<Name>, _)| name.node == INCLUDE_DEPRECATED;
+                    arguments.extend(field.node.arguments.iter().filter(told).map(|(_, value)| &value.node));
                     &field.node.directives
                 }
                 Selection::InlineFragment(fragment) => {
@@ -185,8 +224,10 @@ pub fn switches(document: &ExecutableDocument, operation: &OperationDefinition) 
                 }
                 Selection::FragmentSpread(spread) => &spread.node.directives,
             };
-            for (_, value) in directives.iter().flat_map(|directive| &directive.node.arguments) {
-                if let Value::Variable(name) = &value.node
+            let of_directives = directives.iter().flat_map(|directive| &directive.node.arguments);
+            arguments.extend(of_directives.map(|(_, value)| &value.node));
+            for value in arguments {
+                if let Value::Variable(name) = value
                     && !names.contains(name)
                 {
                     names.push(name.clone());
@@ -222,15 +263,32 @@ impl<'a> Planner<'a> {
             let (member, plan) = if field.name.node == "__typename" {
                 (Plan::TYPENAME, Plan::default())
             } else {
-                let Member { number, shape } = (shape.member)(&field.name.node)?;
-                if !field.arguments.is_empty() {
-                    return None;
-                }
-                (number, self.plan_of(&merged, shape)?)
+                let Member { number, shape: of } = (shape.member)(&field.name.node)?;
+                let number = if field.arguments.is_empty() { number } else { self.with_deprecated(number, field)? };
+                (number, self.plan_of(&merged, of)?)
             };
             Some(Step { lead: Lead::new(merged.key, index == 0), member, plan })
         };
         Some(Plan(fields.into_iter().enumerate().map(step).collect::<Option<_>>()?))
+    }
+
+    /// The number of a field that has arguments. Only lists of introspection have one: whether to tell what is deprecated.
+    fn with_deprecated(&self, number: u16, field: &Field) -> Option<u16> {
+        match field.arguments.as_slice() {
+            [(name, value)] if name.node == INCLUDE_DEPRECATED => {
+                Some(if self.is_true(&value.node)? { number | Plan::WITH_DEPRECATED } else { number })
+            }
+            _ => None,
+        }
+    }
+
+    /// A condition, which is a literal or one of the `switches`.
+    fn is_true(&self, value: &Value) -> Option<bool> {
+        match value {
+            Value::Boolean(condition) => Some(*condition),
+            Value::Variable(name) => self.switches.get(name).copied(),
+            _ => None,
+        }
     }
 
     /// The fields that these selections come to, in the order in which their keys first appear (`CollectFields` of the
@@ -296,11 +354,7 @@ impl<'a> Planner<'a> {
         let mut included = true;
         for directive in directives {
             let (_, value) = directive.node.arguments.first()?;
-            let condition = match &value.node {
-                Value::Boolean(condition) => *condition,
-                Value::Variable(name) => *self.switches.get(name)?,
-                _ => return None,
-            };
+            let condition = self.is_true(&value.node)?;
             match directive.node.name.node.as_str() {
                 "include" => included &= condition,
                 "skip" => included &= !condition,

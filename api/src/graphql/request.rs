@@ -3,7 +3,7 @@
 //!
 //! `validation` parses and validates (with apollo-compiler), `literals` adds what it leaves out, `coercion` reads variables,
 //! `scalars` knows what a value of each scalar must look like, `convert` makes the document that the engine executes,
-//! `price` says what an operation costs, and `operation` keeps all of it for the next request that asks for the same.
+//! and `operation` keeps all of it for the next request that asks for the same.
 //!
 //! What does not belong here: HTTP, who the caller is, and execution.
 
@@ -12,7 +12,6 @@ mod convert;
 mod error;
 mod literals;
 mod operation;
-mod price;
 mod scalars;
 mod source;
 mod validation;

@@ -14,10 +14,7 @@ use entities::{
     Rule, Slug, Threshold, Url, Version, Year,
 };
 
-use super::{
-    direct::{Output, Writer},
-    plan::Plan,
-};
+use super::{direct::Output, plan::Plan, writer::Writer};
 use crate::content::body::Body;
 
 /// A number that is whole although it is written with a fraction (`1.0`), as that whole number: clients in JavaScript and

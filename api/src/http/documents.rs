@@ -99,7 +99,7 @@ impl Resolver {
                 }
                 let text: Arc<str> = text.into();
                 // What is not valid is refused further on, in the words of whoever finds it.
-                if service.validate(&text).await.is_ok() {
+                if service.validate(&text).is_ok() {
                     self.remembered.insert(hash, Arc::clone(&text));
                 }
                 Ok(text)

@@ -7,6 +7,7 @@ mod parameters;
 
 use std::sync::Arc;
 
+use bytes::Bytes;
 use entities::Rule;
 use poem::{
     Endpoint, Request, Response,
@@ -28,6 +29,7 @@ use crate::{
     compute_pool::{Cancellation, Client, Priority},
     delivery::{
         answer::{Answer, AnswerKey, Coding},
+        response_memory::{BodyWriter, ResponseMemory},
         snapshot::Snapshot,
     },
     error::{Code, Error, Result},
@@ -122,7 +124,9 @@ impl Figures {
         let priority = if caller.credential.is_some() { Priority::Normal } else { Priority::Idle };
         let making = async {
             let (of, asked, client) = (Arc::clone(&snapshot), query.clone(), Client::of(&caller));
-            let work = move |cancellation: &Cancellation| make(what, &of, parameters, address, &asked, cancellation);
+            let memory = Arc::clone(self.state.response_memory());
+            let work =
+                move |cancellation: &Cancellation| make(what, &of, parameters, address, &asked, cancellation, &memory);
             let bytes = self.state.compute_pool().run(priority, &client, work).await??;
             let tags = [tag::SITE, tag::FIGURES].map(str::to_owned).to_vec();
             Ok(Arc::new(Answer::new(snapshot.seq, tags, bytes)))
@@ -227,7 +231,8 @@ fn make(
     address: String,
     query: &str,
     cancellation: &Cancellation,
-) -> Result<Vec<u8>> {
+    memory: &Arc<ResponseMemory>,
+) -> Result<Bytes> {
     let preference =
         snapshot.content.site.locales.preference(parameters.locale.clone(), parameters.fallback.clone())?;
     let earlier = parameters.as_of.map(|moment| snapshot.figures.as_of(moment));
@@ -245,19 +250,28 @@ fn make(
         ChartError::NoFont => Error::NoFont,
         error => Error::internal(error),
     };
-    Ok(match format {
+    let made = match format {
         Format::Svg => chart::svg(&chart(parameters)?).map_err(of_chart)?.into_bytes(),
         Format::Png => chart::png(&chart(parameters)?, scale).map_err(of_chart)?,
         Format::Html => chart::page(&chart(parameters)?).into_bytes(),
         Format::Csv | Format::Xlsx | Format::JsonStat | Format::JsonLd => {
             let table = table(published, parameters.selection, &preference, Some(address))?;
             cancellation.check()?;
+            let mut body = BodyWriter::new(memory);
             match format {
                 Format::Xlsx => xlsx::write(&table).map_err(Error::internal)?,
-                Format::JsonStat => json_stat::write(&table),
                 Format::JsonLd => json_ld::write(&table.about, query).into_bytes(),
-                _ => csv::write(&table),
+                // Why it stopped, if it did, is told when it is finished.
+                Format::JsonStat => {
+                    let _ = json_stat::write(&table, &mut body);
+                    return body.finish().map_err(|overflow| overflow.error(memory));
+                }
+                _ => {
+                    let _ = csv::write(&table, &mut body);
+                    return body.finish().map_err(|overflow| overflow.error(memory));
+                }
             }
         }
-    })
+    };
+    memory.hold(made).map_err(|overflow| overflow.error(memory))
 }

@@ -10,9 +10,16 @@
 //!
 //! What does not belong here: who the caller is, what errors may say, caching, rate limits, and routes.
 
-use std::{collections::HashMap, sync::Arc};
+use std::{
+    collections::HashMap,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+};
 
 use async_graphql::{ServerError, Variables, parser::types::OperationType};
+use bytes::Bytes;
 use poem::{
     IntoResponse, Response,
     http::{HeaderMap, HeaderValue, Method, StatusCode, header},
@@ -31,6 +38,7 @@ use crate::{
         answer::AnswerKey,
         change_token,
         reading::{MAX_CHILDREN, Reading},
+        response_memory::{Overflow, ResponseMemory},
     },
     error::{Code, Error},
     graphql::{
@@ -38,7 +46,7 @@ use crate::{
         request::{OperationCache, PreparedOperation, RequestError},
     },
     schema::{
-        MAX_COMPLEXITY, Schema,
+        MAX_COST, Schema,
         limits::{LimitExceeded, Limits},
         shorten, with_code,
     },
@@ -65,8 +73,10 @@ pub struct Prepared {
     pub operation: Arc<PreparedOperation>,
     /// The variables, complete.
     pub variables: Variables,
-    /// What it costs.
+    /// What it was estimated to cost.
     pub cost: usize,
+    /// What its response came to, in points, as far as it was written.
+    counted: AtomicUsize,
     /// Additions to the protocol.
     pub extensions: Map<String, Value>,
     /// Whether a stranger asks for so much that it may take long.
@@ -74,6 +84,22 @@ pub struct Prepared {
 }
 
 impl Prepared {
+    /// Whether it only reads.
+    pub fn is_query(&self) -> bool {
+        self.operation.operation.kind == OperationType::Query
+    }
+
+    /// What its response came to beyond what was estimated, in points.
+    pub fn excess(&self) -> u64 {
+        let excess = self.counted.load(Ordering::Relaxed).saturating_sub(self.cost);
+        u64::try_from(excess).unwrap_or(u64::MAX)
+    }
+
+    /// Notes what a response came to, in points. Of one that is made again, the dearest counts.
+    fn count(&self, points: usize) {
+        self.counted.fetch_max(points, Ordering::Relaxed);
+    }
+
     /// Whether the answer is to name what it depends on.
     fn wants_tags(&self) -> bool {
         self.extensions.get("cacheTags") == Some(&Value::Bool(true))
@@ -91,7 +117,7 @@ impl Prepared {
 /// An operation that was carried out.
 pub struct Executed {
     /// The body of the response.
-    pub body: Vec<u8>,
+    pub body: Bytes,
     /// What it was answered from.
     pub reading: Arc<Reading>,
     /// Whether it is free of errors, and whoever asks gets the same.
@@ -112,8 +138,8 @@ impl Service {
     ///
     /// # Errors
     /// What a client would be told who sends the document.
-    pub async fn validate(&self, text: &str) -> Result<(), Refusal> {
-        Ok(self.operations.validate(text).await?)
+    pub fn validate(&self, text: &str) -> Result<(), Refusal> {
+        Ok(self.operations.validate(text)?)
     }
 
     /// Finds out what a request asks to be run, and whether it may be. `find` gives the text of the document that it asks
@@ -127,13 +153,14 @@ impl Service {
         caller: &Caller,
         received: &Received,
         find: impl FnOnce(RequestedDocument) -> F + Send,
+        asking: &Asking,
     ) -> Result<Prepared, Refusal> {
         // Texts of editors are long.
         let is_stranger = caller.credential.is_none();
         let is_long = is_stranger && received.sent().sent.len() > LARGE_REQUEST_BYTES;
         let prepare = async {
             let (document, parameters) = received.parse()?;
-            self.check(&find(document).await?, parameters, caller, is_long).await
+            self.check(&find(document).await?, parameters, caller, asking, is_long).await
         };
         self.in_pool_if(is_long, caller, prepare).await?
     }
@@ -143,6 +170,7 @@ impl Service {
         text: &Arc<str>,
         parameters: Parameters,
         caller: &Caller,
+        asking: &Asking,
         is_long: bool,
     ) -> Result<Prepared, Refusal> {
         let Parameters { operation_name, variables, extensions, method } = parameters;
@@ -158,12 +186,9 @@ impl Service {
         };
         check_operation_type(operation.operation.kind, &method)?;
         let variables = operation.coerce(variables)?;
-        let cost = match operation.cost(&variables) {
-            Some(cost) => cost,
-            None => self.in_pool_if(is_apart, caller, self.operations.price(&operation, &variables)).await??,
-        };
+        let cost = operation.estimate(&variables, asking)?;
         let is_long = is_long || is_stranger && text.len() > LARGE_OPERATION_BYTES;
-        Ok(Prepared { operation, variables, cost, extensions, is_long })
+        Ok(Prepared { operation, variables, cost, counted: AtomicUsize::new(0), extensions, is_long })
     }
 
     /// Carries it out: from the plan, or by the engine where there is none or an error has to be told. `present` sees every
@@ -182,23 +207,25 @@ impl Service {
             let may_take_long = prepared.is_long || context.asking.reading.is_large();
             let written =
                 self.in_pool_if(may_take_long, &context.caller, Self::write(prepared, &context.asking)).await?;
-            let Some(executed) = written else { break };
+            let Some(written) = written else { break };
             match complete(&context.asking).await? {
                 Some(asking) => context.asking = asking,
-                None => return Ok(executed),
+                None => return written,
             }
         }
         loop {
             let is_large = prepared.is_long || prepared.cost > EXPENSIVE_COST || context.asking.reading.is_large();
             // Mutations and editors use the database: others would wait for what they hold meanwhile.
-            let is_query = prepared.operation.operation.kind == OperationType::Query;
-            let may_take_long = is_large && is_query && context.caller.credential.is_none();
+            let may_take_long = is_large && prepared.is_query() && context.caller.credential.is_none();
             let run = self.run(prepared, &context, &present);
-            let executed = self.in_pool_if(may_take_long, &context.caller, run).await??;
+            let executed = self.in_pool_if(may_take_long, &context.caller, run).await?;
             // Only queries read what is published, so nothing is done twice.
             match complete(&context.asking).await? {
-                Some(asking) => context.asking = asking,
-                None => return Ok(executed),
+                Some(asking) => {
+                    context.budget = Arc::new(context.budget.anew());
+                    context.asking = asking;
+                }
+                None => return executed,
             }
         }
     }
@@ -218,15 +245,18 @@ impl Service {
     }
 
     /// The answer from the plan; nothing, if there is none or an error has to be told.
-    async fn write(prepared: &Prepared, asking: &Asking) -> Option<Executed> {
+    async fn write(prepared: &Prepared, asking: &Asking) -> Option<Result<Executed, Refusal>> {
         let plan = prepared.operation.plan(&prepared.variables)?;
-        let mut out = Writer::new(16 * 1024);
+        let memory = asking.state.response_memory();
+        let mut out = Writer::new(memory, MAX_COST);
         out.raw(br#"{"data":"#);
         plan.write(asking, &prepared.variables, &mut out).ok()?;
+        prepared.count(out.overflow().map_or_else(|| out.cost(), |_| MAX_COST));
         let reading = Arc::clone(&asking.reading);
-        let (mut body, headers) = (out.into_bytes(), HeaderMap::new());
-        Self::close(&mut body, prepared, &reading, &headers);
-        Some(Executed { body, reading, is_shareable: true, headers })
+        let headers = HeaderMap::new();
+        Self::close(&mut out, prepared, &reading, &headers);
+        let body = out.finish().map_err(|overflow| refuse_overflow(overflow, memory));
+        Some(body.map(|body| Executed { body, reading, is_shareable: true, headers }))
     }
 
     /// The answer of the engine.
@@ -241,32 +271,45 @@ impl Service {
         request.operation_name.clone_from(&operation.operation.name);
         request.set_parsed_query(operation.document.clone());
         let response = self.schema.execute(request.data(context.clone())).await;
+        let memory = context.asking.state.response_memory();
+        prepared.count(context.budget.cost());
+        // A mutation that stopped there has been undone, and tells so in its place; others beside it have not.
+        if let Some(overflow) = context.budget.overflow()
+            && prepared.is_query()
+        {
+            return Err(refuse_overflow(overflow, memory));
+        }
         let is_shareable = response.errors.is_empty() && response.http_headers.is_empty();
         let mut headers = response.http_headers;
-        let mut body = Vec::with_capacity(4 * 1024);
-        body.push(b'{');
+        let mut body = Writer::new(memory, usize::MAX);
+        body.raw(b"{");
         if !response.errors.is_empty() {
             // Errors come first, as the specification suggests, so that they are hard to overlook.
             let errors: Vec<ServerError> = response.errors.into_iter().map(present).collect();
             if let Some(seconds) = retry_after(&errors) {
                 headers.insert(header::RETRY_AFTER, seconds.into());
             }
-            body.extend_from_slice(br#""errors":"#);
+            body.raw(br#""errors":"#);
             append(&mut body, &errors)?;
-            body.push(b',');
+            body.raw(b",");
         }
-        body.extend_from_slice(br#""data":"#);
+        body.raw(br#""data":"#);
         append(&mut body, &response.data)?;
+        // The values are gone before the response is sent.
+        drop(response.data);
         let reading = Arc::clone(&context.asking.reading);
         Self::close(&mut body, prepared, &reading, &headers);
+        let body = body.finish().map_err(|overflow| refuse_overflow(overflow, memory))?;
         Ok(Executed { body, reading, is_shareable, headers })
     }
 
     /// Ends the body of a response with what it cost, on request with what it depends on, and with the token of the change
     /// that it made, for clients that do not get to see headers.
-    fn close(body: &mut Vec<u8>, prepared: &Prepared, reading: &Reading, headers: &HeaderMap) {
-        let cost = prepared.cost;
-        let mut extensions = format!(r#","extensions":{{"cost":{{"total":{cost},"maximum":{MAX_COMPLEXITY}}}"#);
+    fn close(body: &mut Writer, prepared: &Prepared, reading: &Reading, headers: &HeaderMap) {
+        let (estimate, counted) = (prepared.cost, prepared.counted.load(Ordering::Relaxed));
+        let total = estimate.max(counted);
+        let mut extensions =
+            format!(r#","extensions":{{"cost":{{"total":{total},"estimate":{estimate},"maximum":{MAX_COST}}}"#);
         if let Some(token) = headers.get(change_token::HEADER).and_then(|token| token.to_str().ok()) {
             extensions += &format!(r#","changeToken":{}"#, Value::from(token));
         }
@@ -274,7 +317,7 @@ impl Service {
             extensions += &format!(r#","cacheTags":{}"#, Value::from(reading.tags()));
         }
         extensions += "}}";
-        body.extend_from_slice(extensions.as_bytes());
+        body.raw(extensions.as_bytes());
     }
 }
 
@@ -311,11 +354,25 @@ async fn complete(asking: &Asking) -> Result<Option<Asking>, Refusal> {
 }
 
 /// Appends a value as JSON.
-fn append(body: &mut Vec<u8>, value: &impl Serialize) -> Result<(), Refusal> {
-    serde_json::to_writer(body, value).map_err(|error| {
-        tracing::error!(%error, "a GraphQL response cannot be encoded");
-        Refusal::new(Code::Internal, "internal error")
-    })
+fn append(body: &mut Writer, value: &impl Serialize) -> Result<(), Refusal> {
+    match serde_json::to_writer(&mut *body, value) {
+        // Why it has stopped is told when the body is finished.
+        Err(error) if body.overflow().is_none() => {
+            tracing::error!(%error, "a GraphQL response cannot be encoded");
+            Err(Refusal::new(Code::Internal, "internal error"))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Refuses a request whose response is not written to its end.
+fn refuse_overflow(overflow: Overflow, memory: &ResponseMemory) -> Refusal {
+    let exceeded = |limit, maximum: usize| LimitExceeded { limit, maximum, actual: maximum.saturating_add(1) };
+    match overflow {
+        Overflow::TooLong => exceeded("response_bytes", memory.max_response()).into(),
+        Overflow::TooExpensive => exceeded("cost", MAX_COST).into(),
+        Overflow::OutOfMemory => Refusal::new(Code::Overloaded, Error::Overloaded.to_string()),
+    }
 }
 
 /// The HTTP status of a refusal. Clients that take `application/json` expect 200 for everything that came out of

@@ -77,6 +77,16 @@ impl<'a> Meter<'a> {
         self.draw(points)
     }
 
+    /// Draws what the response came to beyond what was drawn for it. The response is there, so it is not refused any more.
+    pub(super) fn settle(&mut self, excess: u64) {
+        if excess > 0
+            && let Some(subject) = &self.subject
+            && let Ok(remaining) = self.state.quota().draw(subject, excess, self.now)
+        {
+            self.remaining = Some(remaining);
+        }
+    }
+
     /// Draws what it costs to refuse the request, if nothing was drawn yet. As long as nobody has a good token, the network
     /// pays.
     ///

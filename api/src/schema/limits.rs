@@ -35,6 +35,9 @@ pub struct Limits {
     pub aliases: usize,
     /// Fields on the longest way from an operation to a leaf, after fragments are written out.
     pub depth: usize,
+    /// Lists of introspection inside each other, such as the `fields` of the `possibleTypes` of a type, after fragments are
+    /// written out. With each the response is many times as long. What tools ask for has one.
+    pub introspection_lists: usize,
     /// Fields and fragments selected, summed over all operations after fragments are written out.
     pub selections: usize,
     /// Lists and objects open at the same time inside one variable.
@@ -53,6 +56,7 @@ impl Default for Limits {
             list_items: 1_000,
             aliases: 100,
             depth: 15,
+            introspection_lists: 2,
             selections: 2_000,
             variable_nesting: 16,
             json_values: 250_000,

@@ -18,7 +18,7 @@ use crate::process::{self, PASSWORD};
 pub enum Data {
     /// The built-in example.
     Seeded,
-    /// What `dataset.rs` makes.
+    /// What `tests/src/big_dataset.rs` makes.
     Big,
     /// The built-in example with the pages that hostile documents are made for.
     Crowded,
@@ -90,7 +90,7 @@ impl Databases {
 /// Changes when the big dataset does, or what is asked of it, or the tables that it is kept in.
 fn version() -> u64 {
     let mut hasher = DefaultHasher::new();
-    include_str!("dataset.rs").hash(&mut hasher);
+    include_str!("../../src/big_dataset.rs").hash(&mut hasher);
     include_str!("reading.rs").hash(&mut hasher);
     for step in migration::Migrator::migrations() {
         step.name().hash(&mut hasher);

@@ -3,7 +3,7 @@
 //! A server runs in a process of its own and is asked over real connections. What counts is its processor time for a
 //! request, held against the processor time for as many bytes without GraphQL, the ceiling, measured in turn with it: the
 //! ratio says the same on a fast machine, a slow one and a noisy one. `reading.rs`, `updating.rs` and `attacking.rs` say what is asked,
-//! `dataset.rs` on what, `load.rs` how it is timed, `process.rs` is the server, `report.rs` the table.
+//! `tests/src/big_dataset.rs` on what, `load.rs` how it is timed, `process.rs` is the server, `report.rs` the table.
 //!
 //! No number fails a run. An answer that is an error or differs from the first does.
 
@@ -15,7 +15,6 @@ mod attacking;
 #[cfg(target_os = "linux")]
 mod database;
 #[cfg(target_os = "linux")]
-mod dataset;
 #[cfg(target_os = "linux")]
 mod load;
 #[cfg(target_os = "linux")]

@@ -31,10 +31,10 @@ use nix::{
 };
 use poem::{Body, Endpoint, Request, Response};
 use seed::{Dataset, Files};
-use tests::attacks::crowd;
+use tests::{attacks::crowd, big_dataset};
 use tokio::{net::TcpListener, sync::oneshot};
 
-use crate::{database::Data, dataset, reading::READS};
+use crate::{database::Data, reading::READS};
 
 /// The administrator whom every measured database has.
 pub const EMAIL: &str = "admin@example.org";
@@ -120,7 +120,7 @@ async fn make(config: Config, data: Data) -> anyhow::Result<()> {
     let state = open(config).await?;
     let dataset = match data {
         Data::Seeded => None,
-        Data::Big => Some(dataset::big()?),
+        Data::Big => Some(big_dataset::big(big_dataset::PAGES)?),
         Data::Crowded => {
             let mut dataset = Dataset::parse(&Files::example())?;
             crowd(&mut dataset);

@@ -8,11 +8,11 @@ use std::{sync::Arc, time::Duration};
 use anyhow::{Context as _, bail, ensure};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::{Value, json};
+use tests::big_dataset;
 use tokio::time::sleep;
 
 use crate::{
     database::Data,
-    dataset,
     load::{Answer, Call, Connection, NUMBER_DIGITS},
     process::CEILING,
 };
@@ -132,7 +132,7 @@ impl Read {
     pub fn text(&self) -> String {
         let slug = match self.data {
             Data::Seeded | Data::Crowded => "mission-and-vision".to_owned(),
-            Data::Big => dataset::slug(dataset::PAGES / 2 + 1),
+            Data::Big => big_dataset::slug(big_dataset::PAGES / 2 + 1),
         };
         format!("query {NAME} {{ {} }}", self.fields.replace("SLUG", &slug))
     }
@@ -272,6 +272,11 @@ pub fn post(document: &str, variables: &str, token: &str) -> Vec<u8> {
         "" => format!("{{\"query\":{query}}}"),
         _ => format!("{{\"query\":{query},\"variables\":{variables}}}"),
     };
+    post_body(&body, token)
+}
+
+/// A POST request with this body, with an access token unless that is empty.
+pub fn post_body(body: &str, token: &str) -> Vec<u8> {
     let authorization = if token.is_empty() { String::new() } else { format!("authorization: Bearer {token}\r\n") };
     let length = body.len();
     format!(

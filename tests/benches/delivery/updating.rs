@@ -4,9 +4,9 @@
 
 use anyhow::{Context as _, ensure};
 use serde_json::{Value, json};
+use tests::big_dataset::{CATEGORIES, YEARS};
 
 use crate::{
-    dataset::{CATEGORIES, YEARS},
     load::{Client, Connection},
     process::{EMAIL, PASSWORD, Server},
     reading::{data, post},

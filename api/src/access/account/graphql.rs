@@ -12,8 +12,8 @@ use crate::{
     },
     error::{Error, Result},
     graphql::{
-        At, ContextExt, DEFAULT_FIRST, Expected, Faults, Input, Mutated, PageOf, Paging, Scalar, UserError, global_id,
-        mutate, named, paginate,
+        At, ContextExt, Expected, Faults, Input, Mutated, PageOf, Paging, Scalar, UserError, global_id, mutate, named,
+        paginate,
     },
 };
 
@@ -180,7 +180,6 @@ pub struct AccountQuery;
 #[Object]
 impl AccountQuery {
     /// The accounts, by their e-mail addresses. For those who may manage people.
-    #[graphql(complexity = "first.unwrap_or(DEFAULT_FIRST).clamp(1, 100) as usize * child_complexity + 1")]
     async fn accounts(
         &self,
         ctx: &Context<'_>,

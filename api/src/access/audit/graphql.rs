@@ -15,7 +15,7 @@ use crate::{
     },
     delivery::cursor,
     error::Result,
-    graphql::{At, ContextExt, DEFAULT_FIRST, Faults, Input, Paging, Scalar, global_id},
+    graphql::{At, ContextExt, Faults, Input, Paging, Scalar, global_id},
 };
 
 /// How something ended.
@@ -85,7 +85,6 @@ pub struct AuditQuery;
 #[Object]
 impl AuditQuery {
     /// What was done and what was refused, the newest first. For those who may read the audit log.
-    #[graphql(complexity = "first.unwrap_or(DEFAULT_FIRST).clamp(1, 100) as usize * child_complexity + 1")]
     async fn audit_log(
         &self,
         ctx: &Context<'_>,

@@ -11,8 +11,8 @@ use crate::{
     delivery::reading::Reading,
     error::Result,
     graphql::{
-        Arguments, Asking, At, ContextExt, DEFAULT_FIRST, Faults, Html, Input, Listed, Literal, Output, PageOf, Paging,
-        Root, Scalar, ScalarRef, TextLocale, global_id, object, paginate,
+        Arguments, Asking, At, ContextExt, Faults, Html, Input, Listed, Literal, Output, PageOf, Paging, Root, Scalar,
+        ScalarRef, TextLocale, global_id, object, paginate,
     },
     locale::Preference,
 };
@@ -110,7 +110,6 @@ impl Page {
     }
 
     /// The pages below it that can be served in the same way, in their order.
-    #[graphql(complexity = "10 * child_complexity + 1")]
     fn children(&self) -> Vec<Page> {
         let children = self.reading.children(self.shared.id);
         children.filter_map(|child| Page::serve(&self.reading, child, &self.preference)).collect()
@@ -328,7 +327,6 @@ impl PageQuery {
     }
 
     /// The pages that may be served in these locales.
-    #[graphql(complexity = "first.unwrap_or(DEFAULT_FIRST).clamp(1, 100) as usize * child_complexity + 1")]
     async fn pages(
         &self,
         ctx: &Context<'_>,

@@ -109,7 +109,6 @@ pub struct StaffQuery;
 #[Object]
 impl StaffQuery {
     /// The staff that may be served in these locales, in their order.
-    #[graphql(complexity = "10 * child_complexity + 1")]
     async fn staff(
         &self,
         ctx: &Context<'_>,

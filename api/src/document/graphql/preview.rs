@@ -14,10 +14,7 @@ use crate::{
     document::preview::{self as previews, Place},
     editorial::Edit,
     error::{Error, Result},
-    graphql::{
-        At, ContextExt, DEFAULT_FIRST, Expected, Faults, Input, Mutated, Paging, Scalar, UserError, global_id, mutate,
-        named,
-    },
+    graphql::{At, ContextExt, Expected, Faults, Input, Mutated, Paging, Scalar, UserError, global_id, mutate, named},
 };
 
 /// What to show to whoever has the link.
@@ -127,7 +124,6 @@ pub struct PreviewQuery;
 impl PreviewQuery {
     /// The previews that have not ended, the newest first: those that the caller made, and those of documents that the
     /// caller may publish. For those who may read drafts.
-    #[graphql(complexity = "first.unwrap_or(DEFAULT_FIRST).clamp(1, 100) as usize * child_complexity + 1")]
     async fn previews(
         &self,
         ctx: &Context<'_>,

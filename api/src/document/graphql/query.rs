@@ -23,7 +23,7 @@ use crate::{
     },
     error::{Error, Result},
     figures::graphql::ReleaseKind,
-    graphql::{At, ContextExt, DEFAULT_FIRST, Faults, Input, Paging, PublishBlocker, Scalar, page_size},
+    graphql::{At, ContextExt, Faults, Input, Paging, PublishBlocker, Scalar, page_size},
     transaction::Transaction,
 };
 
@@ -215,7 +215,6 @@ impl DocumentQuery {
     }
 
     /// The documents there are, what was changed last first. For those who may read drafts.
-    #[graphql(complexity = "first.unwrap_or(DEFAULT_FIRST).clamp(1, 100) as usize * child_complexity + 1")]
     async fn documents(
         &self,
         ctx: &Context<'_>,

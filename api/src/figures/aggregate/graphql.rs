@@ -188,7 +188,6 @@ impl AggregateQuery {
     /// Visits by country, summed up: by year, then by category, in the publisher's order, then by region in the order of
     /// codes and by country in the publisher's order, or by sum with `top`; the others last. Published totals have no part
     /// in it.
-    #[graphql(complexity = "100 * child_complexity + 1")]
     async fn visit_counts(
         &self,
         ctx: &Context<'_>,

@@ -88,7 +88,6 @@ pub struct CategoryQuery;
 #[Object]
 impl CategoryQuery {
     /// All categories of visits, in the publisher's order.
-    #[graphql(complexity = "5 * child_complexity + 1")]
     async fn categories(
         &self,
         ctx: &Context<'_>,

@@ -92,7 +92,6 @@ pub struct CountryQuery;
 #[Object]
 impl CountryQuery {
     /// All countries that figures are broken down by, in the publisher's order.
-    #[graphql(complexity = "50 * child_complexity + 1")]
     async fn countries(
         &self,
         ctx: &Context<'_>,

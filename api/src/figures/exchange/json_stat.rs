@@ -1,6 +1,6 @@
 //! Figures as JSON-stat 2.0: a cube of categories, countries and years.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, io};
 
 use chrono::SecondsFormat;
 use entities::{CategoryCode, Count, CountryCode, Year};
@@ -11,10 +11,12 @@ use crate::figures::{
     status::sdmx_code,
 };
 
-/// The table as a JSON-stat dataset. The published total is a country, [`TOTAL`], whether or not a row has it. What
+/// Writes the table as a JSON-stat dataset. The published total is a country, [`TOTAL`], whether or not a row has it. What
 /// JSON-stat has no place for is in `extension.almanac.rows`, an entry for every row.
-#[must_use]
-pub fn write(table: &Table) -> Vec<u8> {
+///
+/// # Errors
+/// When `out` takes no more.
+pub fn write(table: &Table, out: impl io::Write) -> serde_json::Result<()> {
     let about = &table.about;
     let categories: Vec<(&str, &str)> =
         table.categories.iter().map(|(code, name)| (code.as_str(), name.as_str())).collect();
@@ -72,7 +74,7 @@ pub fn write(table: &Table) -> Vec<u8> {
     if !notes.is_empty() {
         dataset["note"] = json!(notes);
     }
-    dataset.to_string().into_bytes()
+    serde_json::to_writer(out, &dataset)
 }
 
 fn dimension(label: &str, members: &[(&str, &str)]) -> Value {
@@ -114,6 +116,12 @@ mod tests {
     use super::*;
     use crate::figures::exchange::{Row, sample};
 
+    fn written(table: &Table) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        write(table, &mut bytes).unwrap();
+        bytes
+    }
+
     fn read(bytes: &[u8]) -> Vec<Row> {
         let dataset: Value = serde_json::from_slice(bytes).unwrap();
         assert_eq!(dataset["id"], json!(["category", "country", "year"]));
@@ -153,7 +161,7 @@ mod tests {
 
     #[test]
     fn a_table_is_a_cube() {
-        let dataset: Value = serde_json::from_slice(&write(&sample::small())).unwrap();
+        let dataset: Value = serde_json::from_slice(&written(&sample::small())).unwrap();
         assert_eq!(dataset["size"], json!([1, 3, 2]));
         assert_eq!(dataset["value"], json!([1234, 0, null, null, 1300, null]));
         assert_eq!(dataset["status"], json!({ "0": "A", "1": "B", "2": "Q", "4": "P" }));
@@ -164,13 +172,13 @@ mod tests {
 
     #[test]
     fn an_empty_table_has_no_cells() {
-        assert!(read(&write(&Table::default())).is_empty());
+        assert!(read(&written(&Table::default())).is_empty());
     }
 
     proptest! {
         #[test]
         fn every_table_comes_back(table in sample::tables()) {
-            prop_assert_eq!(read(&write(&table)), sample::reported(&table));
+            prop_assert_eq!(read(&written(&table)), sample::reported(&table));
         }
     }
 }

@@ -89,7 +89,6 @@ impl FactSheet {
     }
 
     /// The time that each of the years is about, in the same order.
-    #[graphql(complexity = "5 * child_complexity + 1")]
     fn periods(&self) -> Vec<ReferencePeriod> {
         let language = Language::of(self.preference.requested());
         let period = |year: &Year| ReferencePeriod::new(self.metadata().period, *year, language);
@@ -97,7 +96,6 @@ impl FactSheet {
     }
 
     /// The categories, in the publisher's order.
-    #[graphql(complexity = "2 * child_complexity + 1")]
     fn categories(&self) -> Vec<CategoryFigures<'_>> {
         let figures = self.extent.figures(&self.published);
         figures.map(|figures| CategoryFigures { sheet: self, figures }).collect()
@@ -105,7 +103,6 @@ impl FactSheet {
 
     /// What was published against what it is made of: each category and year, each category across the years, each year
     /// across the categories, and all.
-    #[graphql(complexity = "20 * child_complexity + 1")]
     fn reconciliation(&self) -> Vec<Reconciliation> {
         let categories = self.extent.figures(&self.published).collect();
         let sheet = fact_sheet::FactSheet { years: self.extent.years.clone(), categories };
@@ -119,14 +116,12 @@ impl FactSheet {
 
     /// Where figures cannot be compared, and what happened, of the years and categories shown. A chart does not join what
     /// a break parts.
-    #[graphql(complexity = "5 * child_complexity + 1")]
     fn breaks(&self) -> Vec<Break> {
         let shown = self.metadata().breaks.iter().filter(|found| self.shows(found));
         shown.map(|found| Break::new(found, &self.preference)).collect()
     }
 
     /// The footnotes, in the publisher's order.
-    #[graphql(complexity = "10 * child_complexity + 1")]
     fn footnotes(&self) -> Vec<FactSheetFootnote> {
         let all = self.metadata().footnotes.iter().enumerate();
         all.map(|(index, footnote)| FactSheetFootnote::new(index, footnote, &self.preference)).collect()
@@ -162,14 +157,12 @@ impl CategoryFigures<'_> {
     }
 
     /// A total for each year of the fact sheet.
-    #[graphql(complexity = "5 * child_complexity + 1")]
     fn yearly_totals(&self) -> Vec<YearlyTotal<'_>> {
         let (sheet, category) = (self.sheet, self.figures.category);
         self.figures.totals().map(|total| YearlyTotal { sheet, category, total }).collect()
     }
 
     /// A series for each country that has a figure, with or without a value, in the publisher's order.
-    #[graphql(complexity = "40 * child_complexity + 1")]
     fn countries(&self) -> Vec<CountrySeries<'_>> {
         let (sheet, category) = (self.sheet, self.figures.category);
         self.figures.countries().map(|series| CountrySeries { sheet, category, series }).collect()
@@ -292,7 +285,6 @@ impl CountrySeries<'_> {
     }
 
     /// Its figures, in the order of the years.
-    #[graphql(complexity = "5 * child_complexity + 1")]
     fn counts(&self) -> Vec<VisitCount<'_>> {
         let (sheet, category, country) = (self.sheet, self.category, self.series.country);
         self.series.counts().map(|count| VisitCount { sheet, category, country, count }).collect()

@@ -33,7 +33,6 @@ pub struct StatusQuery;
 impl StatusQuery {
     /// Every status that a figure can have, what matters most first: of a figure with several, the first of them is
     /// `status`. In Japanese for `ja` and in English otherwise.
-    #[graphql(complexity = "10 * child_complexity + 1")]
     async fn observation_statuses(
         &self,
         #[graphql(desc = "The language to say it in.")] locale: Option<Input<Locale>>,

@@ -112,7 +112,6 @@ pub struct FigureDeltas {
     /// The moment up to which this tells, to be sent as `since` next time.
     until: At,
     /// The figures that are others than they were, by category, year and country.
-    #[graphql(complexity = "50 * child_complexity + 1")]
     figures: Vec<FigureDelta>,
 }
 
@@ -123,7 +122,6 @@ pub struct VintageQuery;
 #[Object]
 impl VintageQuery {
     /// Every publication of figures, the oldest first: the moments at which a fact sheet changed.
-    #[graphql(complexity = "20 * child_complexity + 1")]
     async fn vintages(
         &self,
         ctx: &Context<'_>,
@@ -153,7 +151,6 @@ impl VintageQuery {
 
     /// What became of a published figure: what it was, what it is, why, when, the oldest first. Of a figure that the
     /// disclosure policy withholds, and of a change that rounds to the same, nothing is told.
-    #[graphql(complexity = "5 * child_complexity + 1")]
     async fn figure_history(
         &self,
         ctx: &Context<'_>,

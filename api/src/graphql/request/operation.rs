@@ -1,7 +1,7 @@
 //! Operations that were seen before, so that they need not be read again: parsed, validated, priced and planned.
 //!
-//! An operation is kept once it is valid. Its variables are coerced each time; what else depends on them, the price and the
-//! plan, is kept for the values that came lately.
+//! An operation is kept once it is valid. Its variables are coerced and its cost is estimated each time; the plan, which
+//! depends on them, too, is kept for the values that came lately.
 
 use std::{
     collections::HashMap,
@@ -11,7 +11,7 @@ use std::{
 
 use apollo_compiler::{Schema, ast};
 use async_graphql::{
-    Name, Pos, Positioned, Value as ConstValue, Variables,
+    Name, Pos, Value as ConstValue, Variables,
     parser::types::{
         BaseType, DocumentOperations, ExecutableDocument, OperationDefinition, OperationType, Selection, SelectionSet,
     },
@@ -19,12 +19,13 @@ use async_graphql::{
 use quick_cache::{Equivalent, Weighter, sync::Cache};
 use serde_json::{Map, Value};
 
-use super::{RequestError, coercion::Variable, error::MAX_ERRORS, price::Prices, validation::Validator};
+use super::{RequestError, coercion::Variable, error::MAX_ERRORS, validation::Validator};
 use crate::{
     error::{Code, Fault, Result},
-    graphql::{OperationPlan, switches},
+    graphql::{Asking, OperationPlan, switches},
     schema::{
         self,
+        cost::CostPlan,
         limits::{self, Limits},
     },
 };
@@ -33,7 +34,7 @@ use crate::{
 const MEMORY: u64 = 16 * 1024 * 1024;
 /// A parsed and planned operation takes about this many times its source text.
 const GROWTH: u64 = 12;
-/// How many plans and prices are kept of one operation: they depend on the variables of `@skip`, `@include` and `first`.
+/// How many plans are kept of one operation: they depend on the variables of `@skip` and `@include`.
 const VARIANTS: usize = 16;
 
 /// What a document and an operation name ask for. Found in the extensions of a response, for logs and metrics.
@@ -62,10 +63,7 @@ pub struct PreparedOperation {
     pub operation: Operation,
     variables: Vec<Variable>,
     switches: Vec<Name>,
-    /// The variables that decide on the cost.
-    sizes: Vec<Name>,
-    /// By the values of `sizes`.
-    costs: Variants<Vec<Option<ConstValue>>, usize>,
+    cost: CostPlan,
     /// By the values of `switches`.
     plans: Variants<Vec<bool>, Option<Arc<OperationPlan>>>,
 }
@@ -110,7 +108,7 @@ impl PreparedOperation {
             default: definition.node.default_value.as_ref().map(|value| value.node.clone()),
             place: definition.pos,
         });
-        let (sizes, switches) = (sizes(&document, definition), switches(&document, definition));
+        let (cost, switches) = (CostPlan::new(&document, definition), switches(&document, definition));
         Ok(Self {
             schema,
             text: Arc::clone(text),
@@ -122,8 +120,7 @@ impl PreparedOperation {
             operation,
             variables: variables.collect(),
             switches,
-            sizes,
-            costs: Variants::default(),
+            cost,
             plans: Variants::default(),
             document,
         })
@@ -153,9 +150,8 @@ impl PreparedOperation {
         operations.find(|(found, _)| found.map(Name::as_str) == name).map(|(_, operation)| &operation.node)
     }
 
-    /// The variables that a request sends, coerced and complete: with defaults, and with null for the size of a list that
-    /// was left out, where it means the same: the engine cannot tell the cost by a variable that is not there. Elsewhere
-    /// absence has a meaning of its own, such as the default of an argument, and is left alone.
+    /// The variables that a request sends, coerced, and with defaults. Absence has a meaning of its own, such as the default
+    /// of an argument, and is left alone.
     ///
     /// # Errors
     /// All that do not fit their types.
@@ -182,7 +178,6 @@ impl PreparedOperation {
                     refuse(variable, vec![variable.missing()]);
                     continue;
                 }
-                (None, None) if self.sizes.contains(&variable.name) => ConstValue::Null,
                 (None, None) => continue,
             };
             complete.insert(variable.name.clone(), value);
@@ -196,10 +191,13 @@ impl PreparedOperation {
         }
     }
 
-    /// What these variables make the operation cost, if it was worked out lately.
-    pub fn cost(&self, variables: &Variables) -> Option<usize> {
-        self.costs
-            .get(|values| self.sizes.iter().zip(values).all(|(name, value)| variables.get(name) == value.as_ref()))
+    /// What it is estimated to cost with these variables.
+    ///
+    /// # Errors
+    /// When that is more than an operation may cost.
+    pub fn estimate(&self, variables: &Variables, asking: &Asking) -> Result<usize, RequestError> {
+        let by_engine = self.operation.kind == OperationType::Query && self.plan(variables).is_none();
+        Ok(self.cost.estimate(variables, by_engine, Some(asking))?)
     }
 
     /// How to answer without the engine, if that can be done.
@@ -224,7 +222,6 @@ impl PreparedOperation {
 /// The operations that were seen lately.
 pub struct OperationCache {
     validator: &'static Validator,
-    prices: Prices,
     limits: Limits,
     cache: Cache<OperationKey, Arc<PreparedOperation>, BySize>,
 }
@@ -270,7 +267,7 @@ impl OperationCache {
     /// When our own schema is not valid.
     pub fn new(limits: Limits) -> Result<Self> {
         let cache = Cache::with_weighter(1_000, MEMORY, BySize);
-        Ok(Self { validator: Validator::get()?, prices: Prices::default(), limits, cache })
+        Ok(Self { validator: Validator::get()?, limits, cache })
     }
 
     /// Holds the variables of a request, and its additions to the protocol, against the limits.
@@ -306,29 +303,17 @@ impl OperationCache {
         Ok(prepared)
     }
 
-    /// What an operation costs with these variables. They are complete.
-    ///
-    /// # Errors
-    /// When it costs too much.
-    pub async fn price(&self, operation: &PreparedOperation, variables: &Variables) -> Result<usize, RequestError> {
-        if let Some(cost) = operation.cost(variables) {
-            return Ok(cost);
-        }
-        let document = operation.document.clone();
-        let cost = self.prices.of(document, operation.operation.name.clone(), variables.clone()).await?;
-        operation.costs.put(operation.sizes.iter().map(|name| variables.get(name).cloned()).collect(), cost);
-        Ok(cost)
-    }
-
     /// Nothing, if the document is within the limits, well-formed and valid, whatever values its variables will have. What it
     /// costs is computed with the shortest lists that its variables allow for.
     ///
     /// # Errors
     /// What a client would be told who sends the document.
-    pub async fn validate(&self, text: &str) -> Result<(), RequestError> {
+    pub fn validate(&self, text: &str) -> Result<(), RequestError> {
         let document = self.validator.check(text, &self.limits)?;
         for (name, _) in document.operations.iter() {
-            self.prices.check(only(&document, name.map(Name::as_str))).await?;
+            let one = only(&document, name.map(Name::as_str));
+            let (_, operation) = select_operation(&one, None)?;
+            CostPlan::new(&one, operation).estimate(&Variables::default(), false, None)?;
         }
         Ok(())
     }
@@ -395,43 +380,6 @@ fn asks_only(document: &ExecutableDocument, operation: &OperationDefinition, is_
     operation.ty == OperationType::Query
 }
 
-/// The arguments that declare the size of a list, and with it what an operation costs.
-const SIZES: [&str; 2] = ["first", "ids"];
-
-/// The variables that declare the size of a list.
-fn sizes(document: &ExecutableDocument, operation: &OperationDefinition) -> Vec<Name> {
-    let mut sizes = Vec::new();
-    let fragments = document.fragments.values().map(|fragment| &fragment.node.selection_set.node);
-    let mut open: Vec<&SelectionSet> = std::iter::once(&operation.selection_set.node).chain(fragments).collect();
-    while let Some(selection_set) = open.pop() {
-        for selection in &selection_set.items {
-            match &selection.node {
-                Selection::Field(field) => {
-                    let declaring = |(name, _): &&(Positioned<Name>, _)| SIZES.contains(&name.node.as_str());
-                    for (_, value) in field.node.arguments.iter().filter(declaring) {
-                        collect_variables(&value.node, &mut sizes);
-                    }
-                    open.push(&field.node.selection_set.node);
-                }
-                Selection::InlineFragment(fragment) => open.push(&fragment.node.selection_set.node),
-                Selection::FragmentSpread(_) => {}
-            }
-        }
-    }
-    sizes
-}
-
-/// The variables in a value. Values are not nested deeper than the limits allow.
-fn collect_variables(value: &async_graphql_value::Value, names: &mut Vec<Name>) {
-    use async_graphql_value::Value::{List, Object, Variable};
-    match value {
-        Variable(name) if !names.contains(name) => names.push(name.clone()),
-        List(items) => items.iter().for_each(|item| collect_variables(item, names)),
-        Object(members) => members.values().for_each(|member| collect_variables(member, names)),
-        _ => {}
-    }
-}
-
 fn select_operation<'a>(
     document: &'a ExecutableDocument,
     name: Option<&str>,
@@ -474,22 +422,22 @@ mod tests {
         assert!(operations.prepare(&text, Some("D")).is_err(), "there is none");
     }
 
-    #[tokio::test]
-    async fn the_price_is_that_of_the_operation_that_runs() {
+    #[test]
+    fn the_cost_is_that_of_the_operation_that_runs() {
         let operations = OperationCache::new(Limits::default()).expect("a schema");
         let text: Arc<str> =
             "query A { locales { code } } query B($n: Int!) { pages(first: $n) { nodes { slug } } }".into();
-        let price = async |name: &str, variables: Map<String, Value>| {
+        let cost = |name: &str, variables: Map<String, Value>| {
             let operation = operations.prepare(&text, Some(name)).expect("valid");
             let variables = operation.coerce(variables).expect("they fit");
-            operations.price(&operation, &variables).await.expect("a price")
+            operation.cost.estimate(&variables, false, None).expect("not too much")
         };
         let of = |number: u64| Map::from_iter([("n".to_owned(), Value::from(number))]);
-        let cheap = price("A", Map::new()).await;
+        let cheap = cost("A", Map::new());
         assert!(cheap < 20, "{cheap}");
-        let (one, hundred) = (price("B", of(1)).await, price("B", of(100)).await);
+        let (one, hundred) = (cost("B", of(1)), cost("B", of(100)));
         assert!(hundred > 50 * one, "{one} {hundred}");
-        assert_eq!(price("B", of(1)).await, one, "whatever was asked before");
+        assert_eq!(cost("B", of(1)), one, "whatever was asked before");
     }
 
     #[test]

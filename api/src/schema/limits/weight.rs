@@ -52,6 +52,7 @@ pub fn check(document: &ExecutableDocument, limits: &Limits) -> Result<(), Limit
     for weight in std::iter::once(operations).chain(fragments) {
         at_most(limits.nesting, weight.nesting, "nesting")?;
         at_most(limits.depth, weight.depth, "depth")?;
+        at_most(limits.introspection_lists, weight.introspection_lists, "introspection_lists")?;
         at_most(limits.aliases, weight.aliases, "aliases")?;
         at_most(limits.selections, weight.selections, "selections")?;
     }
@@ -63,9 +64,13 @@ pub fn check(document: &ExecutableDocument, limits: &Limits) -> Result<(), Limit
 struct Weight {
     nesting: usize,
     depth: usize,
+    introspection_lists: usize,
     aliases: usize,
     selections: usize,
 }
+
+/// The lists of introspection that lead from one type to others. No other type has fields of these names.
+const INTROSPECTION_LISTS: [&str; 4] = ["fields", "inputFields", "interfaces", "possibleTypes"];
 
 impl Weight {
     /// This weight and another one that hangs at some place inside.
@@ -73,6 +78,9 @@ impl Weight {
         Self {
             nesting: self.nesting.max(place.selection_sets.saturating_add(other.nesting)),
             depth: self.depth.max(place.fields.saturating_add(other.depth)),
+            introspection_lists: self
+                .introspection_lists
+                .max(place.introspection_lists.saturating_add(other.introspection_lists)),
             aliases: self.aliases.saturating_add(other.aliases),
             selections: self.selections.saturating_add(other.selections),
         }
@@ -84,6 +92,7 @@ impl Weight {
 struct Place {
     selection_sets: usize,
     fields: usize,
+    introspection_lists: usize,
 }
 
 /// What a selection set costs by itself, and which fragments it spreads where.
@@ -121,8 +130,11 @@ fn own_weight(selection_set: &SelectionSet) -> OwnWeight<'_> {
         for selection in &selection_set.items {
             match &selection.node {
                 Selection::Field(field) => {
-                    let below = Place { fields: here.fields + 1, ..here };
+                    let is_list = INTROSPECTION_LISTS.contains(&field.node.name.node.as_str());
+                    let introspection_lists = here.introspection_lists + usize::from(is_list);
+                    let below = Place { fields: here.fields + 1, introspection_lists, ..here };
                     own.weight.depth = own.weight.depth.max(below.fields);
+                    own.weight.introspection_lists = own.weight.introspection_lists.max(introspection_lists);
                     own.weight.aliases += usize::from(field.node.alias.is_some());
                     stack.push((&field.node.selection_set.node, below));
                 }
@@ -163,6 +175,20 @@ mod tests {
         let aliases: String = (0..101).map(|n| format!("a{n}:f ")).collect();
         assert_eq!(checked(&format!("{{ {aliases} }}")), Err("aliases"));
         assert_eq!(checked(&format!("{}{}", "{a".repeat(16), "}".repeat(16))), Err("depth"));
+    }
+
+    #[test]
+    fn lists_of_introspection_are_nested_only_so_deep() {
+        let possible = |lists: &str| format!("{{ __type(name: \"Node\") {{ possibleTypes {{ {lists} }} }} }}");
+        assert_eq!(checked(&possible("interfaces { name }")), Ok(()));
+        assert_eq!(checked(&possible("interfaces { fields { name } }")), Err("introspection_lists"));
+        assert_eq!(
+            checked(&possible("a: interfaces { ofType { b: inputFields { name } } }")),
+            Err("introspection_lists")
+        );
+        let fragment =
+            possible("...T") + " fragment T on __Type { interfaces { ...F } } fragment F on __Type { fields { name } }";
+        assert_eq!(checked(&fragment), Err("introspection_lists"));
     }
 
     #[test]
