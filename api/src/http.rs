@@ -54,7 +54,7 @@ use crate::{
         snapshot::Snapshot,
     },
     error::{Code, Error, Result},
-    graphql::{Asking, Budget, RequestContext, request::Operation},
+    graphql::{Asking, Budget, RequestContext},
     idempotency::KeyedRequest,
     schema::{self, MAX_COST, limits::Limits},
     state::State,

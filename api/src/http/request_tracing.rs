@@ -16,10 +16,9 @@ use tokio::time::Instant;
 
 use super::{
     caller::{self, RequestId},
-    graphql::Operation,
     server::Connections,
 };
-use crate::state::State;
+use crate::{graphql::request::Operation, state::State};
 
 /// The most characters that the log keeps of what a client chose: a path, or the name of an operation.
 const LOGGED_CHARS: usize = 200;

@@ -64,6 +64,7 @@ pub(super) enum Rule {
 
 impl Rule {
     /// The rule for a field of a type.
+    #[expect(clippy::match_same_arms, reason = "a table, in the order of the schema")]
     pub(super) fn of(type_name: &str, field: &str, of: WrittenType<'_>) -> Self {
         match (type_name, field) {
             _ if of.name.ends_with("Connection") || of.name == "History" => Self::Connection,
@@ -284,6 +285,7 @@ impl<'a> Scope<'a> {
 }
 
 /// About how many bytes a value has, without its key.
+#[expect(clippy::match_same_arms, reason = "a table, by type")]
 pub(super) fn leaf_bytes(type_name: &str, field: &str, of: &str) -> u64 {
     match (type_name, field, of) {
         // Authenticated, and of the length of what the list is sorted by.
