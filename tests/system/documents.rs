@@ -82,12 +82,14 @@ on_each_database! {
     async fn every_fault_is_told_with_its_document_and_nothing_is_trusted(blank: Blank) {
         run(blank.almanac(&["migrate"]), "").await.ok();
         let deep = format!("{{ page(slug: \"a\") {} }}", "{ parent ".repeat(16) + "{ slug }" + &"}".repeat(16));
+        let pages = |alias: usize| format!("a{alias}: pages(first: 100) {{ nodes {{ body {{ html text markdown }} }} }} ");
+        let expensive = format!("{{ {} }}", (0..20).map(pages).collect::<String>());
         let faulty = json!({
             "fine": PLAIN,
             "no-syntax": "query {",
             "no-field": "{\n  nope\n  site { neither }\n}",
             "too-deep": deep,
-            "too-dear": "{ pages(first: 100) { nodes { children { children { children { slug } } } } } }",
+            "too-expensive": expensive,
             "a-subscription": "subscription { signOut { signedOut } }",
             "no id": PLAIN,
             "sha256:0": PLAIN,
@@ -100,7 +102,7 @@ on_each_database! {
             "no-field: 2:3: ",
             "no-field: 3:10: ",
             "too-deep: This request exceeds the limit \"depth\"",
-            "too-dear: Query is too complex.",
+            "too-expensive: This request exceeds the limit \"cost\"",
             "a-subscription: ",
             "\"no id\": an id is",
             &format!("sha256:0: the SHA-256 of the text is {}", sha256(PLAIN.as_bytes())),

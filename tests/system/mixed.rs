@@ -22,7 +22,8 @@ async fn try_change(client: &Client, mutation: &str, input: Value) -> Option<Ans
     let (input_type, done) = match mutation {
         "publishMany" => ("PublishMany".to_owned(), "documents { id version }"),
         "visitCountsUpdate" => ("VisitCountsUpdate".to_owned(), "yearSheet { id version }"),
-        "unpublish" | "archive" | "unarchive" => ("Document".to_owned(), "document { id version }"),
+        "unpublish" | "archive" => ("DocumentWithdraw".to_owned(), "document { id version }"),
+        "unarchive" => ("Document".to_owned(), "document { id version }"),
         _ => (mutation[..1].to_uppercase() + &mutation[1..], "document { id version }"),
     };
     let text = format!(

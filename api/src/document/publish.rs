@@ -1,5 +1,7 @@
 //! Publishing and withdrawing, archiving and bringing back: of one document or of several together.
 
+use std::pin::Pin;
+
 use entities::{DocumentKind, Rule, ScheduleAction, document, publication};
 use sea_orm::{
     ActiveModelTrait, ActiveValue::Set, ConnectionTrait, DatabaseTransaction, EntityTrait, QueryFilter, QueryOrder,
@@ -66,7 +68,7 @@ pub async fn publish(
         path: path(index),
     };
     let items: Vec<Item<'_>> = documents.iter().enumerate().map(item).collect();
-    Ok(publish_all(edit.transaction(), &items).await?)
+    Ok(Box::pin(publish_all(edit.transaction(), &items)).await?)
 }
 
 /// The same for documents that different editors publish.
@@ -133,19 +135,28 @@ impl Planned {
     }
 }
 
-async fn publish_one(
+/// Publishes a document, or says why it cannot be public. Boxed: the futures of all kinds in one frame are more than a thread's
+/// stack has room for.
+fn publish_one<'a>(
+    edit: &'a mut Edit<'_>,
+    row: &'a document::Model,
+    content: &'a Content,
+    release: Release,
+) -> Pin<Box<dyn Future<Output = Result<Vec<Fault>>> + Send + 'a>> {
+    each!(content, content => Box::pin(publish_kind(edit, row, content, release)))
+}
+
+async fn publish_kind<K: Kind>(
     edit: &mut Edit<'_>,
     row: &document::Model,
-    content: &Content,
+    content: &K,
     release: Release,
 ) -> Result<Vec<Fault>> {
-    each!(content, content => {
-        let faults = unfit(edit.connection(), row.id, content).await?;
-        if faults.is_empty() {
-            edit.publish(row, content, None, release).await?;
-        }
-        Ok(faults)
-    })
+    let faults = unfit(edit.connection(), row.id, content).await?;
+    if faults.is_empty() {
+        edit.publish(row, content, None, release).await?;
+    }
+    Ok(faults)
 }
 
 /// Why this content cannot be public, whatever else is.

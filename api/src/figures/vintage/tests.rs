@@ -320,10 +320,11 @@ fn what_stays_as_it_is_is_shared() {
 #[test]
 fn a_trace_of_the_figures_has_no_true_counts() {
     let policy = DisclosurePolicy { method: DisclosureMethod::Suppress, threshold: Threshold::try_from(500).unwrap() };
-    let cells = vec![(0, Some(431)), (1, Some(432)), (2, Some(987))];
-    let steps = [(vec![Act::Sheet { category: 0, year: 0, cells, total: None }], 0)];
+    let sheet = |year, cells| (vec![Act::Sheet { category: 0, year, cells, total: None }], 0);
+    let steps = [sheet(0, vec![(0, Some(431)), (1, Some(432))]), sheet(1, vec![(2, Some(987))])];
     let (changed, contents) = publications(&steps);
-    let published = Published::of(Vintages::new(policy).with(read_all(&changed[0], &contents[0])));
+    let vintages = Vintages::new(policy).with(read_all(&changed[0], &contents[0]));
+    let published = Published::of(vintages.with(read_all(&changed[1], &contents[1])));
     let trace = format!("{published:?}");
     assert!(trace.contains("987") && !trace.contains("431") && !trace.contains("432"), "{trace}");
 }

@@ -239,7 +239,6 @@ mod tests {
             "{ pages(filter: { parent \"a\" }) { totalCount } }",
             "query($n Int) { pages(first: $n) { totalCount } }",
             "query($f: PageFilter = { parent \"a\" }) { pages(filter: $f) { totalCount } }",
-            "{ locales @skip(if true) { code } }",
             "query Q",
             "{ ...on }",
             "fragment on on Page { slug } { locales { code } }",
@@ -247,6 +246,7 @@ mod tests {
             assert_eq!(verdict(text), Err(Code::GraphqlParseFailed), "{text}");
         }
         for text in [
+            "{ locales @skip(if true) { code } }",
             "{ nope }",
             "{ locales }",
             "{ locales { code { a } } }",
