@@ -13,6 +13,7 @@ pub mod worklist;
 
 use std::{
     collections::{BTreeSet, HashMap},
+    pin::Pin,
     sync::Arc,
 };
 
@@ -330,11 +331,31 @@ pub async fn restore(edit: &mut Edit<'_>, document: Seen, version: Version, reas
         // What must stay withheld is not for editors to bring back.
         content.withheld = newest.withheld;
     }
-    each!(content, content => {
-        let base = edit.base_by_id(row.id, document.version).await?;
-        edit.save(base, &content, RevisionAction::Restore, reason).await?;
-    });
+    save_again(edit, document, &content, RevisionAction::Restore, reason).await?;
     Ok(row.id)
+}
+
+/// Saves a document by its id, whatever kind it is. Boxed: the futures of all kinds in one frame are more than a thread's stack
+/// has room for.
+fn save_again<'a>(
+    edit: &'a mut Edit<'_>,
+    document: Seen,
+    content: &'a Content,
+    action: RevisionAction,
+    reason: Option<String>,
+) -> Pin<Box<dyn Future<Output = Result<()>> + Send + 'a>> {
+    async fn save<K: Kind>(
+        edit: &mut Edit<'_>,
+        document: Seen,
+        content: &K,
+        action: RevisionAction,
+        reason: Option<String>,
+    ) -> Result<()> {
+        let base = edit.base_by_id(document.id, document.version).await?;
+        edit.save(base, content, action, reason).await?;
+        Ok(())
+    }
+    each!(content, content => Box::pin(save(edit, document, content, action, reason)))
 }
 
 /// Puts documents of one kind into this order, each as a draft; those that stand where they belong stay as they are.
@@ -356,10 +377,7 @@ pub async fn reorder(edit: &mut Edit<'_>, documents: &[Seen], reason: Option<&st
             _ => return Err(Error::invalid(["documents", index.to_string().as_str(), "id"], Rule::NoOrder)),
         });
         if changed {
-            each!(&content, content => {
-                let base = edit.base_by_id(row.id, document.version).await?;
-                edit.save(base, content, RevisionAction::Save, reason.map(str::to_owned)).await?;
-            });
+            save_again(edit, *document, &content, RevisionAction::Save, reason.map(str::to_owned)).await?;
         }
     }
     Ok(documents.iter().map(|document| document.id).collect())

@@ -5,7 +5,7 @@
 //! request bears an idempotency key, and then everything is committed at once. So there is no effect without its audit
 //! entry, and no answer to a write that is not durable.
 
-use std::{borrow::Cow, time::Duration};
+use std::{borrow::Cow, pin::Pin, time::Duration};
 
 use async_graphql::{
     Context, ContextSelectionSet, OutputType, Positioned, ServerError, ServerResult, Value, parser::types::Field,
@@ -120,11 +120,20 @@ impl<P: OutputType> OutputType for Mutated<P> {
     }
 }
 
-/// Runs a mutation of somebody who must be signed in.
+/// Runs a mutation of a caller who must be signed in. Boxed: the engine keeps room for the resolvers of all mutations in one
+/// frame, and a thread's stack would not have it.
 ///
 /// # Errors
 /// [`Error::Unauthenticated`] without a valid token; or when the database cannot be reached.
-pub async fn mutate<T, P: From<Expected<T>>>(
+pub fn mutate<T, P: From<Expected<T>>>(
+    ctx: &Context<'_>,
+    action: &'static str,
+    operation: impl AsyncFnOnce(&mut Transaction, &Editor) -> Result<T>,
+) -> Pin<Box<impl Future<Output = Result<Mutated<P>>>>> {
+    Box::pin(mutate_signed_in(ctx, action, operation))
+}
+
+async fn mutate_signed_in<T, P: From<Expected<T>>>(
     ctx: &Context<'_>,
     action: &'static str,
     operation: impl AsyncFnOnce(&mut Transaction, &Editor) -> Result<T>,
@@ -149,12 +158,21 @@ pub async fn mutate<T, P: From<Expected<T>>>(
     run(ctx, action, transaction, place, async move |transaction| operation(transaction, &editor).await).await
 }
 
-/// Runs a mutation of somebody who need not be signed in. `admit` looks whether what they show, a password or a token, is
+/// Runs a mutation of a caller who need not be signed in. `admit` looks whether what they show, a password or a token, is
 /// good at this moment; before an answer is given again, too.
 ///
 /// # Errors
 /// When the database cannot be reached.
-pub async fn mutate_openly<A, T, P: From<Expected<T>>>(
+pub fn mutate_openly<A, T, P: From<Expected<T>>>(
+    ctx: &Context<'_>,
+    action: &'static str,
+    admit: impl AsyncFnOnce(&mut Transaction) -> Result<A>,
+    operation: impl AsyncFnOnce(&mut Transaction, A) -> Result<T>,
+) -> Pin<Box<impl Future<Output = Result<Mutated<P>>>>> {
+    Box::pin(mutate_anonymous(ctx, action, admit, operation))
+}
+
+async fn mutate_anonymous<A, T, P: From<Expected<T>>>(
     ctx: &Context<'_>,
     action: &'static str,
     admit: impl AsyncFnOnce(&mut Transaction) -> Result<A>,
