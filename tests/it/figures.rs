@@ -50,8 +50,8 @@ async fn whole(client: &Client, arguments: &str) -> Reply {
 async fn answers(client: &Client) -> Vec<String> {
     let figure = "{ value status flags confidentiality }";
     let mut texts = vec![
-        whole(client, "locale: \"ja\"").await.text().to_owned(),
-        whole(client, "locale: \"en\"").await.text().to_owned(),
+        whole(client, "locale: \"ja\"").await.answer().to_owned(),
+        whole(client, "locale: \"en\"").await.answer().to_owned(),
     ];
     for question in [
         "{ vintages { publishedAt category year withdrawn kind reason } }".to_owned(),
@@ -65,7 +65,7 @@ async fn answers(client: &Client) -> Vec<String> {
         ),
         "{ countries { code name } categories { code name description } site { name } }".to_owned(),
     ] {
-        texts.push(client.run(&question, json!({})).await.text().to_owned());
+        texts.push(client.run(&question, json!({})).await.answer().to_owned());
     }
     texts
 }

@@ -53,6 +53,15 @@ impl Reply {
         &self.text
     }
 
+    /// The body as it was sent, letter by letter, without what it cost: that follows from how much is published, too.
+    #[must_use]
+    pub fn answer(&self) -> String {
+        match self.text.split_once(",\"extensions\":{\"cost\"") {
+            Some((answer, _)) => format!("{answer}}}"),
+            None => self.text.clone(),
+        }
+    }
+
     /// The body as JSON; null when it is none.
     #[must_use]
     pub const fn json(&self) -> &Value {

@@ -353,7 +353,9 @@ async fn insert(transaction: &mut Transaction, new: NewAccount) -> Result<accoun
         last_seen_at: Set(None),
         created_at: Set(transaction.now()),
     };
-    Ok(row.insert(transaction.connection()).await?)
+    let account = row.insert(transaction.connection()).await?;
+    transaction.targets(TYPE_NAME, account.id);
+    Ok(account)
 }
 
 /// What is wrong with these locales for this role.

@@ -28,7 +28,10 @@ use super::{
     introspection::{self, Description, WrittenType},
     limits::LimitExceeded,
 };
-use crate::graphql::{Asking, BYTES_PER_POINT, ENGINE_WEIGHT, OperationPlan, Writer, switches};
+use crate::{
+    delivery::response_memory::Overflow,
+    graphql::{Asking, BYTES_PER_POINT, ENGINE_WEIGHT, OperationPlan, Writer, switches},
+};
 
 /// Quotes, colon and comma of a field.
 const PUNCTUATION: u64 = 4;
@@ -155,7 +158,10 @@ impl Introspection {
         if let Some((_, cost)) = measured().iter().find(|(known, _)| known == variables) {
             return *cost;
         }
-        let cost = self.write(variables, asking).unwrap_or(MAX_COST + 1);
+        let (cost, is_known) = self.write(variables, asking);
+        if !is_known {
+            return cost;
+        }
         let mut measured = measured();
         if measured.len() == MEASURED {
             measured.remove(0);
@@ -164,17 +170,23 @@ impl Introspection {
         cost
     }
 
-    fn write(&self, variables: &Variables, asking: &Asking) -> Option<usize> {
+    /// The cost, and whether it is known to its end: where memory is short at this moment, it is not, and the response itself will
+    /// be refused for that.
+    fn write(&self, variables: &Variables, asking: &Asking) -> (usize, bool) {
         let is_true = |name: &Name| matches!(variables.get(name), Some(ConstValue::Boolean(true)));
         let names = switches(&self.document, &self.operation);
         let switches: HashMap<Name, bool> = names.into_iter().map(|name| (name.clone(), is_true(&name))).collect();
-        let plan = OperationPlan::part(&self.document, &self.operation, INTROSPECTION, &switches)?;
+        let Some(plan) = OperationPlan::part(&self.document, &self.operation, INTROSPECTION, &switches) else {
+            return (MAX_COST + 1, true);
+        };
         let mut out = Writer::new(asking.state.response_memory(), MAX_COST);
         // What does not fit its type is refused elsewhere, and costs nothing here.
         let written = plan.write(asking, variables, &mut out);
         match out.overflow() {
-            Some(_) => None,
-            None => Some(written.map_or(0, |()| out.cost())),
+            Some(Overflow::TooExpensive) => (MAX_COST + 1, true),
+            Some(Overflow::TooLong) => (out.cost().min(MAX_COST), true),
+            Some(Overflow::OutOfMemory) => (out.cost().min(MAX_COST), false),
+            None => (written.map_or(0, |()| out.cost()), true),
         }
     }
 }

@@ -126,7 +126,7 @@ async fn ask(client: &Client, questions: &[(String, Value)]) -> Vec<(String, u16
     let mut answers = Vec::new();
     for (document, variables) in questions {
         let reply = client.run(document, variables.clone()).await;
-        answers.push((document.clone(), reply.status(), reply.text().to_owned()));
+        answers.push((document.clone(), reply.status(), reply.answer().to_owned()));
     }
     answers
 }
@@ -137,7 +137,7 @@ async fn browse(client: &Client) -> Vec<(u16, String)> {
     for slug in SLUGS {
         let address = format!("/graphql?query=%7Bpage(slug:%22{slug}%22)%7Btitle%20body%7Bhtml%20text%7D%7D%7D");
         let reply = client.get(&address).await;
-        answers.push((reply.status(), reply.text().to_owned()));
+        answers.push((reply.status(), reply.answer().to_owned()));
     }
     answers
 }
@@ -365,12 +365,12 @@ on_both_databases! {
             assert_eq!((&errors[0]["rule"], &errors[0]["path"]), (&json!("TAKEN"), &json!(["input", "slug"])), "{slug}");
             let nobody = app.anonymous().mutate(mutation, json!({ "slug": slug })).await;
             let free = app.anonymous().mutate(mutation, json!({ "slug": "free" })).await;
-            assert_eq!(nobody.text(), free.text(), "{slug}");
+            assert_eq!(nobody.answer(), free.answer(), "{slug}");
             // Whoever may not create one does not learn it either.
             let reader = app.bearer(&app.sign_in(READER).await.access_token);
             let told = reader.mutate(mutation, json!({ "slug": slug })).await;
             let free = reader.mutate(mutation, json!({ "slug": "free" })).await;
-            assert_eq!(told.text(), free.text(), "{slug}");
+            assert_eq!(told.answer(), free.answer(), "{slug}");
             app.clock().advance(chrono::Duration::minutes(1));
         }
         // A page of one kind does not take the name of another.

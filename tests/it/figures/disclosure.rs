@@ -955,7 +955,7 @@ on_both_databases! {
             }
             let now = whole(&app.anonymous(), "locale: \"en\"").await;
             let as_of = whole(&app.anonymous(), "locale: \"en\", asOf: \"2026-01-15T00:00:00Z\"").await;
-            assert_eq!(now.text(), as_of.text());
+            assert_eq!(now.answer(), as_of.answer());
             assert!(states.values().flatten().any(|public| public.withheld().next().is_some() && public.total.is_some()));
             let others = states.values().flatten().filter(|public| public.others.is_some()).count();
             assert_eq!(others > 0, method == "MERGE");
@@ -983,30 +983,30 @@ on_both_databases! {
     }
 
     async fn what_was_counted_is_for_statisticians_and_every_look_is_recorded(app: TestApp) {
-        let plain = whole(&app.anonymous(), "locale: \"en\"").await.text().to_owned();
+        let plain = whole(&app.anonymous(), "locale: \"en\"").await.answer().to_owned();
         set(&app, "SUPPRESS", 10).await;
-        let hidden = whole(&app.anonymous(), "locale: \"en\"").await.text().to_owned();
+        let hidden = whole(&app.anonymous(), "locale: \"en\"").await.answer().to_owned();
         let statistician = app.bearer(&app.sign_in(STATISTICIAN).await.access_token);
         let before = (readings(&app).await, audit_log(&app).await.len());
         let asked = "locale: \"en\", confidential: true";
-        assert_eq!(whole(&statistician, asked).await.text(), plain);
+        assert_eq!(whole(&statistician, asked).await.answer(), plain);
         let log = audit_log(&app).await;
         assert_eq!((readings(&app).await, log.len()), (before.0 + 1, before.1 + 1), "one entry and no more");
         let entry = log.last().expect("an entry");
         assert_eq!((entry.action.as_str(), &entry.code, entry.document_id), ("confidentialReading", &None, None));
         assert!(entry.actor_id.is_some());
         let then = format!("{asked}, asOf: \"2026-01-15T00:00:00Z\"");
-        assert_eq!(whole(&statistician, &then).await.text(), plain, "of every moment");
+        assert_eq!(whole(&statistician, &then).await.answer(), plain, "of every moment");
         assert_eq!(readings(&app).await, before.0 + 2);
 
         for credentials in [READER, TRANSLATOR] {
             let client = app.bearer(&app.sign_in(credentials).await.access_token);
             assert_eq!(whole(&client, asked).await.code(), "FORBIDDEN", "{}", credentials.email);
-            assert_eq!(whole(&client, "locale: \"en\"").await.text(), hidden);
+            assert_eq!(whole(&client, "locale: \"en\"").await.answer(), hidden);
         }
         assert_eq!(whole(&app.anonymous(), asked).await.code(), "UNAUTHENTICATED");
         assert_eq!(whole(&app.anonymous(), &then).await.code(), "UNAUTHENTICATED");
-        assert_eq!(whole(&statistician, "locale: \"en\"").await.text(), hidden, "unless they ask");
+        assert_eq!(whole(&statistician, "locale: \"en\"").await.answer(), hidden, "unless they ask");
         assert_eq!(readings(&app).await, before.0 + 2, "who was refused has read nothing");
     }
 
@@ -1044,7 +1044,7 @@ on_both_databases! {
         let preview = editor.done("previewCreate", input).await["preview"].clone();
         let visitor = app.anonymous().previewing(preview["token"].as_str().expect("a token"));
         let shown = whole(&visitor, "locale: \"en\"").await;
-        assert_ne!(shown.text(), whole(&app.anonymous(), "locale: \"en\"").await.text());
+        assert_ne!(shown.answer(), whole(&app.anonymous(), "locale: \"en\"").await.answer());
         assert_nothing_small(shown.text(), 10);
         let reply = visitor.run("{ figureChanges(since: \"2026-01-14T00:00:00Z\") { figures { after { value } } } }", json!({})).await;
         assert_nothing_small(reply.text(), 10);

@@ -14,12 +14,19 @@ const CORRECTIONS: i64 = 60;
 
 /// The content of every revision, by version, as the history tells of it.
 async fn history(app: &TestApp, id: &Value) -> Vec<Value> {
-    let document =
-        "query($id: ID!) { history(id: $id, first: 100) { revisions { version content { ... on YearSheetContent {
-        total totalNote { locale text } counts { country value status note { locale text } }
-    } } } } }";
-    let reply = app.editor().await.run(document, json!({ "id": id })).await;
-    let mut revisions = reply.at("/data/history/revisions").as_array().expect("revisions").clone();
+    let document = "query($id: ID!, $before: Version) { history(id: $id, first: 40, before: $before) { revisions {
+        version content { ... on YearSheetContent {
+            total totalNote { locale text } counts { country value status note { locale text } }
+        } }
+    } } }";
+    let (editor, mut revisions, mut before) = (app.editor().await, Vec::new(), Value::Null);
+    loop {
+        let reply = editor.run(document, json!({ "id": id, "before": before })).await;
+        let page = reply.at("/data/history/revisions").as_array().expect("revisions").clone();
+        let Some(last) = page.last() else { break };
+        before = last["version"].clone();
+        revisions.extend(page);
+    }
     revisions.reverse();
     revisions.into_iter().map(|mut revision| revision["content"].take()).collect()
 }
@@ -97,7 +104,7 @@ on_both_databases! {
         });
         let refused = bulk(&editor, json!({ "sheets": [stale] })).await;
         assert_eq!(refused["errors"][0]["currentVersion"], CORRECTIONS + 1, "{refused}");
-        let diff = format!("{{ diff(id: \"{}\", a: 1, b: {}) {{ field }} }}", found.at("/data/yearSheet/id").as_str().expect("an id"), 2);
+        let diff = format!("{{ diff(id: \"{}\", a: 1, b: {}) {{ path }} }}", found.at("/data/yearSheet/id").as_str().expect("an id"), 2);
         let diff = editor.run(&diff, json!({})).await;
         let field = format!("counts.{}.note.ja", codes[1]);
         assert_eq!(diff.at("/data/diff/0/path").as_str().map(|found| field.starts_with(found)), Some(true), "{}", diff.text());
