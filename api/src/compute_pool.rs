@@ -1,7 +1,7 @@
 //! The compute pool: whatever takes long runs here, a few jobs at a time, so that it can neither fill the memory nor keep
 //! the threads that answer short requests.
 //!
-//! A job waits for a permit in a fair queue ([`queue`]) and is refused with [`Error::Overloaded`] when the queue is full.
+//! A job waits for a permit in a fair queue (`queue`) and is refused with [`Error::Overloaded`] when the queue is full.
 //! The permit belongs to the job, not to the request: a client that hangs up leaves the queue, but a job that has begun
 //! keeps its permit until it ends. [`ComputePool::run`] tells such a job that nobody waits for it, so that it can stop.
 //!

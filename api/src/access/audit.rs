@@ -137,7 +137,7 @@ pub struct Filter {
 /// A part of the list, the newest first: at most `first` entries older than entry `before`, and whether there are more.
 ///
 /// # Errors
-/// [`Error::Forbidden`](crate::error::Error::Forbidden); or when the database cannot be read.
+/// [`Error::Forbidden`]; or when the database cannot be read.
 pub async fn list(
     connection: &impl ConnectionTrait,
     editor: &Editor,

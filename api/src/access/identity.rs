@@ -2,7 +2,7 @@
 //! what they write has an author. What they may do is what the very token says that they send. Whether they may come at all
 //! is also ours to say: a disabled account stays out.
 //!
-//! The account keeps what the provider said last ([`Statement`]): that is what counts for what its owner made and what acts
+//! The account keeps what the provider said last (`Statement`): that is what counts for what its owner made and what acts
 //! while they are away (`delegation.rs`).
 
 use chrono::{DateTime, Utc};

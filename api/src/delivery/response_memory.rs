@@ -1,7 +1,7 @@
 //! Memory for response bodies, from the moment they are written until they are sent: bounded for one response
 //! (`--max-response-bytes`) and for all of them together, whatever a request was thought to cost.
 //!
-//! A body that outgrows [`UNCOUNTED`] bytes reserves memory as it grows, and gives it back when the last reference to its
+//! A body that outgrows `UNCOUNTED` bytes reserves memory as it grows, and gives it back when the last reference to its
 //! bytes is dropped: when a slow client has taken them all, or has hung up.
 
 use std::{

@@ -12,7 +12,7 @@ const LIMIT: u64 = 65_536;
 async fn narrow(app: &TestApp) -> TestApp {
     let body = "A text in which nothing is remarkable. ".repeat(3_000);
     let locale: entities::Locale = "ja".parse().expect("a locale");
-    let note: entities::Prose = "Reported late, ".repeat(30).trim_end().parse().expect("a note");
+    let note: entities::Prose = "Reported late, ".repeat(40).trim_end().parse().expect("a note");
     import(app, |dataset| {
         dataset.pages.push(page("long", None, 60, &["ja"], "Long", &body));
         dataset.visit_counts.iter_mut().for_each(|count| drop(count.note.insert(locale.clone(), note.clone())));
