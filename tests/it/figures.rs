@@ -49,10 +49,8 @@ async fn whole(client: &Client, arguments: &str) -> Reply {
 /// Everything that the public can ask about figures, as it is answered to the letter.
 async fn answers(client: &Client) -> Vec<String> {
     let figure = "{ value status flags confidentiality }";
-    let mut texts = vec![
-        whole(client, "locale: \"ja\"").await.answer().to_owned(),
-        whole(client, "locale: \"en\"").await.answer().to_owned(),
-    ];
+    let mut texts =
+        vec![whole(client, "locale: \"ja\"").await.answer(), whole(client, "locale: \"en\"").await.answer()];
     for question in [
         "{ vintages { publishedAt category year withdrawn kind reason } }".to_owned(),
         format!(
@@ -65,7 +63,7 @@ async fn answers(client: &Client) -> Vec<String> {
         ),
         "{ countries { code name } categories { code name description } site { name } }".to_owned(),
     ] {
-        texts.push(client.run(&question, json!({})).await.answer().to_owned());
+        texts.push(client.run(&question, json!({})).await.answer());
     }
     texts
 }

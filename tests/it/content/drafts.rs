@@ -126,7 +126,7 @@ async fn ask(client: &Client, questions: &[(String, Value)]) -> Vec<(String, u16
     let mut answers = Vec::new();
     for (document, variables) in questions {
         let reply = client.run(document, variables.clone()).await;
-        answers.push((document.clone(), reply.status(), reply.answer().to_owned()));
+        answers.push((document.clone(), reply.status(), reply.answer()));
     }
     answers
 }
@@ -137,7 +137,7 @@ async fn browse(client: &Client) -> Vec<(u16, String)> {
     for slug in SLUGS {
         let address = format!("/graphql?query=%7Bpage(slug:%22{slug}%22)%7Btitle%20body%7Bhtml%20text%7D%7D%7D");
         let reply = client.get(&address).await;
-        answers.push((reply.status(), reply.answer().to_owned()));
+        answers.push((reply.status(), reply.answer()));
     }
     answers
 }

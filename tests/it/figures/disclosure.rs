@@ -983,9 +983,9 @@ on_both_databases! {
     }
 
     async fn what_was_counted_is_for_statisticians_and_every_look_is_recorded(app: TestApp) {
-        let plain = whole(&app.anonymous(), "locale: \"en\"").await.answer().to_owned();
+        let plain = whole(&app.anonymous(), "locale: \"en\"").await.answer();
         set(&app, "SUPPRESS", 10).await;
-        let hidden = whole(&app.anonymous(), "locale: \"en\"").await.answer().to_owned();
+        let hidden = whole(&app.anonymous(), "locale: \"en\"").await.answer();
         let statistician = app.bearer(&app.sign_in(STATISTICIAN).await.access_token);
         let before = (readings(&app).await, audit_log(&app).await.len());
         let asked = "locale: \"en\", confidential: true";

@@ -202,7 +202,7 @@ on_both_databases! {
     }
 
     async fn what_was_said_of_earlier_figures_stays_with_them(app: TestApp) {
-        let whole_then = whole(&app.anonymous(), "locale: \"en\"").await.answer().to_owned();
+        let whole_then = whole(&app.anonymous(), "locale: \"en\"").await.answer();
         let before = later(&app, 1);
         publish(&app, json!({ "title": texts("Renamed", "改題"), "periodKind": "JAPANESE_FISCAL_YEAR" })).await;
         let as_of = whole(&app.anonymous(), &format!("locale: \"en\", asOf: \"{before}\"")).await;

@@ -44,11 +44,11 @@ async fn vintages(client: &Client, arguments: &str) -> Vec<Value> {
 
 /// The same fact sheet as it was at a moment.
 async fn as_of(app: &TestApp, moment: &str) -> String {
-    whole(&app.anonymous(), &format!("{ENGLISH}, asOf: \"{moment}\"")).await.answer().to_owned()
+    whole(&app.anonymous(), &format!("{ENGLISH}, asOf: \"{moment}\"")).await.answer()
 }
 
 async fn now(app: &TestApp) -> String {
-    whole(&app.anonymous(), ENGLISH).await.answer().to_owned()
+    whole(&app.anonymous(), ENGLISH).await.answer()
 }
 
 /// Figures of 2023 for both categories.
