@@ -186,8 +186,10 @@ impl Database {
     /// # Errors
     /// When a connection cannot be closed.
     pub async fn close(self) -> Result<()> {
-        tokio::try_join!(self.reader.close(), self.writer.close())?;
-        Ok(())
+        // One after the other: of two connections that close at the same moment, neither is the last, and the log would stay.
+        let read = self.reader.close().await;
+        self.writer.close().await?;
+        Ok(read?)
     }
 }
 

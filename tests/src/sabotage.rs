@@ -87,3 +87,13 @@ pub async fn fill_disk(database: &Database) {
     transaction.execute_unprepared("PRAGMA max_page_count = 1").await.expect("a limit");
     transaction.commit().await.expect("nothing is written");
 }
+
+/// Gives the room back that [`fill_disk`] has taken, if the connection is still the same.
+///
+/// # Panics
+/// When the database cannot be reached.
+pub async fn empty_disk(database: &Database) {
+    let transaction = database.begin_write().await.expect("a turn");
+    transaction.execute_unprepared("PRAGMA max_page_count = 1073741823").await.expect("a limit");
+    transaction.commit().await.expect("nothing is written");
+}

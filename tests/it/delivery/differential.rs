@@ -632,7 +632,7 @@ async fn a_direct_answer_is_byte_for_byte_what_the_engine_answers() {
     let cases = usize::try_from(CASES).expect("a few");
     assert!(of(Compared::Data) > cases / 4, "{seen:?}");
     assert!(of(Compared::Errors) > cases / 50, "{seen:?}");
-    assert!(of(Compared::Refused) < cases / 4, "{seen:?}");
+    assert!(of(Compared::Refused) < cases / 2, "{seen:?}");
     assert!(of(Compared::TooMuch) < cases / 4, "{seen:?}");
 }
 
