@@ -161,6 +161,18 @@ pub async fn read(connection: &impl ConnectionTrait, editor: &Editor, id: Uuid) 
     load(connection, vec![row]).await?.pop().ok_or_else(missing)
 }
 
+/// Those of the documents with these ids that an editor may read.
+///
+/// # Errors
+/// [`Error::Forbidden`] for an editor who may read none; or when the database cannot be read.
+pub async fn among(connection: &impl ConnectionTrait, editor: &Editor, ids: &BTreeSet<Uuid>) -> Result<Vec<Document>> {
+    editor.permit_any(Action::Read)?;
+    let mut rows =
+        document::Entity::find().filter(document::COLUMN.id.is_in(ids.iter().copied())).all(connection).await?;
+    rows.retain(|row| editor.grants().allow(Action::Read, row.kind, None));
+    load(connection, rows).await
+}
+
 /// A document after a mutation, as far as the editor may see it.
 #[derive(Clone, Debug)]
 pub struct Written {

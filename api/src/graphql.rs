@@ -18,15 +18,17 @@ mod writer;
 use std::sync::Arc;
 
 use async_graphql::{Context, InputObject, SimpleObject};
-use entities::{Locale, Localized};
+use entities::{Language, Locale, Localized};
 
 pub use budget::{Budget, CountValues, ENGINE_WEIGHT};
-pub use connection::{DEFAULT_FIRST, Listed, MAX_FIRST, PageOf, Paging, page_size, paginate};
+pub use connection::{DEFAULT_FIRST, Described, Listed, MAX_FIRST, PageOf, Paging, page_size, paginate};
 pub use direct::{Member, Output, Shape, is_named};
 pub(crate) use direct::{enums, object, record};
 pub use error::{Expected, Faults, PublishBlocker, UserError, ValidationError, expected, language};
 pub use mutation::{Mutated, mutate, mutate_openly};
-pub use node::{global_id, named, parse_global_id};
+pub use node::{
+    GlobalId, current_preference, global_id, is_of_earlier, localized_id, named, parse_global_id, variant_id,
+};
 pub use plan::{Arguments, OperationPlan, Plan, Root, Unfit, switches};
 pub use scalar::{At, Html, Input, Literal, Scalar, ScalarRef};
 pub use writer::{BYTES_PER_POINT, Writer};
@@ -52,6 +54,8 @@ pub struct RequestContext {
     pub idempotency: Option<KeyedRequest>,
     /// What the answer may take, where the engine makes it.
     pub budget: Arc<Budget>,
+    /// The language in which the caller wants to be spoken to.
+    pub language: Language,
 }
 
 /// What a query about published content is answered from. One state for the whole request, so that no answer mixes two.
@@ -107,6 +111,11 @@ pub trait ContextExt {
     /// What is published of figures.
     fn figures(&self) -> Arc<figures::Published> {
         self.asking().figures()
+    }
+
+    /// The language of a message: that of the argument `locale`, else that of the request.
+    fn language(&self, locale: Option<Input<Locale>>) -> Language {
+        if locale.is_some() { language(locale) } else { self.request().language }
     }
 
     /// The capability to read drafts, as far as the caller has it. Mutations get theirs from [`mutate`].

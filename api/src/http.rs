@@ -11,6 +11,7 @@ mod documents;
 mod figures;
 mod freshness;
 mod graphql;
+mod language;
 mod media_type;
 mod meter;
 mod metrics;
@@ -163,7 +164,6 @@ impl Graphql {
         let mut meter = Meter::new(&self.state, now);
         let negotiated = MediaType::negotiate(request.headers());
         let media_type = negotiated.unwrap_or(MediaType::Json);
-        let present = |error| schema::present(error, id.as_str());
         let answer = match negotiated {
             Some(media_type) => self.answer(request, &id, media_type, &mut meter).await,
             None => {
@@ -173,6 +173,8 @@ impl Graphql {
         };
         let mut response = answer.unwrap_or_else(|refusal| {
             let refusal = meter.charge_refused(request).err().unwrap_or(refusal);
+            let language = language::accepted(request.headers());
+            let present = |error| schema::present(error, id.as_str(), language);
             let mut response = refusal.into_response(media_type, present);
             if response.status() == StatusCode::UNAUTHORIZED {
                 let challenge = HeaderValue::from_static("Bearer error=\"invalid_token\"");
@@ -194,15 +196,11 @@ impl Graphql {
         media_type: MediaType,
         meter: &mut Meter<'_>,
     ) -> Result<Response, Refusal> {
-        let refuse = |error: Error| {
-            schema::log(&error, id.as_str());
-            Refusal::new(error.code(), error.to_string())
-        };
-        let caller = caller::identify(&self.state, request, id).await.map_err(refuse)?;
+        let caller = caller::identify(&self.state, request, id).await?;
         meter.identify(&caller)?;
         let key = caller::idempotency_key(request).map_err(|message| Refusal::new(Code::BadRequest, message))?;
         let is_public = caller.credential.is_none() && !request.headers().contains_key(PREVIEW);
-        let snapshot = freshness::snapshot(&self.state, request, id).await?;
+        let snapshot = freshness::snapshot(&self.state, request).await?;
         let received = Received::read(request, &self.body, caller.origin.network).await?;
         let answers = self.state.answers();
         if is_public && let Some(answer) = answers.recall(received.sent(), &snapshot) {
@@ -217,10 +215,6 @@ impl Graphql {
     /// Answers what was not asked before, or what is not for everybody.
     async fn work_out(&self, asked: Asked<'_>, meter: &mut Meter<'_>) -> Result<Response, Refusal> {
         let Asked { request, id, media_type, caller, key, is_public, snapshot, received } = asked;
-        let refuse = |error: Error| {
-            schema::log(&error, id.as_str());
-            Refusal::new(error.code(), error.to_string())
-        };
         let answers = self.state.answers();
         let restricted = self.documents.restricts(&caller);
         let mut depends_on_trust = restricted;
@@ -232,17 +226,18 @@ impl Graphql {
             |snapshot| Asking { state: self.state.clone(), reading: Arc::new(self.state.reading_of(snapshot)) };
         let prepared = self.service.prepare(&caller, &received, find, &asking(Arc::clone(&snapshot))).await?;
         let operation = prepared.operation.operation.clone();
-        let present = |error| schema::present(error, id.as_str());
+        let language = language::accepted(request.headers());
+        let present = |error| schema::present(error, id.as_str(), language);
         if !prepared.operation.is_public && matches!(caller.credential, Some(Credential::ApiToken(_))) {
             // Drafts and writes do not rely on what this process has heard of the token: a revoked one is told so here, too.
-            caller.editor(&self.state, self.state.database().reader()).await.map_err(refuse)?;
+            caller.editor(&self.state, self.state.database().reader()).await?;
         }
         let idempotency = key.map(|key| KeyedRequest::new(key, fingerprint(&prepared)));
         let context = |snapshot| {
             // What a mutation answers is bounded in bytes alone: it is as long as what was sent asks for.
             let max_cost = if prepared.is_query() { MAX_COST } else { usize::MAX };
             let budget = Budget::new(self.state.response_memory(), max_cost);
-            RequestContext { caller, asking: asking(snapshot), idempotency, budget: Arc::new(budget) }
+            RequestContext { caller, asking: asking(snapshot), idempotency, budget: Arc::new(budget), language }
         };
         if !is_public || !prepared.operation.is_lasting {
             meter.charge(meter::price(&prepared))?;

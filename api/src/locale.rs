@@ -3,7 +3,8 @@
 
 use std::{collections::BTreeSet, sync::Arc};
 
-use entities::{Locale, Localized, Rule, TextDirection, site, site_locale};
+use chrono::{DateTime, Utc};
+use entities::{Locale, Localized, Moment, Rule, TextDirection, site, site_locale};
 use sea_orm::{DatabaseTransaction, EntityTrait};
 
 use crate::error::{Error, Fault, Result};
@@ -42,6 +43,10 @@ impl SiteLocales {
         let requested = locale.unwrap_or_else(|| self.default.clone());
         let known = |code: &Locale| self.all.iter().find(|offered| offered.code == *code);
         let offered = known(&requested).ok_or_else(|| Error::invalid(["locale"], Rule::Unknown))?;
+        let text = match &fallback {
+            None => requested.to_string(),
+            Some(list) => format!("{requested}:{}", list.iter().map(Locale::as_str).collect::<Vec<_>>().join(",")),
+        };
         let fallback = match fallback {
             None => offered.fallback.clone(),
             Some(list) if list.len() > MAX_FALLBACK => {
@@ -52,31 +57,79 @@ impl SiteLocales {
         let unknown = fallback.iter().enumerate().filter(|(_, code)| known(code).is_none());
         let faults: Vec<Fault> =
             unknown.map(|(index, _)| Fault::new(["fallback".to_owned(), index.to_string()], Rule::Unknown)).collect();
-        if faults.is_empty() { Ok(Preference(Arc::new((requested, fallback)))) } else { Err(Error::Invalid(faults)) }
+        if !faults.is_empty() {
+            return Err(Error::Invalid(faults));
+        }
+        Ok(Preference(Arc::new(Wanted { requested, fallback, text })))
+    }
+
+    /// The preference that [`Preference::text`] told, with the moment in it; none if it is no such text, or names a locale
+    /// that the site does not have.
+    #[must_use]
+    pub fn preference_of(&self, text: &str) -> Option<(Preference, Option<Moment>)> {
+        let (locales, moment) = match text.split_once('@') {
+            Some((locales, moment)) => (locales, Some(moment.parse::<Moment>().ok()?)),
+            None => (text, None),
+        };
+        let (requested, fallback) = match locales.split_once(':') {
+            Some((requested, "")) => (requested, Some(Vec::new())),
+            Some((requested, list)) => {
+                (requested, Some(list.split(',').map(str::parse).collect::<Result<_, _>>().ok()?))
+            }
+            None => (locales, None),
+        };
+        let mut preference = self.preference(Some(requested.parse().ok()?), fallback).ok()?;
+        if let Some(moment) = moment {
+            preference = preference.as_of(moment.get());
+        }
+        // What is written in another way is not what was told.
+        (preference.text() == text).then_some((preference, moment))
     }
 }
 
 /// The locale that a reader asked for, and what they accept instead, first choice first.
 #[derive(Clone, Debug)]
-pub struct Preference(Arc<(Locale, Vec<Locale>)>);
+pub struct Preference(Arc<Wanted>);
+
+#[derive(Debug)]
+struct Wanted {
+    requested: Locale,
+    fallback: Vec<Locale>,
+    text: String,
+}
 
 impl Preference {
     /// The locale that was asked for.
     #[must_use]
     pub fn requested(&self) -> &Locale {
-        &self.0.0
+        &self.0.requested
     }
 
     /// The text to serve, and the locale it is in.
     #[must_use]
     pub fn pick<'a, T>(&self, texts: &'a Localized<T>) -> Option<(&'a Locale, &'a T)> {
-        std::iter::once(self.requested()).chain(&self.0.1).find_map(|locale| texts.get_key_value(locale))
+        std::iter::once(self.requested()).chain(&self.0.fallback).find_map(|locale| texts.get_key_value(locale))
     }
 
-    /// The preference as text: two with the same text serve the same.
+    /// The preference as it was stated, which is a part of the global ids of what is served by it: `en` with the site's own
+    /// fallbacks, `en:ja,fr` with those of the request, and `@` and a moment where something earlier is served.
+    #[must_use]
+    pub fn text(&self) -> &str {
+        &self.0.text
+    }
+
+    /// The same, for what was public at a moment.
+    #[must_use]
+    pub fn as_of(&self, moment: DateTime<Utc>) -> Self {
+        let Wanted { requested, fallback, text } = self.0.as_ref();
+        let text = format!("{text}@{}", Moment::nearest(moment));
+        Self(Arc::new(Wanted { requested: requested.clone(), fallback: fallback.clone(), text }))
+    }
+
+    /// The locales as text: two with the same text serve the same.
     #[must_use]
     pub fn fingerprint(&self) -> String {
-        std::iter::once(self.requested()).chain(&self.0.1).map(Locale::as_str).collect::<Vec<_>>().join(",")
+        std::iter::once(self.requested()).chain(&self.0.fallback).map(Locale::as_str).collect::<Vec<_>>().join(",")
     }
 }
 

@@ -3,14 +3,14 @@
 pub mod cost;
 mod introspection;
 pub mod limits;
+mod node;
 
 use std::error::Error as _;
 
 use async_graphql::{
-    Context, EmptySubscription, ID, Interface, MergedObject, Object, SDLExportOptions, SchemaBuilder, ServerError,
-    ValidationMode, Value, value,
+    EmptySubscription, MergedObject, SDLExportOptions, SchemaBuilder, ServerError, ValidationMode, Value, value,
 };
-use entities::{Locale, Rule};
+use entities::Language;
 
 use crate::{
     access::{
@@ -20,43 +20,30 @@ use crate::{
         graphql::{AccessMutation, AccessQuery},
     },
     content::{
-        page::{
-            self,
-            graphql::{Page, PageQuery},
-        },
+        page::{self, graphql::PageQuery},
         site::{self, graphql::SiteQuery},
-        staff::{
-            self,
-            graphql::{StaffMember, StaffQuery},
-        },
+        staff::{self, graphql::StaffQuery},
     },
     document::graphql::{
         DocumentMutation, DocumentQuery, LeaseMutation, MetadataMutation, PageMutation, PreviewMutation, PreviewQuery,
         SiteMutation, StaffMutation, TaxonomyMutation,
     },
-    error::{Code, Error, Result},
+    error::{Code, Error},
     figures::{
         aggregate::{self, graphql::AggregateQuery},
-        category::{
-            self,
-            graphql::{Category, CategoryQuery},
-        },
-        country::{
-            self,
-            graphql::{Country, CountryQuery},
-        },
+        category::{self, graphql::CategoryQuery},
+        country::{self, graphql::CountryQuery},
         exchange::import::graphql::ImportMutation,
         fact_sheet::{self, graphql::FactSheetQuery},
         status::graphql::StatusQuery,
         vintage::graphql::VintageQuery,
         year_sheet::graphql::{YearSheetMutation, YearSheetQuery},
     },
-    graphql::{ContextExt, CountValues, Input, Root, parse_global_id},
+    graphql::{CountValues, Root},
     state::State,
 };
+use node::NodeQuery;
 
-/// The most ids of one `nodes`.
-const MAX_NODES: usize = 100;
 /// The most points that an operation may cost, estimated before it runs and counted while its response is written
 /// ([`cost`]).
 pub const MAX_COST: usize = 100_000;
@@ -169,87 +156,6 @@ pub fn builder() -> SchemaBuilder<Query, Mutation, EmptySubscription> {
         .disable_suggestions()
 }
 
-/// Whatever has a global id.
-#[derive(Interface)]
-#[graphql(field(name = "id", ty = "ID", desc = "Its global id."))]
-pub enum Node {
-    /// A page.
-    Page(Page),
-    /// A member of the staff.
-    StaffMember(StaffMember),
-    /// A country or area.
-    Country(Country),
-    /// A category of visits.
-    Category(Category),
-}
-
-/// Queries by global id.
-#[derive(Default)]
-pub struct NodeQuery;
-
-#[Object]
-impl NodeQuery {
-    /// The object with this global id; null when there is none that may be served in these locales.
-    async fn node(
-        &self,
-        ctx: &Context<'_>,
-        #[graphql(desc = "The global id.")] id: ID,
-        #[graphql(desc = "The locale to serve; the site's default when left out.")] locale: Option<Input<Locale>>,
-        #[graphql(
-            desc = "What to serve instead, first choice first; the locale's own fallbacks when left out, none for []."
-        )]
-        fallback: Option<Vec<Input<Locale>>>,
-    ) -> Option<Result<Node>> {
-        find(ctx, &[id], locale, fallback).map(|nodes| nodes.into_iter().next().flatten()).transpose()
-    }
-
-    /// The objects with these global ids, at most 100, in their order; null for each that cannot be served.
-    async fn nodes(
-        &self,
-        ctx: &Context<'_>,
-        #[graphql(desc = "The global ids.")] ids: Vec<ID>,
-        #[graphql(desc = "The locale to serve; the site's default when left out.")] locale: Option<Input<Locale>>,
-        #[graphql(
-            desc = "What to serve instead, first choice first; the locale's own fallbacks when left out, none for []."
-        )]
-        fallback: Option<Vec<Input<Locale>>>,
-    ) -> Result<Vec<Option<Node>>> {
-        if ids.len() > MAX_NODES {
-            return Err(Error::invalid(["ids"], Rule::TooMany { max: MAX_NODES }));
-        }
-        find(ctx, &ids, locale, fallback)
-    }
-}
-
-fn find(
-    ctx: &Context<'_>,
-    ids: &[ID],
-    locale: Option<Input<Locale>>,
-    fallback: Option<Vec<Input<Locale>>>,
-) -> Result<Vec<Option<Node>>> {
-    let (asking, preference) = (ctx.asking(), ctx.preference(locale, fallback)?);
-    let one = |id: &ID| {
-        let (type_name, document) = parse_global_id(id)?;
-        let reading = &asking.reading;
-        match type_name.as_str() {
-            "Page" => Page::serve(reading, reading.page(document)?, &preference).map(Node::Page),
-            "StaffMember" => StaffMember::serve(reading.staff_member(document)?, &preference).map(Node::StaffMember),
-            "Country" => {
-                let figures = reading.figures();
-                let index = figures.countries.iter().position(|country| country.id == document)?;
-                Some(Node::Country(Country::serve(figures, index, &preference)))
-            }
-            "Category" => {
-                let figures = reading.figures();
-                let index = figures.categories.iter().position(|category| category.id == document)?;
-                Some(Node::Category(Category::serve(figures, index, &preference)))
-            }
-            _ => None,
-        }
-    };
-    Ok(ids.iter().map(one).collect())
-}
-
 /// The most characters of a message that a client reads. It may repeat a value that was refused, and that is as long as a
 /// request.
 const MESSAGE_CHARS: usize = 1_000;
@@ -264,10 +170,10 @@ pub fn shorten(mut error: ServerError) -> ServerError {
     error
 }
 
-/// The mask: what a client reads of an error. Our own errors say what they may; the engine's speak about the request;
+/// The mask: what a client reads of an error. Our own errors say what they may, in the language of the client; the engine's speak about the request;
 /// everything else is logged and replaced, so that no driver's text ever leaves.
 #[must_use]
-pub fn present(error: ServerError, request_id: &str) -> ServerError {
+pub fn present(error: ServerError, request_id: &str, language: Language) -> ServerError {
     // Raised by the engine or at the door, and marked there (`http/graphql.rs`).
     if error.source.is_none() && error.extensions.as_ref().is_some_and(|extensions| extensions.get("code").is_some()) {
         return shorten(error);
@@ -275,13 +181,13 @@ pub fn present(error: ServerError, request_id: &str) -> ServerError {
     let ours = error.source.as_ref().and_then(|source| source.downcast_ref::<Error>()).cloned();
     let ours = ours.unwrap_or_else(|| Error::internal(error.message.clone()));
     log(&ours, request_id);
-    let mut presented = ServerError { message: ours.to_string(), source: None, extensions: None, ..error };
+    let mut presented = ServerError { message: ours.message(language), source: None, extensions: None, ..error };
     if let Error::Invalid(faults) = &ours {
         let faults = faults.iter().map(|fault| {
             value!({
                 "path": (fault.path.clone()),
                 "rule": (fault.rule.code()),
-                "message": (fault.rule.to_string()),
+                "message": (fault.rule.message(language)),
             })
         });
         presented.extensions.get_or_insert_default().set("faults", Value::List(faults.collect()));

@@ -8,6 +8,7 @@ mod number;
 mod observation;
 mod rule;
 mod text;
+mod wording;
 
 pub mod account;
 pub mod account_link;
@@ -58,3 +59,4 @@ pub use revision::RevisionAction;
 pub use rule::{Language, Rule, Unexplained};
 pub use schedule::{ScheduleAction, ScheduleOutcome};
 pub use text::{CategoryCode, CountryCode, Email, Line, Locale, Localized, Markdown, Prose, Slug, TextDirection, Url};
+pub use wording::{Flaw, Form};

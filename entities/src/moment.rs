@@ -3,10 +3,10 @@
 
 use std::{fmt, str::FromStr};
 
-use chrono::{DateTime, Datelike, NaiveDate, NaiveDateTime, Utc};
+use chrono::{DateTime, Datelike, FixedOffset, NaiveDate, NaiveDateTime, NaiveTime, TimeZone, Utc};
 use serde::{Deserialize, Serialize};
 
-use crate::{Rule, text::required};
+use crate::{Form, Rule, text::required};
 
 const YEARS: std::ops::RangeInclusive<i32> = 1..=9_999;
 
@@ -14,7 +14,67 @@ fn in_calendar<T: Datelike>(value: T) -> Result<T, Rule> {
     if YEARS.contains(&value.year()) { Ok(value) } else { Err(Rule::OutsideCalendar) }
 }
 
-/// A moment (RFC 3339), such as `2026-04-01T09:00:00Z`.
+/// A date and time of day as people and programs write it: with `T` or a space between the two, with or without seconds, and
+/// with its offset from UTC if it has one. Nothing is guessed: every part has all its digits.
+fn date_and_time(text: &str) -> Option<(NaiveDateTime, Option<FixedOffset>)> {
+    let (day, rest) = text.split_once(['T', 't', ' '])?;
+    let (time, offset) = match rest.find(['Z', 'z', '+', '-']) {
+        Some(place) => (&rest[..place], Some(offset_from_utc(&rest[place..])?)),
+        None => (rest, None),
+    };
+    let time = if offset.is_some() { time.strip_suffix(' ').unwrap_or(time) } else { time };
+    Some((day_of_calendar(day)?.and_time(time_of_day(time)?), offset))
+}
+
+/// A day in the form that is written back: Chrono also reads days without their zeros and with spaces.
+fn day_of_calendar(text: &str) -> Option<NaiveDate> {
+    text.parse::<NaiveDate>().ok().filter(|day| day.to_string() == text)
+}
+
+/// `09:00`, `09:00:00` or `09:00:00.25`.
+fn time_of_day(text: &str) -> Option<NaiveTime> {
+    let is_whole = text.bytes().enumerate().all(|(place, byte)| match place {
+        2 | 5 => byte == b':',
+        8 => byte == b'.',
+        _ => byte.is_ascii_digit(),
+    });
+    let form = match text.len() {
+        5 => "%H:%M",
+        8 | 10.. => "%H:%M:%S%.f",
+        _ => return None,
+    };
+    if is_whole { NaiveTime::parse_from_str(text, form).ok() } else { None }
+}
+
+/// `Z`, `+09:00`, `+0900` or `+09`.
+fn offset_from_utc(text: &str) -> Option<FixedOffset> {
+    if text.eq_ignore_ascii_case("z") {
+        return FixedOffset::east_opt(0);
+    }
+    let (sign, digits) = match text.split_at_checked(1)? {
+        ("+", digits) => (1, digits),
+        ("-", digits) => (-1, digits),
+        _ => return None,
+    };
+    let number = |digits: &str| match digits.as_bytes() {
+        [tens @ b'0'..=b'9', ones @ b'0'..=b'9'] => Some(i32::from(tens - b'0') * 10 + i32::from(ones - b'0')),
+        _ => None,
+    };
+    let (hours, minutes) = match digits.split_at_checked(2)? {
+        (hours, "") => (hours, "00"),
+        (hours, minutes) => (hours, minutes.strip_prefix(':').unwrap_or(minutes)),
+    };
+    let (hours, minutes) = (number(hours)?, number(minutes).filter(|minutes| *minutes < 60)?);
+    FixedOffset::east_opt(sign * (hours * 60 + minutes) * 60)
+}
+
+/// The moment of a date and time with its offset.
+fn moment_of(at: NaiveDateTime, offset: FixedOffset) -> Result<Moment, Rule> {
+    let at = offset.from_local_datetime(&at).single().ok_or(Rule::OutsideCalendar)?;
+    Moment::new(at.to_utc())
+}
+
+/// A moment, such as `2026-04-01T09:00:00Z`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(from = "DateTime<Utc>", into = "DateTime<Utc>")]
 pub struct Moment(DateTime<Utc>);
@@ -65,11 +125,10 @@ impl FromStr for Moment {
 
     fn from_str(text: &str) -> Result<Self, Rule> {
         required(text)?;
-        // More digits than four are a year that RFC 3339 cannot write. The other reader of Chrono knows them.
-        let parsed =
-            DateTime::parse_from_rfc3339(text).map(|at| at.to_utc()).or_else(|_| text.parse::<DateTime<Utc>>());
-        let at = parsed.map_err(|_| Rule::Format { expected: "a moment (RFC 3339), such as 2026-04-01T09:00:00Z" })?;
-        Self::new(at)
+        match date_and_time(text) {
+            Some((at, Some(offset))) => moment_of(at, offset),
+            _ => Err(Rule::Format { expected: Form::Moment }),
+        }
     }
 }
 
@@ -110,11 +169,9 @@ impl From<Date> for NaiveDate {
 impl FromStr for Date {
     type Err = Rule;
 
-    /// Only the form that is written back: Chrono also reads days without their zeros and with spaces.
     fn from_str(text: &str) -> Result<Self, Rule> {
         required(text)?;
-        let day = text.parse::<NaiveDate>().ok().filter(|day| day.to_string() == text);
-        in_calendar(day.ok_or(Rule::Format { expected: "a day, such as 2026-04-01" })?).map(Self)
+        in_calendar(day_of_calendar(text).ok_or(Rule::Format { expected: Form::Date })?).map(Self)
     }
 }
 
@@ -124,15 +181,25 @@ impl fmt::Display for Date {
     }
 }
 
-/// A date and time of day without a zone (ISO 8601), such as `2026-04-01T09:00:00`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct LocalDateTime(NaiveDateTime);
+/// A date and time of day (ISO 8601), such as `2026-04-01T09:00:00`: local to a zone that is named beside it, unless it says
+/// its offset from UTC itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct LocalDateTime {
+    at: NaiveDateTime,
+    moment: Option<(Moment, FixedOffset)>,
+}
 
 impl LocalDateTime {
     /// The date and time.
     #[must_use]
     pub const fn get(self) -> NaiveDateTime {
-        self.0
+        self.at
+    }
+
+    /// The moment that it is whatever zone is named, where it says its offset.
+    #[must_use]
+    pub fn moment(self) -> Option<Moment> {
+        self.moment.map(|(moment, _)| moment)
     }
 }
 
@@ -141,16 +208,17 @@ impl FromStr for LocalDateTime {
 
     fn from_str(text: &str) -> Result<Self, Rule> {
         required(text)?;
-        let form = ["%Y-%m-%dT%H:%M:%S%.f", "%Y-%m-%dT%H:%M"];
-        let at = form.into_iter().find_map(|form| NaiveDateTime::parse_from_str(text, form).ok());
-        let expected = "a date and time without an offset, such as 2026-04-01T09:00:00";
-        in_calendar(at.ok_or(Rule::Format { expected })?).map(Self)
+        let (at, offset) = date_and_time(text).ok_or(Rule::Format { expected: Form::LocalDateTime })?;
+        let at = in_calendar(at)?;
+        let moment = offset.map(|offset| moment_of(at, offset).map(|moment| (moment, offset))).transpose()?;
+        Ok(Self { at, moment })
     }
 }
 
 impl fmt::Display for LocalDateTime {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.format("%Y-%m-%dT%H:%M:%S%.f").fmt(f)
+        self.at.format("%Y-%m-%dT%H:%M:%S%.f").fmt(f)?;
+        self.moment.map_or(Ok(()), |(_, offset)| offset.fmt(f))
     }
 }
 
@@ -163,6 +231,10 @@ mod tests {
         for (text, utc) in [
             ("2026-04-01T09:00:00Z", "2026-04-01T09:00:00+00:00"),
             ("2026-04-01T09:00:00.25+09:00", "2026-04-01T00:00:00.250+00:00"),
+            ("2026-04-01 09:00+09:00", "2026-04-01T00:00:00+00:00"),
+            ("2026-04-01t09:00:00z", "2026-04-01T09:00:00+00:00"),
+            ("2026-04-01 09:00:00 +0900", "2026-04-01T00:00:00+00:00"),
+            ("2026-04-01T09:00-05", "2026-04-01T14:00:00+00:00"),
             ("0001-01-01T00:00:00Z", "0001-01-01T00:00:00+00:00"),
             ("9999-12-31T23:59:59Z", "9999-12-31T23:59:59+00:00"),
         ] {
@@ -178,7 +250,26 @@ mod tests {
         ] {
             assert_eq!(outside.parse::<Moment>(), Err(Rule::OutsideCalendar), "{outside}");
         }
-        for malformed in ["2026-04-01", "2026-04-01T09:00:00", "yesterday", "+999999999-01-01T00:00:00Z"] {
+        for malformed in [
+            "2026-04-01",
+            "2026-04-01T09:00:00",
+            "yesterday",
+            "+999999999-01-01T00:00:00Z",
+            "2026-04-01T09:00:00 UTC",
+            "2026-04-01T9:00Z",
+            "2026-4-1T09:00Z",
+            "2026-04-01  09:00Z",
+            "2026-04-01T24:00Z",
+            "2026-04-01T09:00:00.Z",
+            "2026-04-01T09:00:0Z",
+            "2026-04-01T09:00+9",
+            "2026-04-01T09:00+24:00",
+            "2026-04-01T09:00+09:60",
+            "2026-04-01T09:00+09時",
+            "2026-04-01T09:00ZZ",
+            // What becomes of a plus sign that was not encoded in an address.
+            "2026-04-01T09:00:00 09:00",
+        ] {
             assert!(matches!(malformed.parse::<Moment>(), Err(Rule::Format { .. })), "{malformed}");
         }
         assert_eq!("".parse::<Moment>(), Err(Rule::Required));
@@ -193,15 +284,29 @@ mod tests {
     #[test]
     fn days_and_local_times_lie_in_the_same_years() {
         assert_eq!("2026-04-01".parse::<Date>().map(|date| date.to_string()).as_deref(), Ok("2026-04-01"));
-        assert_eq!("2026-4-1".parse::<Date>(), Err(Rule::Format { expected: "a day, such as 2026-04-01" }));
-        for (text, full) in
-            [("2026-04-01T09:00", "2026-04-01T09:00:00"), ("2026-04-01T09:00:30", "2026-04-01T09:00:30")]
-        {
-            assert_eq!(text.parse::<LocalDateTime>().map(|at| at.to_string()).as_deref(), Ok(full), "{text}");
+        assert_eq!("2026-4-1".parse::<Date>(), Err(Rule::Format { expected: Form::Date }));
+        for (text, full, moment) in [
+            ("2026-04-01T09:00", "2026-04-01T09:00:00", None),
+            ("2026-04-01T09:00:30", "2026-04-01T09:00:30", None),
+            ("2026-04-01 09:00", "2026-04-01T09:00:00", None),
+            ("2026-04-01 09:00:30.5", "2026-04-01T09:00:30.500", None),
+            ("2026-04-01T09:00:00Z", "2026-04-01T09:00:00+00:00", Some("2026-04-01T09:00:00+00:00")),
+            ("2026-04-01 09:00+09:00", "2026-04-01T09:00:00+09:00", Some("2026-04-01T00:00:00+00:00")),
+        ] {
+            let at = text.parse::<LocalDateTime>();
+            assert_eq!(at.as_ref().map(ToString::to_string).as_deref(), Ok(full), "{text}");
+            assert_eq!(at.ok().and_then(LocalDateTime::moment).map(|at| at.to_string()).as_deref(), moment, "{text}");
         }
         assert_eq!("+12026-04-01".parse::<Date>(), Err(Rule::OutsideCalendar));
         assert_eq!("0000-04-01".parse::<Date>(), Err(Rule::OutsideCalendar));
         assert_eq!("+12026-04-01T09:00:00".parse::<LocalDateTime>(), Err(Rule::OutsideCalendar));
-        assert!(matches!("2026-04-01T09:00:00Z".parse::<LocalDateTime>(), Err(Rule::Format { .. })));
+        assert_eq!("0001-01-01T00:00:00+09:00".parse::<LocalDateTime>(), Err(Rule::OutsideCalendar));
+        for malformed in ["2026-04-01", "tomorrow", "2026-04-01T9:00", "2026-04-01T09:00 Asia/Tokyo"] {
+            assert_eq!(
+                malformed.parse::<LocalDateTime>(),
+                Err(Rule::Format { expected: Form::LocalDateTime }),
+                "{malformed}"
+            );
+        }
     }
 }

@@ -3,6 +3,8 @@
 
 use std::fmt;
 
+use crate::{Flaw, Form};
+
 /// A language in which Almanac itself speaks to people (not a content locale).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Language {
@@ -46,8 +48,8 @@ pub enum Rule {
     },
     /// The text does not have the form that its type asks for.
     Format {
-        /// The form, with an example.
-        expected: &'static str,
+        /// The form.
+        expected: Form,
     },
     /// The text holds a control character other than a line break or tab.
     ControlCharacter,
@@ -101,8 +103,10 @@ pub enum Rule {
     EmptyRange,
     /// The field or column is not known here.
     UnknownField,
-    /// The file cannot be parsed; the text is the parser's own.
+    /// The file cannot be parsed; the text is the parser's own, and English.
     Syntax(String),
+    /// The file cannot be read.
+    Flawed(Flaw),
     /// The file is none of those that a dataset consists of.
     UnknownFile,
     /// The file is larger than `max_mib` MiB.
@@ -265,7 +269,7 @@ impl Rule {
             Self::ForeignCursor => "FOREIGN_CURSOR",
             Self::EmptyRange => "EMPTY_RANGE",
             Self::UnknownField => "UNKNOWN_FIELD",
-            Self::Syntax(_) => "SYNTAX",
+            Self::Syntax(_) | Self::Flawed(_) => "SYNTAX",
             Self::UnknownFile => "UNKNOWN_FILE",
             Self::FileTooLarge { .. } => "FILE_TOO_LARGE",
             Self::NotUtf8 => "NOT_UTF8",
@@ -364,7 +368,7 @@ impl Rule {
         match self {
             Self::Required => "is required".into(),
             Self::TooLong { max } => format!("must have at most {max} characters"),
-            Self::Format { expected } => format!("must be {expected}"),
+            Self::Format { expected } => format!("must be {}", expected.words(Language::English)),
             Self::ControlCharacter => "must not contain control characters".into(),
             Self::SurroundingSpace => "must not begin or end with white space".into(),
             Self::OutOfRange { min, max } => format!("must be between {min} and {max}"),
@@ -387,6 +391,7 @@ impl Rule {
             Self::EmptyRange => "must not lie above the end of the range".into(),
             Self::UnknownField => "is not a known field here".into(),
             Self::Syntax(message) => message.clone(),
+            Self::Flawed(flaw) => flaw.words(Language::English).into(),
             Self::UnknownFile => "is not a file of a dataset".into(),
             Self::FileTooLarge { max_mib } => format!("must be at most {max_mib} MiB"),
             Self::NotUtf8 => "must be UTF-8".into(),
@@ -459,7 +464,7 @@ impl Rule {
         match self {
             Self::Required => "必須です".into(),
             Self::TooLong { max } => format!("{max}文字以内で入力してください"),
-            Self::Format { expected } => format!("形式が正しくありません({expected})"),
+            Self::Format { expected } => format!("形式が正しくありません({})", expected.words(Language::Japanese)),
             Self::ControlCharacter => "制御文字は使えません".into(),
             Self::SurroundingSpace => "前後に空白を入れないでください".into(),
             Self::OutOfRange { min, max } => format!("{min}から{max}までの数を入力してください"),
@@ -479,7 +484,8 @@ impl Rule {
             Self::ForeignCursor => "この一覧のカーソルではありません".into(),
             Self::EmptyRange => "範囲の始まりは終わり以前にしてください".into(),
             Self::UnknownField => "ここでは使えない項目です".into(),
-            Self::Syntax(message) => format!("構文が正しくありません({message})"),
+            Self::Syntax(_) => "構文が正しくありません".into(),
+            Self::Flawed(flaw) => flaw.words(Language::Japanese).into(),
             Self::UnknownFile => "データセットのファイルではありません".into(),
             Self::FileTooLarge { max_mib } => format!("{max_mib} MiB以下にしてください"),
             Self::NotUtf8 => "文字コードはUTF-8にしてください".into(),

@@ -7,7 +7,7 @@ use oxilangtag::LanguageTag;
 use sea_orm::{DbErr, DeriveValueType, TryFromU64};
 use serde::{Deserialize, Serialize};
 
-use crate::Rule;
+use crate::{Form, Rule};
 
 /// Declares a newtype over `String` whose only way in is `FromStr`.
 macro_rules! text_value {
@@ -77,11 +77,7 @@ impl FromStr for Slug {
         required(text)?;
         at_most(text, Self::MAX_CHARS)?;
         let word = |word: &str| !word.is_empty() && word.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit());
-        if text.split('-').all(word) {
-            Ok(Self(text.to_owned()))
-        } else {
-            Err(Rule::Format { expected: "lower-case letters, digits and single hyphens, such as about-us" })
-        }
+        if text.split('-').all(word) { Ok(Self(text.to_owned())) } else { Err(Rule::Format { expected: Form::Slug }) }
     }
 }
 
@@ -109,7 +105,7 @@ impl FromStr for Locale {
         at_most(text, Self::MAX_CHARS)?;
         LanguageTag::parse_and_normalize(text)
             .map(|tag| Self(tag.into_inner()))
-            .map_err(|_| Rule::Format { expected: "a BCP 47 language tag, such as ja or zh-Hant" })
+            .map_err(|_| Rule::Format { expected: Form::Locale })
     }
 }
 
@@ -138,7 +134,7 @@ impl FromStr for CountryCode {
         if text.len() == 2 && text.bytes().all(|b| b.is_ascii_uppercase()) {
             Ok(Self(text.to_owned()))
         } else {
-            Err(Rule::Format { expected: "two upper-case letters (ISO 3166-1 alpha-2), such as JP" })
+            Err(Rule::Format { expected: Form::CountryCode })
         }
     }
 }
@@ -163,7 +159,7 @@ impl FromStr for CategoryCode {
         if text.as_bytes()[0].is_ascii_uppercase() && text.bytes().all(letters) {
             Ok(Self(text.to_owned()))
         } else {
-            Err(Rule::Format { expected: "upper-case letters, digits and underscores, such as RESIDENT" })
+            Err(Rule::Format { expected: Form::CategoryCode })
         }
     }
 }
@@ -188,7 +184,7 @@ impl FromStr for Email {
         let plain = |part: &str| !part.is_empty() && !part.contains(|c: char| c.is_whitespace() || c.is_control());
         match address.rsplit_once('@') {
             Some((local, domain)) if plain(local) && plain(domain) && !local.contains('@') => Ok(Self(address)),
-            _ => Err(Rule::Format { expected: "an e-mail address, such as editor@example.org" }),
+            _ => Err(Rule::Format { expected: Form::Email }),
         }
     }
 }
@@ -214,7 +210,7 @@ impl FromStr for Url {
             Some(rest) if rest.starts_with(|c: char| c.is_alphanumeric() || c == '[') && rest.chars().all(plain) => {
                 Ok(Self(text.to_owned()))
             }
-            _ => Err(Rule::Format { expected: "an address on the web, such as https://www.example.org/" }),
+            _ => Err(Rule::Format { expected: Form::Url }),
         }
     }
 }

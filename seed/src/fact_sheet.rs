@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 pub use entities::fact_sheet_metadata::{Break, FactSheetMetadata, Footnote, FootnotePlace};
-use entities::{CategoryCode, CountryCode, Date, Locale, Localized, Rule};
+use entities::{CategoryCode, CountryCode, Date, Form, Locale, Localized, Rule};
 
 use crate::{
     Files,
@@ -54,7 +54,7 @@ pub(crate) fn read(
 }
 
 fn read_breaks(root: &mut Table<'_>, known: &Known<'_>, report: &mut Report) -> Vec<Break> {
-    let expected = "a list of tables, each under [[breaks]]";
+    let expected = Form::TomlBreaks;
     let mut breaks = Vec::new();
     for mut table in root.optional_tables("breaks", expected, FactSheetMetadata::MAX_ITEMS, report) {
         let sound = report.len();
@@ -77,7 +77,7 @@ fn read_breaks(root: &mut Table<'_>, known: &Known<'_>, report: &mut Report) -> 
 }
 
 fn read_footnotes(root: &mut Table<'_>, known: &Known<'_>, report: &mut Report) -> Vec<Footnote> {
-    let expected = "a list of tables, each under [[footnotes]]";
+    let expected = Form::TomlFootnotes;
     let mut footnotes = Vec::new();
     for mut table in root.optional_tables("footnotes", expected, FactSheetMetadata::MAX_ITEMS, report) {
         let sound = report.len();
@@ -96,7 +96,7 @@ fn read_footnotes(root: &mut Table<'_>, known: &Known<'_>, report: &mut Report) 
 }
 
 fn read_places(footnote: &mut Table<'_>, known: &Known<'_>, report: &mut Report) -> Vec<FootnotePlace> {
-    let expected = "a list of places, such as [{ category = \"RESIDENT\", year = \"2020\" }]";
+    let expected = Form::TomlPlaces;
     let mut seen = BTreeSet::new();
     let mut places = Vec::new();
     for mut table in footnote.optional_tables("places", expected, FactSheetMetadata::MAX_PLACES, report) {

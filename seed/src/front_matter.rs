@@ -5,7 +5,7 @@
 
 use std::str::FromStr;
 
-use entities::{Line, Markdown, Prose, Rule};
+use entities::{Form, Line, Markdown, Prose, Rule};
 
 use crate::{
     fault::{Report, Spot},
@@ -18,7 +18,7 @@ const FENCE: &str = "+++\n";
 
 /// Reads a page text.
 pub(crate) fn read(path: &str, text: &str, report: &mut Report) -> Option<PageText> {
-    let unfenced = Rule::Format { expected: "front matter between two lines of +++" };
+    let unfenced = Rule::Format { expected: Form::FrontMatter };
     let Some(inner) = text.strip_prefix(FENCE) else {
         report.add(Spot::start(path), unfenced);
         return None;
@@ -58,7 +58,7 @@ fn read_body(path: &str, text: &str, rest: &str, report: &mut Report) -> Option<
         Some(body) => body,
         None if rest.is_empty() => "",
         None => {
-            let rule = Rule::Format { expected: "separated from the front matter by a blank line" };
+            let rule = Rule::Format { expected: Form::BlankLine };
             report.add_field(text::spot(path, text, start), "body", rule, "");
             rest
         }

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use entities::{Line, Locale, Localized, Markdown, Position, Prose, Rule, Slug};
+use entities::{Form, Line, Locale, Localized, Markdown, Position, Prose, Rule, Slug};
 
 use crate::{
     Files,
@@ -118,7 +118,7 @@ fn read_former_slugs(row: &Row<'_, '_>, names: &mut Keys<Slug>, report: &mut Rep
     let listed = row.text(FORMER_SLUGS).filter(|listed| !listed.is_empty());
     let is_blank = |text: &str| text.trim().is_empty();
     if listed.is_some_and(|listed| listed.split(BETWEEN_SLUGS).any(is_blank)) {
-        row.fault(FORMER_SLUGS, Rule::Format { expected: "slugs with a single space between them" }, report);
+        row.fault(FORMER_SLUGS, Rule::Format { expected: Form::Slugs }, report);
     }
     let texts = listed.into_iter().flat_map(|listed| listed.split(BETWEEN_SLUGS));
     for text in texts.filter(|text| !is_blank(text)) {

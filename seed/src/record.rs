@@ -6,6 +6,8 @@
 
 use std::borrow::Cow;
 
+use entities::Flaw;
+
 /// One field and the line on which it begins.
 pub(crate) struct Field<'a> {
     pub(crate) text: Cow<'a, str>,
@@ -17,7 +19,7 @@ pub(crate) struct QuotingFault {
     /// The index of the field, from 0.
     pub(crate) index: usize,
     pub(crate) line: usize,
-    pub(crate) message: &'static str,
+    pub(crate) flaw: Flaw,
 }
 
 /// One record; it has at least one field.
@@ -39,25 +41,23 @@ impl<'a> Records<'a> {
     }
 
     /// Takes a field and what ends it, and says what is wrong with its quotation marks.
-    fn field(&mut self) -> (Field<'a>, Option<&'static str>) {
+    fn field(&mut self) -> (Field<'a>, Option<Flaw>) {
         let line = self.line;
         let Some(quoted) = self.rest.strip_prefix('"') else {
             let text = self.take(self.rest.find([',', '\n']));
-            let stray = text.contains('"').then_some(
-                "a quotation mark stands in a field that is not quoted: quote the field and double the mark",
-            );
+            let stray = text.contains('"').then_some(Flaw::StrayQuote);
             return (Field { text: Cow::Borrowed(text), line }, stray);
         };
         self.rest = quoted;
         let Some(end) = closing_mark(quoted) else {
             let text = self.take(None);
-            return (Field { text: Cow::Borrowed(text), line }, Some("the quotation mark is never closed"));
+            return (Field { text: Cow::Borrowed(text), line }, Some(Flaw::OpenQuote));
         };
         let inner = self.take(Some(end));
         self.rest = &self.rest[1..];
         let text = if inner.contains('"') { Cow::Owned(inner.replace("\"\"", "\"")) } else { Cow::Borrowed(inner) };
         let after = self.take(self.rest.find([',', '\n']));
-        let surplus = (!after.is_empty()).then_some("text stands after the closing quotation mark");
+        let surplus = (!after.is_empty()).then_some(Flaw::TextAfterQuote);
         (Field { text, line }, surplus)
     }
 
@@ -80,8 +80,8 @@ impl<'a> Iterator for Records<'a> {
         let mut record = Record { line: self.line, fields: Vec::new(), faults: Vec::new() };
         loop {
             let (field, fault) = self.field();
-            if let Some(message) = fault {
-                record.faults.push(QuotingFault { index: record.fields.len(), line: field.line, message });
+            if let Some(flaw) = fault {
+                record.faults.push(QuotingFault { index: record.fields.len(), line: field.line, flaw });
             }
             record.fields.push(field);
             if let Some(rest) = self.rest.strip_prefix(',') {

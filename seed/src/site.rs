@@ -1,6 +1,6 @@
 //! `site.toml`: the site's name, the locales it offers and what it does about small counts.
 
-use entities::{DisclosurePolicy, Line, Locale, Localized, Rule, TextDirection};
+use entities::{DisclosurePolicy, Form, Line, Locale, Localized, Rule, TextDirection};
 
 use crate::{
     Files,
@@ -53,7 +53,7 @@ pub(crate) fn read(files: &Files, report: &mut Report) -> (Option<Site>, Option<
     let codes = entries.as_ref().and_then(|entries| check_codes(entries, whole, report));
     let name =
         root.table("name", report).map(|table| read_name(table, default_locale.as_ref(), codes.as_deref(), report));
-    let disclosure = root.optional_table("disclosure", "a table, such as [disclosure]", report);
+    let disclosure = root.optional_table("disclosure", Form::TomlDisclosure, report);
     let disclosure = disclosure.and_then(|table| read_disclosure(table, report));
     root.finish(report);
     if let (Some(locale), Some(codes)) = (&default_locale, &codes)

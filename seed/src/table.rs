@@ -104,7 +104,7 @@ fn places(path: &'static str, columns: &[String], header: &Record<'_>, report: &
 fn report_quoting(path: &str, record: &Record<'_>, report: &mut Report) {
     for fault in &record.faults {
         let spot = Spot { file: path, line: fault.line, column: fault.index + 1 };
-        report.add(spot, Rule::Syntax(fault.message.to_owned()));
+        report.add(spot, Rule::Flawed(fault.flaw));
     }
 }
 

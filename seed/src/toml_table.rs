@@ -2,7 +2,7 @@
 
 use std::{fmt::Write, rc::Rc, str::FromStr};
 
-use entities::{Locale, Localized, Rule};
+use entities::{Form, Locale, Localized, Rule};
 use toml::{
     Spanned,
     de::{DeTable, DeValue},
@@ -11,8 +11,6 @@ use toml::{
 use crate::fault::{Report, Spot};
 
 /// What a table by locale has to be.
-const TEXTS: &str = "a table of texts by locale, such as { en = \"Name\" }";
-
 /// Where TOML stands: `text` is the whole file, and the TOML in it begins at byte `start`.
 #[derive(Clone, Copy)]
 pub(crate) struct Source<'a> {
@@ -119,7 +117,7 @@ impl<'a> Table<'a> {
     ) -> Vec<(T, Spot<'a>)> {
         let spot = self.source.spot(value.span().start);
         let DeValue::Array(items) = value.into_inner() else {
-            self.fault(spot, key, Rule::Format { expected: "a list of texts, such as [\"en\"]" }, "", report);
+            self.fault(spot, key, Rule::Format { expected: Form::TomlTexts }, "", report);
             return Vec::new();
         };
         let read =
@@ -130,23 +128,18 @@ impl<'a> Table<'a> {
     /// The table under a key that must be there.
     pub(crate) fn table(&mut self, key: &str, report: &mut Report) -> Option<Table<'a>> {
         let value = self.take(key, report)?;
-        self.inner(key, value, TEXTS, report)
+        self.inner(key, value, Form::TomlLocalized, report)
     }
 
     /// The table under a key that may be absent; `expected` says what it has to be.
-    pub(crate) fn optional_table(
-        &mut self,
-        key: &str,
-        expected: &'static str,
-        report: &mut Report,
-    ) -> Option<Table<'a>> {
+    pub(crate) fn optional_table(&mut self, key: &str, expected: Form, report: &mut Report) -> Option<Table<'a>> {
         let value = self.entries.remove(key)?;
         self.inner(key, value, expected, report)
     }
 
     /// The tables of an array of tables that must be there.
     pub(crate) fn tables(&mut self, key: &str, report: &mut Report) -> Option<Vec<Table<'a>>> {
-        let expected = "a list of tables, each under [[locales]]";
+        let expected = Form::TomlLocales;
         let value = self.take(key, report)?;
         let tables = self.array(key, value, expected, report)?;
         let tables: Vec<_> = tables.into_iter().map(|item| self.inner(key, item, expected, report)).collect();
@@ -158,7 +151,7 @@ impl<'a> Table<'a> {
     pub(crate) fn optional_tables(
         &mut self,
         key: &str,
-        expected: &'static str,
+        expected: Form,
         max: usize,
         report: &mut Report,
     ) -> Vec<Table<'a>> {
@@ -177,7 +170,8 @@ impl<'a> Table<'a> {
         locales: Option<&[Locale]>,
         report: &mut Report,
     ) -> Localized<T> {
-        self.optional_table(key, TEXTS, report).map_or_else(Localized::new, |table| table.localized(locales, report))
+        self.optional_table(key, Form::TomlLocalized, report)
+            .map_or_else(Localized::new, |table| table.localized(locales, report))
     }
 
     /// The texts of a table that must be there and hold one at least.
@@ -270,7 +264,7 @@ impl<'a> Table<'a> {
                 Ok(value) => return Some(value),
                 Err(rule) => (rule, text.as_ref()),
             },
-            _ => (Rule::Format { expected: "a text in double quotes" }, ""),
+            _ => (Rule::Format { expected: Form::TomlText }, ""),
         };
         self.fault(self.source.spot(value.span().start), key, rule, got, report);
         None
@@ -280,7 +274,7 @@ impl<'a> Table<'a> {
         &self,
         key: &str,
         value: Spanned<DeValue<'a>>,
-        expected: &'static str,
+        expected: Form,
         report: &mut Report,
     ) -> Option<Vec<Spanned<DeValue<'a>>>> {
         let start = value.span().start;
@@ -291,13 +285,7 @@ impl<'a> Table<'a> {
         Some(items.into_iter().collect())
     }
 
-    fn inner(
-        &self,
-        key: &str,
-        value: Spanned<DeValue<'a>>,
-        expected: &'static str,
-        report: &mut Report,
-    ) -> Option<Table<'a>> {
+    fn inner(&self, key: &str, value: Spanned<DeValue<'a>>, expected: Form, report: &mut Report) -> Option<Table<'a>> {
         let start = value.span().start;
         let DeValue::Table(entries) = value.into_inner() else {
             self.fault(self.source.spot(start), key, Rule::Format { expected }, "", report);

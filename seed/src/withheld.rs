@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use entities::{CategoryCode, Count, CountryCode, Locale, Rule, Year};
+use entities::{CategoryCode, Count, CountryCode, Form, Locale, Rule, Year};
 
 use crate::{
     Files,
@@ -66,7 +66,7 @@ pub(crate) fn read(
         let hidden = read_confidentiality(&row, is_total, report);
         let at_least = if is_total { row.optional(AT_LEAST, report) } else { row.required::<Count>(AT_LEAST, report) };
         if is_total && at_least.is_some() {
-            row.fault(AT_LEAST, Rule::Format { expected: "empty in the row of a total" }, report);
+            row.fault(AT_LEAST, Rule::Format { expected: Form::EmptyForTotal }, report);
         }
         let (Some(category), Some(year)) = (category, year) else { continue };
         if let Err(rule) = keys.add((category.clone(), year, country.clone())) {

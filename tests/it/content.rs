@@ -2,6 +2,5 @@
 
 mod drafts;
 mod locales;
-mod nodes;
 mod pages;
 mod staff;

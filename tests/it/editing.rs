@@ -23,7 +23,7 @@ use tests::{Client, TestApp};
 /// What is asked of a document that was changed or read.
 const DOCUMENT: &str = "{
     id kind key title locale ownerId version publishedVersion state changedAt changedBy firstPublishedAt archivedAt
-    schedules { id action at timeZone version outcome failureCode failureMessage { en ja } createdBy reason }
+    schedules { id action at timeZone version outcome failureCode failureMessage failureMessageJa: failureMessage(locale: \"ja\") createdBy reason }
     lease { holder since expiresAt takenFrom }
     content {
         ... on SiteContent { siteName: name { locale text } defaultLocale locales { code fallback } requiredLocales }

@@ -3,6 +3,7 @@
 use api::{compute_pool::Priority, error::Code, schema};
 use async_graphql::{ErrorExtensions, Pos, ServerError};
 use chrono::Duration;
+use entities::Language;
 use poem::{Body, http::Method};
 use sea_orm::ConnectionTrait;
 use serde_json::{Value, json};
@@ -251,7 +252,7 @@ fn nothing_of_a_foreign_error_reaches_a_client() {
             path: vec![async_graphql::PathSegment::Field("site".to_owned())],
             ..error.into_server_error(at)
         };
-        let presented = schema::present(error, "request");
+        let presented = schema::present(error, "request", Language::English);
         let json = serde_json::to_value(&presented).expect("JSON");
         let expected = json!({
             "message": "internal error",

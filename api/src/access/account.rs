@@ -247,6 +247,18 @@ pub async fn all(connection: &impl ConnectionTrait, _: &Administrator) -> Result
     Ok(accounts)
 }
 
+/// The accounts with these ids.
+///
+/// # Errors
+/// When the database cannot be read.
+pub async fn among(
+    connection: &impl ConnectionTrait,
+    _: &Administrator,
+    ids: &BTreeSet<Uuid>,
+) -> Result<Vec<account::Model>> {
+    Ok(account::Entity::find().filter(account::COLUMN.id.is_in(ids.iter().copied())).all(connection).await?)
+}
+
 /// What an account may do by its role.
 ///
 /// # Errors

@@ -4,6 +4,8 @@
 pub mod graphql;
 pub mod memory;
 
+use std::collections::BTreeSet;
+
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
 use chrono::{DateTime, Duration, Utc};
 use entities::{Line, Locale, Rule, account, api_token};
@@ -189,17 +191,30 @@ pub async fn revoke(transaction: &mut Transaction, _: &Administrator, id: Uuid) 
 /// # Errors
 /// When the database cannot be read.
 pub async fn all(state: &State, _: &Administrator) -> Result<Vec<Owned>> {
-    let rows = api_token::Entity::find()
+    let tokens = api_token::Entity::find()
         .find_also_related(account::Entity)
         .order_by_desc(api_token::COLUMN.created_at)
-        .order_by_desc(api_token::COLUMN.id)
-        .all(state.database().reader())
-        .await?;
+        .order_by_desc(api_token::COLUMN.id);
+    Ok(owned(state, tokens.all(state.database().reader()).await?))
+}
+
+/// The tokens with these ids, also those that have ended.
+///
+/// # Errors
+/// When the database cannot be read.
+pub async fn among(state: &State, _: &Administrator, ids: &BTreeSet<Uuid>) -> Result<Vec<Owned>> {
+    let tokens = api_token::Entity::find()
+        .find_also_related(account::Entity)
+        .filter(api_token::COLUMN.id.is_in(ids.iter().copied()));
+    Ok(owned(state, tokens.all(state.database().reader()).await?))
+}
+
+fn owned(state: &State, rows: Vec<(api_token::Model, Option<account::Model>)>) -> Vec<Owned> {
     let owned = |(mut token, account): (api_token::Model, Option<account::Model>)| {
         token.last_used_at = token.last_used_at.max(state.uses().of(Used::Token(token.id)));
         account.map(|account| Owned { token, owner: account.email.into() })
     };
-    Ok(rows.into_iter().filter_map(owned).collect())
+    rows.into_iter().filter_map(owned).collect()
 }
 
 /// The id of the token with this text, if it and its account still live as far as this process knows. Notes that it is

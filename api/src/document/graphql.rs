@@ -17,20 +17,20 @@ pub use lease::LeaseMutation;
 pub use metadata::MetadataMutation;
 pub use mutation::DocumentMutation;
 pub use page::PageMutation;
-pub use preview::{PreviewMutation, PreviewQuery};
+pub use preview::{Preview, PreviewMutation, PreviewQuery};
 pub use query::DocumentQuery;
 pub use site::SiteMutation;
 pub use staff::StaffMutation;
 pub use taxonomy::TaxonomyMutation;
 
-use async_graphql::{Context, Enum, ID, Object, SimpleObject};
-use entities::{Locale, Version, schedule};
+use async_graphql::{ComplexObject, Context, Enum, ID, Object, SimpleObject};
+use entities::{Language, Locale, Version, schedule};
 
 use crate::{
     access::{Editor, confidential},
     document, error,
     figures::graphql::ReleaseKind,
-    graphql::{At, ContextExt, Expected, Scalar, UserError, global_id},
+    graphql::{At, ContextExt, Expected, Input, Scalar, UserError, global_id},
 };
 use content::DocumentContent;
 
@@ -107,7 +107,7 @@ pub struct Document(pub document::Document);
 #[Object]
 impl Document {
     /// Its global id.
-    async fn id(&self) -> ID {
+    pub async fn id(&self) -> ID {
         global_id("Document", self.0.row.id)
     }
 
@@ -183,7 +183,8 @@ impl Document {
 
     /// What is still to be done to it, the next first, then what could not be done.
     async fn schedules(&self) -> Vec<Schedule> {
-        self.0.schedules.iter().map(|schedule| Schedule::new(schedule, &self.0)).collect()
+        let shown = |schedule: &schedule::Model| Schedule::new(schedule, self.0.email(Some(schedule.created_by)));
+        self.0.schedules.iter().map(shown).collect()
     }
 
     /// Who says to work on it right now. It warns; it does not keep anybody from saving.
@@ -200,10 +201,12 @@ impl Document {
 }
 
 /// What is to be done to a document at a moment to come, or was to be.
-#[derive(SimpleObject)]
+#[derive(SimpleObject, Clone)]
+#[graphql(complex)]
 pub struct Schedule {
-    /// Its id, with which it can be called off.
-    id: ID,
+    /// Its global id, with which it can be called off.
+    #[graphql(owned)]
+    pub id: ID,
     /// What it does.
     action: ScheduleAction,
     /// When.
@@ -222,21 +225,31 @@ pub struct Schedule {
     outcome: Option<ScheduleOutcome>,
     /// Why it could not be kept: an error code. Null unless it failed.
     failure_code: Option<String>,
-    /// The same in words, in English and in Japanese.
-    failure_message: Option<Bilingual>,
+    #[graphql(skip)]
+    failure: Option<serde_json::Value>,
 }
 
-/// A message in the languages that Almanac speaks.
-#[derive(SimpleObject)]
-pub struct Bilingual {
-    /// In English.
-    en: String,
-    /// In Japanese.
-    ja: String,
+#[ComplexObject]
+impl Schedule {
+    /// Why it could not be kept, for people; in Japanese for `ja`, and in English otherwise. Null unless it failed.
+    async fn failure_message(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The language to say it in; that of the request when left out.")] locale: Option<
+            Input<Locale>,
+        >,
+    ) -> Option<String> {
+        let words = match ctx.language(locale) {
+            Language::English => "en",
+            Language::Japanese => "ja",
+        };
+        Some(self.failure.as_ref()?.get(words)?.as_str()?.to_owned())
+    }
 }
 
 impl Schedule {
-    fn new(schedule: &schedule::Model, document: &document::Document) -> Self {
+    /// This schedule, set by the account with this e-mail address.
+    pub fn new(schedule: &schedule::Model, created_by: Option<&str>) -> Self {
         let told = |name: &str| Some(schedule.failure.as_ref()?.get(name)?.as_str()?.to_owned());
         Self {
             id: global_id(document::schedule::TYPE_NAME, schedule.id),
@@ -246,10 +259,10 @@ impl Schedule {
             version: Scalar(schedule.version),
             kind: schedule.release_kind.map(Into::into),
             reason: schedule.reason.clone(),
-            created_by: document.email(Some(schedule.created_by)).map(str::to_owned),
+            created_by: created_by.map(str::to_owned),
             outcome: schedule.outcome.map(Into::into),
             failure_code: told("code"),
-            failure_message: told("en").zip(told("ja")).map(|(en, ja)| Bilingual { en, ja }),
+            failure: schedule.failure.clone(),
         }
     }
 }
@@ -270,8 +283,8 @@ pub struct Lease {
 /// Which version of a document a mutation has led to.
 #[derive(SimpleObject)]
 pub struct DocumentVersion {
-    /// The document's global id.
-    id: ID,
+    /// The document.
+    document_id: ID,
     /// What it holds.
     kind: DocumentKind,
     /// The version to send as `expectedVersion`.
@@ -285,7 +298,7 @@ pub struct DocumentVersion {
 impl From<&entities::document::Model> for DocumentVersion {
     fn from(row: &entities::document::Model) -> Self {
         Self {
-            id: global_id("Document", row.id),
+            document_id: global_id("Document", row.id),
             kind: row.kind.into(),
             version: Scalar(row.version),
             published_version: row.published_number.map(Scalar),

@@ -11,13 +11,13 @@
 mod cache;
 mod draft;
 
-use std::sync::Arc;
+use std::{collections::BTreeSet, sync::Arc};
 
 use chrono::{DateTime, Duration, Utc};
 use entities::{DocumentKind, Rule, Version, document, preview, revision};
 use sea_orm::{
     ActiveModelTrait, ActiveValue::Set, ColumnTrait, Condition, ConnectionTrait, EntityTrait, Iterable, LinkDef,
-    Linked, QueryFilter, QueryOrder, QuerySelect, sea_query::Query,
+    Linked, QueryFilter, QueryOrder, QuerySelect, SelectTwo, sea_query::Query,
 };
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
@@ -161,6 +161,40 @@ impl Linked for OfDocument {
 /// A preview's place in the list: when it was made (Unix milliseconds), and its id.
 pub type Place = (i64, Uuid);
 
+/// The previews that have not ended and that somebody looks after.
+fn visible(editor: &Editor, now: DateTime<Utc>) -> Result<SelectTwo<preview::Entity, document::Entity>> {
+    editor.permit_any(Action::Read)?;
+    let kinds = DocumentKind::iter().filter(|kind| manages(editor, *kind));
+    let of_kinds = Query::select()
+        .column(document::Column::Id)
+        .from(document::Entity)
+        .and_where(document::COLUMN.kind.is_in(kinds))
+        .to_owned();
+    let theirs = Condition::any()
+        .add(preview::COLUMN.document_id.in_subquery(of_kinds))
+        .add_option(editor.actor().account().map(|account| preview::COLUMN.created_by.eq(account)));
+    Ok(preview::Entity::find()
+        .find_also_linked(OfDocument)
+        .filter(theirs)
+        .filter(preview::COLUMN.revoked_at.is_null())
+        .filter(preview::COLUMN.expires_at.gt(now)))
+}
+
+/// Those of the previews with these ids that have not ended and that somebody looks after.
+///
+/// # Errors
+/// [`Error::Forbidden`]; or when the database cannot be read.
+pub async fn among(
+    connection: &impl ConnectionTrait,
+    editor: &Editor,
+    now: DateTime<Utc>,
+    ids: &BTreeSet<Uuid>,
+) -> Result<Vec<(preview::Model, DocumentKind)>> {
+    let select = visible(editor, now)?.filter(preview::COLUMN.id.is_in(ids.iter().copied()));
+    let rows = select.all(connection).await?;
+    Ok(rows.into_iter().filter_map(|(row, document)| Some((row, document?.kind))).collect())
+}
+
 /// The previews that have not ended and that somebody looks after, the newest first, after a place; and whether there are
 /// more.
 ///
@@ -174,21 +208,7 @@ pub async fn list(
     first: usize,
     after: Option<Place>,
 ) -> Result<(Vec<(preview::Model, DocumentKind)>, bool)> {
-    editor.permit_any(Action::Read)?;
-    let kinds = DocumentKind::iter().filter(|kind| manages(editor, *kind));
-    let of_kinds = Query::select()
-        .column(document::Column::Id)
-        .from(document::Entity)
-        .and_where(document::COLUMN.kind.is_in(kinds))
-        .to_owned();
-    let theirs = Condition::any()
-        .add(preview::COLUMN.document_id.in_subquery(of_kinds))
-        .add_option(editor.actor().account().map(|account| preview::COLUMN.created_by.eq(account)));
-    let mut select = preview::Entity::find()
-        .find_also_linked(OfDocument)
-        .filter(theirs)
-        .filter(preview::COLUMN.revoked_at.is_null())
-        .filter(preview::COLUMN.expires_at.gt(now));
+    let mut select = visible(editor, now)?;
     if let Some(document) = document {
         select = select.filter(preview::COLUMN.document_id.eq(document));
     }

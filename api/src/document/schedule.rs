@@ -1,10 +1,10 @@
 //! Setting schedules, calling them off, and carrying them out when they are due: exactly once, whichever process comes
 //! first, since only one transaction writes at a time and each looks whether the schedule is still pending.
 
-use std::time::Duration;
+use std::{collections::BTreeSet, time::Duration};
 
-use entities::{Moment, Rule, ScheduleAction, ScheduleOutcome, schedule as schedules};
-use sea_orm::{ActiveModelTrait, ActiveValue::Set, ColumnTrait, EntityTrait, QueryFilter, QueryOrder};
+use entities::{Moment, Rule, ScheduleAction, ScheduleOutcome, document, schedule as schedules};
+use sea_orm::{ActiveModelTrait, ActiveValue::Set, ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder};
 use serde_json::json;
 use uuid::Uuid;
 
@@ -97,6 +97,26 @@ pub async fn cancel(edit: &mut Edit<'_>, id: Uuid) -> Result<Uuid> {
     let now = edit.transaction().now();
     schedule::settle(edit.connection(), &document, &[pending.action], now).await?;
     Ok(document.id)
+}
+
+/// Those of the schedules with these ids, carried out or not, whose documents an editor may read.
+///
+/// # Errors
+/// [`Error::Forbidden`] for an editor who may read none; or when the database cannot be read.
+pub async fn among(
+    connection: &impl ConnectionTrait,
+    editor: &Editor,
+    ids: &BTreeSet<Uuid>,
+) -> Result<Vec<schedules::Model>> {
+    editor.permit_any(Action::Read)?;
+    let found = schedules::Entity::find().filter(schedules::COLUMN.id.is_in(ids.iter().copied()));
+    let mut found = found.all(connection).await?;
+    let documents: BTreeSet<Uuid> = found.iter().map(|schedule| schedule.document_id).collect();
+    let documents = document::Entity::find().filter(document::COLUMN.id.is_in(documents)).all(connection).await?;
+    let may_read = |document: &&document::Model| editor.grants().allow(Action::Read, document.kind, None);
+    let readable: BTreeSet<Uuid> = documents.iter().filter(may_read).map(|document| document.id).collect();
+    found.retain(|schedule| readable.contains(&schedule.document_id));
+    Ok(found)
 }
 
 /// Carries out what is due for as long as the process runs.

@@ -17,12 +17,15 @@ pub enum Occurrence {
     Second,
 }
 
-/// The moment at which it is this time in this zone.
+/// The moment at which it is this time in this zone, unless the time says itself which moment it is.
 ///
 /// # Errors
 /// The fault of a time that does not exist there, that occurs twice and does not say which is meant, or that is outside
 /// the calendar elsewhere.
 pub fn moment(at: LocalDateTime, zone: Tz, occurrence: Option<Occurrence>) -> Result<Moment, Fault> {
+    if let Some(moment) = at.moment() {
+        return Ok(moment);
+    }
     let moment = match (zone.from_local_datetime(&at.get()), occurrence) {
         (LocalResult::Single(moment), _)
         | (LocalResult::Ambiguous(moment, _), Some(Occurrence::First))
@@ -102,5 +105,7 @@ mod tests {
         assert_eq!(at(twice, zone, Some(Occurrence::First)).as_deref(), Ok("2026-10-25T00:30:00+00:00"));
         assert_eq!(at(twice, zone, Some(Occurrence::Second)).as_deref(), Ok("2026-10-25T01:30:00+00:00"));
         assert_eq!(at("2026-03-29T02:30:00", zone, None), Err(Rule::NonexistentTime));
+        assert_eq!(at("2026-10-25 02:30+02:00", zone, None).as_deref(), Ok("2026-10-25T00:30:00+00:00"));
+        assert_eq!(at("2026-03-29T02:30Z", zone, None).as_deref(), Ok("2026-03-29T02:30:00+00:00"));
     }
 }

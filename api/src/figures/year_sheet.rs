@@ -5,12 +5,12 @@ pub mod graphql;
 pub mod update;
 mod withheld;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use chrono::{DateTime, Utc};
 use entities::{
     CategoryCode, Count, CountryCode, DocumentKind, Flags, Localized, Observation, ObservationStatus, Prose,
-    ReleaseKind, Rule, Unexplained, Year, category, country, document, visit_count, yearly_total,
+    ReleaseKind, Rule, Unexplained, Version, Year, category, country, document, visit_count, yearly_total,
 };
 use sea_orm::{
     ActiveValue::Set, ColumnTrait, ConnectionTrait, DatabaseTransaction, EntityTrait, QueryFilter, QuerySelect,
@@ -457,6 +457,43 @@ pub async fn get(connection: &impl ConnectionTrait, editor: &Editor, id: Uuid) -
     editor.permit(Action::Read, DocumentKind::YearSheet, None)?;
     let document = document::Entity::find_by_id(id).one(connection).await?;
     load(connection, document.ok_or(Error::NotFound("the year sheet"))?).await
+}
+
+/// The sheets with these documents, for editors, by document.
+///
+/// # Errors
+/// [`Error::Forbidden`]; or when the database cannot be read.
+pub async fn among(
+    connection: &impl ConnectionTrait,
+    editor: &Editor,
+    ids: &BTreeSet<Uuid>,
+) -> Result<HashMap<Uuid, Editable>> {
+    editor.permit(Action::Read, DocumentKind::YearSheet, None)?;
+    let documents = document::Entity::find()
+        .filter(document::COLUMN.id.is_in(ids.iter().copied()))
+        .filter(document::COLUMN.kind.eq(DocumentKind::YearSheet))
+        .all(connection)
+        .await?;
+    let numbers = |document: &document::Model| [Some(document.version), document.published_number];
+    let numbers = documents.iter().flat_map(|document| numbers(document).map(|number| Some((document.id, number?))));
+    let numbers: BTreeSet<(Uuid, Version)> = numbers.flatten().collect();
+    let revisions = revision::of(connection, &numbers.into_iter().collect::<Vec<_>>()).await?;
+    let revisions: HashMap<_, _> =
+        revisions.into_iter().map(|revision| ((revision.document_id, revision.number), revision)).collect();
+    let mut sheets = HashMap::with_capacity(documents.len());
+    for document in documents {
+        let newest = revisions.get(&(document.id, document.version));
+        let newest = newest.ok_or_else(|| Error::internal(format!("sheet {} has no newest revision", document.id)))?;
+        let published = document.published_number.and_then(|number| revisions.get(&(document.id, number)));
+        let sheet = Editable {
+            saved: Some(Saved { at: newest.created_at, by: newest.editor_id }),
+            draft: revision::content(newest)?,
+            published: published.map(revision::content).transpose()?,
+            document: Some(document),
+        };
+        sheets.extend(sheet.document.as_ref().map(|document| document.id).map(|id| (id, sheet)));
+    }
+    Ok(sheets)
 }
 
 /// What editors see of this document.

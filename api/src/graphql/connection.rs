@@ -1,11 +1,13 @@
 //! Connections after the Relay specification, forward, over sorted items in memory. A cursor names the place after an
 //! item by the item's sort key, so that items that come and go elsewhere neither repeat nor hide one.
 
-use std::{ops::Bound, sync::Arc};
+use std::{borrow::Cow, ops::Bound, sync::Arc};
 
 use async_graphql::{
-    OutputType, SimpleObject,
+    ContextSelectionSet, OutputType, Positioned, ServerResult, SimpleObject, Value,
     connection::{Connection, CursorType, Edge, EmptyFields},
+    parser::types::Field,
+    registry::{MetaType, Registry},
 };
 use entities::Rule;
 use imbl::OrdMap;
@@ -29,6 +31,36 @@ pub const MAX_FIRST: i32 = 100;
 pub struct Total {
     /// How many items the whole list has.
     total_count: usize,
+}
+
+/// The description of every connection.
+const CONNECTION: &str = "A page of a list, after the Relay specification: items, and where the list goes on.";
+/// The description of the type `ID`.
+const GLOBAL_ID: &str = "A global id: opaque, and the same for as long as what it names exists.";
+
+/// A connection as a resolver returns it: with a description of its type, which the engine leaves out.
+pub struct Described<C>(pub C);
+
+impl<C: OutputType> OutputType for Described<C> {
+    fn type_name() -> Cow<'static, str> {
+        C::type_name()
+    }
+
+    fn create_type_info(registry: &mut Registry) -> String {
+        let reference = C::create_type_info(registry);
+        if let Some(MetaType::Object { description, .. }) = registry.types.get_mut(&*C::type_name()) {
+            *description = Some(CONNECTION.to_owned());
+        }
+        // By now there is something with an id in it; the engine does not describe this type either.
+        if let Some(MetaType::Scalar { description: description @ None, .. }) = registry.types.get_mut("ID") {
+            *description = Some(GLOBAL_ID.to_owned());
+        }
+        reference
+    }
+
+    async fn resolve(&self, ctx: &ContextSelectionSet<'_>, field: &Positioned<Field>) -> ServerResult<Value> {
+        self.0.resolve(ctx, field).await
+    }
 }
 
 /// A page of a list.
@@ -131,11 +163,11 @@ pub struct Paging {
     pub after: Option<String>,
 }
 
-/// How many items, from 1 to 100; or a fault.
+/// How many items, from 0 to 100; or a fault.
 pub fn page_size(first: Option<i32>, faults: &mut Faults) -> usize {
     let first = first.unwrap_or(DEFAULT_FIRST);
-    if !(1..=MAX_FIRST).contains(&first) {
-        faults.push(&["first"], Rule::OutOfRange { min: 1, max: i64::from(MAX_FIRST) });
+    if !(0..=MAX_FIRST).contains(&first) {
+        faults.push(&["first"], Rule::OutOfRange { min: 0, max: i64::from(MAX_FIRST) });
     }
     usize::try_from(first).unwrap_or_default()
 }

@@ -45,8 +45,12 @@ pub enum UserErrorCode {
     field(
         name = "message",
         ty = "String",
-        desc = "What went wrong, for people; in English, or in Japanese for `ja`.",
-        arg(name = "locale", ty = "Option<Input<Locale>>")
+        desc = "What went wrong, for people; in Japanese for `ja`, and in English otherwise.",
+        arg(
+            name = "locale",
+            ty = "Option<Input<Locale>>",
+            desc = "The language to say it in; that of the request when left out."
+        )
     ),
     field(
         name = "path",
@@ -78,9 +82,15 @@ impl ValidationError {
         UserErrorCode::BadUserInput
     }
 
-    /// The rule in words, for people; in English, or in Japanese for `ja`.
-    async fn message(&self, locale: Option<Input<Locale>>) -> String {
-        self.0.rule.message(language(locale))
+    /// The rule in words, for people; in Japanese for `ja`, and in English otherwise.
+    async fn message(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The language to say it in; that of the request when left out.")] locale: Option<
+            Input<Locale>,
+        >,
+    ) -> String {
+        self.0.rule.message(ctx.language(locale))
     }
 
     /// The input field, from `input` inwards; list positions count from 0.
@@ -105,9 +115,15 @@ impl VersionConflict {
         UserErrorCode::VersionConflict
     }
 
-    /// What went wrong, for people; in English, or in Japanese for `ja`.
-    async fn message(&self, locale: Option<Input<Locale>>) -> String {
-        Error::Conflict(self.0.clone()).message(language(locale))
+    /// What went wrong, for people; in Japanese for `ja`, and in English otherwise.
+    async fn message(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The language to say it in; that of the request when left out.")] locale: Option<
+            Input<Locale>,
+        >,
+    ) -> String {
+        Error::Conflict(self.0.clone()).message(ctx.language(locale))
     }
 
     /// The input field concerned.
@@ -180,9 +196,15 @@ impl PublishBlocker {
         UserErrorCode::PublishBlocked
     }
 
-    /// What is wrong, for people; in English, or in Japanese for `ja`.
-    async fn message(&self, locale: Option<Input<Locale>>) -> String {
-        self.0.fault.rule.message(language(locale))
+    /// What is wrong, for people; in Japanese for `ja`, and in English otherwise.
+    async fn message(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The language to say it in; that of the request when left out.")] locale: Option<
+            Input<Locale>,
+        >,
+    ) -> String {
+        self.0.fault.rule.message(ctx.language(locale))
     }
 
     /// The field of the document, such as `body`.
@@ -195,12 +217,15 @@ impl PublishBlocker {
         self.0.fault.rule.code()
     }
 
-    /// What can be done about it, for people; in English, or in Japanese for `ja`.
+    /// What can be done about it, for people; in Japanese for `ja`, and in English otherwise.
     async fn remedy(
         &self,
-        #[graphql(desc = "The language to say it in.")] locale: Option<Input<Locale>>,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The language to say it in; that of the request when left out.")] locale: Option<
+            Input<Locale>,
+        >,
     ) -> Option<String> {
-        self.0.fault.rule.remedy(language(locale))
+        self.0.fault.rule.remedy(ctx.language(locale))
     }
 
     /// The document.
@@ -234,9 +259,15 @@ impl ReconciliationError {
         UserErrorCode::PublishBlocked
     }
 
-    /// What is wrong, for people; in English, or in Japanese for `ja`.
-    async fn message(&self, locale: Option<Input<Locale>>) -> String {
-        self.blocker.fault.rule.message(language(locale))
+    /// What is wrong, for people; in Japanese for `ja`, and in English otherwise.
+    async fn message(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The language to say it in; that of the request when left out.")] locale: Option<
+            Input<Locale>,
+        >,
+    ) -> String {
+        self.blocker.fault.rule.message(ctx.language(locale))
     }
 
     /// The field of the document: `total`.
@@ -249,12 +280,15 @@ impl ReconciliationError {
         self.blocker.fault.rule.code()
     }
 
-    /// What can be done about it, for people; in English, or in Japanese for `ja`.
+    /// What can be done about it, for people; in Japanese for `ja`, and in English otherwise.
     async fn remedy(
         &self,
-        #[graphql(desc = "The language to say it in.")] locale: Option<Input<Locale>>,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The language to say it in; that of the request when left out.")] locale: Option<
+            Input<Locale>,
+        >,
     ) -> Option<String> {
-        self.blocker.fault.rule.remedy(language(locale))
+        self.blocker.fault.rule.remedy(ctx.language(locale))
     }
 
     /// The document of the year sheet.
@@ -302,9 +336,15 @@ impl Refusal {
         self.code
     }
 
-    /// What went wrong, for people; in English, or in Japanese for `ja`.
-    async fn message(&self, locale: Option<Input<Locale>>) -> String {
-        self.error.message(language(locale))
+    /// What went wrong, for people; in Japanese for `ja`, and in English otherwise.
+    async fn message(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The language to say it in; that of the request when left out.")] locale: Option<
+            Input<Locale>,
+        >,
+    ) -> String {
+        self.error.message(ctx.language(locale))
     }
 
     /// Always empty: no single field is at fault.
@@ -313,7 +353,7 @@ impl Refusal {
     }
 }
 
-/// The language that is asked for.
+/// The language of an argument alone, for what is kept for everybody; English when it is left out.
 pub fn language(locale: Option<Input<Locale>>) -> Language {
     locale.and_then(|locale| locale.0.ok()).map_or(Language::English, |locale| Language::of(&locale))
 }
@@ -390,7 +430,7 @@ impl Faults {
     /// The document that a global id names, or a fault at `path`. The id may be that of the document itself or of what
     /// front ends see of it.
     pub fn take_id(&mut self, path: &[&str], id: &ID) -> Option<Uuid> {
-        let id = parse_global_id(id).map(|(_, document)| document);
+        let id = parse_global_id(id).map(|found| found.id);
         if id.is_none() {
             self.push(path, Rule::Unknown);
         }

@@ -10,8 +10,8 @@ use async_graphql::{
 };
 use chrono::{DateTime, Utc};
 use entities::{
-    CategoryCode, Count, CountryCode, Date, Email, Line, LocalDateTime, Locale, Markdown, Moment, Position, Prose,
-    Rule, Slug, Threshold, Url, Version, Year,
+    CategoryCode, Count, CountryCode, Date, Email, Form, Line, LocalDateTime, Locale, Markdown, Moment, Position,
+    Prose, Rule, Slug, Threshold, Url, Version, Year,
 };
 
 use super::{direct::Output, plan::Plan, writer::Writer};
@@ -60,7 +60,7 @@ macro_rules! text_scalar {
             const NAME: &'static str = $name;
             const DESCRIPTION: &'static str = $description;
             $(const SPECIFIED_BY: Option<&'static str> = Some($url);)?
-            const WRONG_KIND: Rule = Rule::Format { expected: "a string" };
+            const WRONG_KIND: Rule = Rule::Format { expected: Form::Text };
 
             fn read(value: &Value) -> Option<Result<Self, Rule>> {
                 match value {
@@ -153,7 +153,7 @@ macro_rules! time_scalar {
             const NAME: &'static str = $name;
             const DESCRIPTION: &'static str = $description;
             $(const SPECIFIED_BY: Option<&'static str> = Some($url);)?
-            const WRONG_KIND: Rule = Rule::Format { expected: "a string" };
+            const WRONG_KIND: Rule = Rule::Format { expected: Form::Text };
 
             fn read(value: &Value) -> Option<Result<Self, Rule>> {
                 match value {
@@ -176,7 +176,8 @@ macro_rules! time_scalar {
 time_scalar!(
     Moment,
     "DateTime",
-    "A moment in the years 0001 to 9999, with its offset from UTC, such as `2026-04-01T09:00:00Z`.",
+    "A moment in the years 0001 to 9999, with its offset from UTC, such as `2026-04-01T09:00:00Z`. An input may have a space \
+     in place of `T`, and leave out the seconds.",
     "https://datatracker.ietf.org/doc/html/rfc3339"
 );
 time_scalar!(
@@ -188,7 +189,9 @@ time_scalar!(
 time_scalar!(
     LocalDateTime,
     "LocalDateTime",
-    "A date and time of day without an offset from UTC, in the years 0001 to 9999, such as `2026-04-01T09:00:00`."
+    "A date and time of day in the years 0001 to 9999, such as `2026-04-01T09:00:00`, `2026-04-01 09:00`, \
+     `2026-04-01T09:00:00+09:00` or `2026-04-01T00:00:00Z`: local to a time zone that is named beside it, unless it has an \
+     offset from UTC or `Z`."
 );
 
 /// A moment on its way out.

@@ -20,6 +20,7 @@ use super::{
     caller::{self, RequestId},
     freshness,
     graphql::Refusal,
+    language,
     media_type::{MediaType, codings, prefer},
     meter::{self, Meter},
     names, private, tag_answer,
@@ -104,19 +105,15 @@ impl Figures {
     }
 
     async fn answer(&self, request: &Request, id: &RequestId, meter: &mut Meter<'_>) -> Result<Response, Refusal> {
-        let refuse = |error: Error| {
-            schema::log(&error, id.as_str());
-            Refusal::new(error.code(), error.to_string())
-        };
         if !matches!(*request.method(), Method::GET | Method::HEAD) {
             return Err(Refusal::method("GET, HEAD", "this address is for reading"));
         }
-        let caller = caller::identify(&self.state, request, id).await.map_err(refuse)?;
+        let caller = caller::identify(&self.state, request, id).await?;
         meter.identify(&caller)?;
         let is_private = caller.credential.is_some() || request.headers().contains_key(PREVIEW);
-        let snapshot = freshness::snapshot(&self.state, request, id).await?;
+        let snapshot = freshness::snapshot(&self.state, request).await?;
         let (what, negotiated) = wanted(request)?;
-        let parameters = Parameters::read(request, self.state.now()).map_err(refuse)?;
+        let parameters = Parameters::read(request, self.state.now())?;
         let address = format!("{}/figures/fact-sheet", self.state.config().public_url());
         let query = request.uri().query().unwrap_or_default().to_owned();
 
@@ -129,11 +126,11 @@ impl Figures {
                 move |cancellation: &Cancellation| make(what, &of, parameters, address, &asked, cancellation, &memory);
             let bytes = self.state.compute_pool().run(priority, &client, work).await??;
             let tags = [tag::SITE, tag::FIGURES].map(str::to_owned).to_vec();
-            Ok(Arc::new(Answer::new(snapshot.seq, tags, bytes)))
+            Ok::<_, Error>(Arc::new(Answer::new(snapshot.seq, tags, bytes)))
         };
         let answer = if is_private {
             meter.charge(cost)?;
-            making.await.map_err(refuse)?
+            making.await?
         } else {
             let key: AnswerKey = format!("{what:?}\0{query}").into_bytes().into();
             match self.state.answers().get(&key, &snapshot).await {
@@ -143,7 +140,7 @@ impl Figures {
                 }
                 Err(turn) => {
                     meter.charge(cost)?;
-                    let answer = making.await.map_err(refuse)?;
+                    let answer = making.await?;
                     if let Some(turn) = turn {
                         turn.keep(&answer);
                     }
@@ -190,7 +187,9 @@ impl Endpoint for Figures {
         let mut response = answer.unwrap_or_else(|refusal| {
             let refusal = meter.charge_refused(&request).err().unwrap_or(refusal);
             let status = refusal.code().status();
-            let mut response = refusal.into_response(MediaType::Json, |error| error);
+            let language = language::accepted(request.headers());
+            let present = |error| schema::present(error, id.as_str(), language);
+            let mut response = refusal.into_response(MediaType::Json, present);
             response.set_status(status);
             private(&mut response);
             response

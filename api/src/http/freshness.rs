@@ -8,12 +8,11 @@ use poem::{
     http::{HeaderName, HeaderValue},
 };
 
-use super::{CHANGE_TOKEN, PREVIEW, caller::RequestId, graphql::Refusal};
+use super::{CHANGE_TOKEN, PREVIEW, graphql::Refusal};
 use crate::{
     delivery::{change_token, feed, snapshot::Snapshot},
     document::preview,
-    error::{Code, Error},
-    schema,
+    error::Code,
     state::State,
 };
 
@@ -26,13 +25,9 @@ const FRESH: Duration = Duration::from_secs(2);
 ///
 /// # Errors
 /// When the change is not here, or the preview has ended; or a header is not what it should be.
-pub(super) async fn snapshot(state: &State, request: &Request, id: &RequestId) -> Result<Arc<Snapshot>, Refusal> {
-    let refuse = |error: Error| {
-        schema::log(&error, id.as_str());
-        Refusal::new(error.code(), error.to_string())
-    };
+pub(super) async fn snapshot(state: &State, request: &Request) -> Result<Arc<Snapshot>, Refusal> {
     if let Some(seq) = named_change(request)? {
-        Box::pin(feed::reach(state, seq)).await.map_err(refuse)?;
+        Box::pin(feed::reach(state, seq)).await?;
     }
     let mut previews = request.headers().get_all(PREVIEW).iter();
     match previews.next() {
@@ -41,7 +36,7 @@ pub(super) async fn snapshot(state: &State, request: &Request, id: &RequestId) -
         }
         Some(token) => {
             let token = token.to_str().unwrap_or_default();
-            Box::pin(preview::snapshot(state, token)).await.map_err(refuse)
+            Ok(Box::pin(preview::snapshot(state, token)).await?)
         }
         None => Ok(state.snapshot()),
     }

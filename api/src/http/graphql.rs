@@ -240,8 +240,7 @@ impl Service {
         if !may_take_long {
             return Ok(work.await);
         }
-        let refuse = |error: Error| Refusal::new(error.code(), error.to_string());
-        self.pool.run_in_place(Priority::Idle, &Client::of(caller), work).await.map_err(refuse)
+        self.pool.run_in_place(Priority::Idle, &Client::of(caller), work).await.map_err(Refusal::from)
     }
 
     /// The answer from the plan; nothing, if there is none or an error has to be told.
@@ -345,8 +344,7 @@ async fn complete(asking: &Asking) -> Result<Option<Asking>, Refusal> {
         let exceeded = LimitExceeded { limit: "children", maximum: MAX_CHILDREN, actual: MAX_CHILDREN + 1 };
         reading.enlarge().ok_or(exceeded)?
     } else if reading.is_incomplete() {
-        let refuse = |error: Error| Refusal::new(error.code(), error.to_string());
-        reading.fetch(state.database()).await.map_err(refuse)?
+        reading.fetch(state.database()).await?
     } else {
         return Ok(None);
     };
@@ -371,7 +369,7 @@ fn refuse_overflow(overflow: Overflow, memory: &ResponseMemory) -> Refusal {
     match overflow {
         Overflow::TooLong => exceeded("response_bytes", memory.max_response()).into(),
         Overflow::TooExpensive => exceeded("cost", MAX_COST).into(),
-        Overflow::OutOfMemory => Refusal::new(Code::Overloaded, Error::Overloaded.to_string()),
+        Overflow::OutOfMemory => Error::Overloaded.into(),
     }
 }
 
@@ -445,6 +443,17 @@ impl Refusal {
             response.headers_mut().insert(header::ALLOW, HeaderValue::from_static(allow));
         }
         response
+    }
+}
+
+impl From<Error> for Refusal {
+    /// Said in the language of the client, and logged, where the error is presented.
+    fn from(error: Error) -> Self {
+        let mut refusal = Self::new(error.code(), error.to_string());
+        for told in &mut refusal.errors {
+            told.source = Some(Arc::new(error.clone()));
+        }
+        refusal
     }
 }
 

@@ -261,7 +261,7 @@ async fn read_body(
 }
 
 fn no_room(_: NoRoom) -> Refusal {
-    Refusal::new(Code::Overloaded, Error::Overloaded.to_string())
+    Error::Overloaded.into()
 }
 
 /// Names and values of a query string. Names are decoded if they can be, values are still encoded.

@@ -28,7 +28,7 @@ impl Objection {
         match self {
             Self::Malformed(message) => Some(Refusal::new(Code::BadRequest, message)),
             Self::TooManyConnections if path == "/healthz" => None,
-            Self::TooManyConnections => Some(Refusal::new(Code::Overloaded, Error::Overloaded.to_string())),
+            Self::TooManyConnections => Some(Error::Overloaded.into()),
         }
     }
 }

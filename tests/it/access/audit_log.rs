@@ -47,7 +47,7 @@ on_both_databases! {
         assert_eq!(seqs, (1..=total).rev().collect::<Vec<_>>());
         let foreign = administrator.run("{ accounts(first: 1) { pageInfo { endCursor } } }", json!({})).await;
         let foreign = foreign.at("/data/accounts/pageInfo/endCursor");
-        let reply = administrator.run(LOG, json!({ "first": 0, "after": foreign })).await;
+        let reply = administrator.run(LOG, json!({ "first": -1, "after": foreign })).await;
         assert_eq!(reply.code(), "BAD_USER_INPUT");
         assert_eq!(reply.at("/errors/0/extensions/faults").as_array().map(Vec::len), Some(2));
     }

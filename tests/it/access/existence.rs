@@ -204,12 +204,12 @@ on_both_databases! {
         let editor = app.bearer(&app.sign_in(EDITOR).await.access_token);
         let page = save(&editor, "pageCreate", json!({ "slug": "secret" })).await;
         let client = client_with(&app, "WRITE_CONTENT").await;
-        let answer = "written { id kind version publishedVersion state } document { key title content { __typename } }
+        let answer = "written { documentId kind version publishedVersion state } document { key title content { __typename } }
             errors { code ... on VersionConflict { currentVersion changedBy changedFields attemptedFields current { key } } }";
         let update = format!("mutation($input: PageUpdateInput!) {{ pageUpdate(input: $input) {{ {answer} }} }}");
         let input = |version: i64| json!({ "input": { "id": page, "expectedVersion": version, "position": 9 } });
         let done = client.run(&update, input(1)).await;
-        let written = json!({ "id": page, "kind": "PAGE", "version": 2, "publishedVersion": null, "state": "NEVER_PUBLISHED" });
+        let written = json!({ "documentId": page, "kind": "PAGE", "version": 2, "publishedVersion": null, "state": "NEVER_PUBLISHED" });
         assert_eq!(done.at("/data/pageUpdate"), &json!({ "written": written, "document": null, "errors": [] }));
         let late = client.run(&update, input(1)).await;
         let conflict = late.at("/data/pageUpdate/errors/0");

@@ -288,9 +288,8 @@ struct Question(&'static str, &'static str, [May; 6]);
 /// Whoever asks for a document that only those may read who may see what is confidential: figures before they are
 /// published. Every query of `QUERIES` that takes an id.
 const CONFIDENTIAL_QUERIES: &[(&str, [May; 6])] = &[
-    // What the public sees of a document is no draft.
-    ("node", [A, A, A, A, A, A]),
-    ("nodes", [A, A, A, A, A, A]),
+    ("node", [H, H, H, A, A, A]),
+    ("nodes", [H, H, H, A, A, A]),
     ("document", [U, H, H, A, A, A]),
     ("history", [U, H, H, A, A, A]),
     ("diff", [U, H, H, A, A, A]),
@@ -320,6 +319,7 @@ const QUERIES: &[Question] = &[
     ),
     Question("visitCounts", "{ visitCounts { sum } }", [A, A, A, A, A, A]),
     Question("observationStatuses", "{ observationStatuses { sign } }", [A, A, A, A, A, A]),
+    // Null for those who may not see it.
     Question("node", "query($id: ID!) { node(id: $id) { id } }", [A, A, A, A, A, A]),
     Question("nodes", "query($id: ID!) { nodes(ids: [$id]) { id } }", [A, A, A, A, A, A]),
     // Null for the public.
@@ -977,7 +977,7 @@ on_both_databases! {
                         May::Unauthenticated => Some("UNAUTHENTICATED"),
                     };
                     // Whose session has ended must learn so, and not pass for the public.
-                    let code = if *query == "viewer" && ["signed out", "disabled"].contains(&caller.name) {
+                    let code = if ["viewer", "node", "nodes"].contains(query) && ["signed out", "disabled"].contains(&caller.name) {
                         Some("UNAUTHENTICATED")
                     } else {
                         code

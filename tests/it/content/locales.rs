@@ -94,8 +94,6 @@ on_both_databases! {
             "countries(LOCALE) { name }",
             "categories(LOCALE) { name }",
             "factSheet(LOCALE) { years }",
-            "node(id: \"x\", LOCALE) { id }",
-            "nodes(ids: [], LOCALE) { id }",
         ];
         for field in fields {
             for (arguments, path, rule) in [

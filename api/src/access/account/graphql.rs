@@ -12,8 +12,8 @@ use crate::{
     },
     error::{Error, Result},
     graphql::{
-        At, ContextExt, Expected, Faults, Input, Mutated, PageOf, Paging, Scalar, UserError, global_id, mutate, named,
-        paginate,
+        At, ContextExt, Described, Expected, Faults, Input, Mutated, PageOf, Paging, Scalar, UserError, global_id,
+        mutate, named, paginate,
     },
 };
 
@@ -34,11 +34,18 @@ pub enum AccountState {
 /// An account: somebody who may sign in, or was allowed to once.
 pub struct Account(Model);
 
+impl Account {
+    /// This account.
+    pub const fn new(account: Model) -> Self {
+        Self(account)
+    }
+}
+
 /// An account: somebody who may sign in, or was allowed to once.
 #[Object]
 impl Account {
     /// Its global id.
-    async fn id(&self) -> ID {
+    pub async fn id(&self) -> ID {
         global_id(account::TYPE_NAME, self.0.id)
     }
 
@@ -183,15 +190,16 @@ impl AccountQuery {
     async fn accounts(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "How many, from 1 to 100; 20 when left out.")] first: Option<i32>,
+        #[graphql(desc = "How many, from 0 to 100; 20 when left out.")] first: Option<i32>,
         #[graphql(desc = "The cursor after which to start.")] after: Option<String>,
-    ) -> Result<PageOf<Account>> {
+    ) -> Result<Described<PageOf<Account>>> {
         let administrator = ctx.editor().await?.administrator()?;
         let accounts = account::all(ctx.state().database().reader(), &administrator).await?;
         let accounts: OrdMap<Email, Model> =
             accounts.into_iter().map(|account| (account.email.clone(), account)).collect();
         let node = |account: &Model| Some(Account(account.clone()));
-        paginate(ctx.state().keys(), "accounts".to_owned(), Paging { first, after }, &accounts, false, node)
+        let paging = Paging { first, after };
+        paginate(ctx.state().keys(), "accounts".to_owned(), paging, &accounts, false, node).map(Described)
     }
 }
 

@@ -15,11 +15,18 @@ use crate::{
 /// A token with which a program acts for an account.
 pub struct ApiToken(Owned);
 
+impl ApiToken {
+    /// This token.
+    pub const fn new(token: Owned) -> Self {
+        Self(token)
+    }
+}
+
 /// A token with which a program acts for an account.
 #[Object]
 impl ApiToken {
     /// Its global id.
-    async fn id(&self) -> ID {
+    pub async fn id(&self) -> ID {
         global_id(api_token::TYPE_NAME, self.0.token.id)
     }
 

@@ -15,7 +15,7 @@ use crate::{
     },
     delivery::cursor,
     error::Result,
-    graphql::{At, ContextExt, Faults, Input, Paging, Scalar, global_id},
+    graphql::{At, ContextExt, Described, Faults, Input, Paging, Scalar, global_id},
 };
 
 /// How something ended.
@@ -88,10 +88,10 @@ impl AuditQuery {
     async fn audit_log(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "How many, from 1 to 100; 20 when left out.")] first: Option<i32>,
+        #[graphql(desc = "How many, from 0 to 100; 20 when left out.")] first: Option<i32>,
         #[graphql(desc = "The cursor after which to start.")] after: Option<String>,
         #[graphql(desc = "Which entries; all when left out.")] filter: Option<AuditFilter>,
-    ) -> Result<Connection<String, AuditEntry>> {
+    ) -> Result<Described<Connection<String, AuditEntry>>> {
         let editor = ctx.editor().await?;
         // Before anything is said about addresses and cursors.
         editor.require(permission::Capability::ReadAudit)?;
@@ -122,7 +122,7 @@ impl AuditQuery {
         let mut connection = Connection::new(before.is_some(), has_more);
         let edge = |entry: audit_entry::Model| Edge::new(cursor::encode(&keys, list, &entry.seq), node(entry));
         connection.edges.extend(entries.into_iter().map(edge));
-        Ok(connection)
+        Ok(Described(connection))
     }
 }
 

@@ -11,11 +11,14 @@ use crate::{
     delivery::reading::Reading,
     error::Result,
     graphql::{
-        Arguments, Asking, At, ContextExt, Faults, Html, Input, Listed, Literal, Output, PageOf, Paging, Root, Scalar,
-        ScalarRef, TextLocale, global_id, object, paginate,
+        Arguments, Asking, At, ContextExt, Described, Faults, Html, Input, Listed, Literal, Output, PageOf, Paging,
+        Root, Scalar, ScalarRef, TextLocale, current_preference, localized_id, object, paginate, variant_id,
     },
     locale::Preference,
 };
+
+/// What stands before the locales in the id of a page that was asked for by a slug that it no longer has.
+const MOVED: char = '~';
 
 /// A published page in one locale.
 pub struct Page {
@@ -39,6 +42,13 @@ impl Page {
             moved: false,
         })
     }
+
+    /// The page that has a global id, if it may be served.
+    pub fn find(reading: &Arc<Reading>, id: Uuid, variant: &str) -> Option<Self> {
+        let (variant, moved) = variant.strip_prefix(MOVED).map_or((variant, false), |variant| (variant, true));
+        let preference = current_preference(reading, variant)?;
+        Self::serve(reading, reading.page(id)?, &preference).map(|page| Self { moved, ..page })
+    }
 }
 
 object! {
@@ -47,9 +57,13 @@ object! {
 #[Object]
 ]
 impl Page {
-    /// Its global id, the same in every locale.
+    /// Its global id, another one for each choice of `locale` and `fallback`: `node` finds the page in the same language.
     pub fn id(&self) -> ID {
-        global_id("Page", self.shared.id)
+        if self.moved {
+            // Tells more than the page itself does, so it is another object.
+            return variant_id("Page", self.shared.id, &format!("{MOVED}{}", self.preference.text()));
+        }
+        localized_id("Page", self.shared.id, &self.preference)
     }
 
     /// Its name in addresses, the same in every locale.
@@ -332,14 +346,14 @@ impl PageQuery {
         ctx: &Context<'_>,
         #[graphql(desc = "Which pages; all when left out.")] filter: Option<PageFilter>,
         #[graphql(desc = "How to sort; by position when left out.")] order: Option<PageOrder>,
-        #[graphql(desc = "How many, from 1 to 100; 20 when left out.")] first: Option<i32>,
+        #[graphql(desc = "How many, from 0 to 100; 20 when left out.")] first: Option<i32>,
         #[graphql(desc = "The cursor after which to start.")] after: Option<String>,
         #[graphql(desc = "The locale to serve; the site's default when left out.")] locale: Option<Input<Locale>>,
         #[graphql(
             desc = "What to serve instead, first choice first; the locale's own fallbacks when left out, none for []."
         )]
         fallback: Option<Vec<Input<Locale>>>,
-    ) -> Result<PageOf<Page>> {
-        list(ctx.asking(), PageList { filter, order, paging: Paging { first, after }, locale, fallback })
+    ) -> Result<Described<PageOf<Page>>> {
+        list(ctx.asking(), PageList { filter, order, paging: Paging { first, after }, locale, fallback }).map(Described)
     }
 }

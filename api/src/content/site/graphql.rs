@@ -4,12 +4,15 @@ use std::sync::Arc;
 
 use async_graphql::{Context, Enum, ID, Object, SimpleObject};
 use entities::Locale;
+use uuid::Uuid;
 
 use crate::{
     content::published,
+    delivery::reading::Reading,
     error::Result,
     graphql::{
-        Asking, ContextExt, Input, NameLocale, Output, Root, Scalar, ScalarRef, enums, global_id, object, record,
+        Asking, ContextExt, Input, NameLocale, Output, Root, Scalar, ScalarRef, current_preference, enums,
+        localized_id, object, record,
     },
     locale::Preference,
 };
@@ -64,15 +67,23 @@ pub struct Site {
     preference: Preference,
 }
 
+impl Site {
+    /// The site, if it has this global id.
+    pub fn find(reading: &Arc<Reading>, id: Uuid, variant: &str) -> Option<Self> {
+        let (site, preference) = (Arc::clone(reading.site()), current_preference(reading, variant)?);
+        (site.id == id).then_some(Self { site, preference })
+    }
+}
+
 object! {
 [
 /// The site.
 #[Object]
 ]
 impl Site {
-    /// Its global id.
-    fn id(&self) -> ID {
-        global_id("Site", self.site.id)
+    /// Its global id, another one for each choice of `locale` and `fallback`: `node` finds the site in the same language.
+    pub fn id(&self) -> ID {
+        localized_id("Site", self.site.id, &self.preference)
     }
 
     /// Its name; null when it has none in the locale asked for or its fallbacks.

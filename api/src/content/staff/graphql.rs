@@ -4,11 +4,16 @@ use std::sync::Arc;
 
 use async_graphql::{Context, ID, Object};
 use entities::{Email, Locale, Position, Slug};
+use uuid::Uuid;
 
 use crate::{
     content::published,
+    delivery::reading::Reading,
     error::Result,
-    graphql::{Asking, ContextExt, Input, Output, Root, Scalar, ScalarRef, TextLocale, global_id, object},
+    graphql::{
+        Asking, ContextExt, Input, Output, Root, Scalar, ScalarRef, TextLocale, current_preference, localized_id,
+        object,
+    },
     locale::Preference,
 };
 
@@ -25,6 +30,11 @@ impl StaffMember {
         let (_, text) = preference.pick(&member.texts)?;
         Some(Self { member: Arc::clone(member), text: Arc::clone(text), preference: preference.clone() })
     }
+
+    /// The record that has a global id, if it may be served.
+    pub fn find(reading: &Arc<Reading>, id: Uuid, variant: &str) -> Option<Self> {
+        Self::serve(reading.staff_member(id)?, &current_preference(reading, variant)?)
+    }
 }
 
 object! {
@@ -33,9 +43,9 @@ object! {
 #[Object]
 ]
 impl StaffMember {
-    /// Its global id, the same in every locale.
+    /// Its global id, another one for each choice of `locale` and `fallback`: `node` finds the record in the same language.
     pub fn id(&self) -> ID {
-        global_id("StaffMember", self.member.id)
+        localized_id("StaffMember", self.member.id, &self.preference)
     }
 
     /// Its name in addresses, the same in every locale.

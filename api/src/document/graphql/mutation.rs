@@ -118,9 +118,10 @@ pub struct ScheduleInput {
     expected_version: Input<Version>,
     /// What is to be done.
     action: ScheduleAction,
-    /// The local date and time (ISO 8601, without offset), such as `2026-04-01T09:00:00`.
+    /// The date and time, such as `2026-04-01T09:00:00` or `2026-04-01 09:00`. With an offset from UTC or `Z`, such as
+    /// `2026-04-01T09:00:00+09:00`, it is that moment whatever the time zone.
     at: Input<LocalDateTime>,
-    /// The time zone in which it is that time (IANA), such as `Asia/Tokyo`.
+    /// The time zone in which it is that time, and in which it is shown (IANA), such as `Asia/Tokyo`.
     time_zone: String,
     /// Which of the two moments, for a time that occurs twice.
     occurrence: Option<Occurrence>,

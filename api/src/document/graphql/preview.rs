@@ -14,7 +14,10 @@ use crate::{
     document::preview::{self as previews, Place},
     editorial::Edit,
     error::{Error, Result},
-    graphql::{At, ContextExt, Expected, Faults, Input, Mutated, Paging, Scalar, UserError, global_id, mutate, named},
+    graphql::{
+        At, ContextExt, Described, Expected, Faults, Input, Mutated, Paging, Scalar, UserError, global_id, mutate,
+        named,
+    },
 };
 
 /// What to show to whoever has the link.
@@ -36,10 +39,11 @@ pub struct PreviewRevokeInput {
 }
 
 /// A link to one revision of one document.
-#[derive(SimpleObject)]
+#[derive(SimpleObject, Clone)]
 pub struct Preview {
-    /// Its id, with which it can be revoked.
-    id: ID,
+    /// Its global id, with which it can be revoked.
+    #[graphql(owned)]
+    pub id: ID,
     /// What a request sends in the header `Almanac-Preview` to see the revision. Everyone who has it sees it. Only
     /// `previewCreate` tells it, once; null elsewhere.
     token: Option<String>,
@@ -60,7 +64,8 @@ pub struct Preview {
 }
 
 impl Preview {
-    fn new(
+    /// This preview, with its token where it was just made, made by the account with this e-mail address.
+    pub fn new(
         row: preview::Model,
         kind: entities::DocumentKind,
         token: Option<String>,
@@ -128,9 +133,9 @@ impl PreviewQuery {
         &self,
         ctx: &Context<'_>,
         #[graphql(desc = "Of this document only.")] document_id: Option<ID>,
-        #[graphql(desc = "How many, from 1 to 100; 20 when left out.")] first: Option<i32>,
+        #[graphql(desc = "How many, from 0 to 100; 20 when left out.")] first: Option<i32>,
         #[graphql(desc = "The cursor after which to start.")] after: Option<String>,
-    ) -> Result<Connection<String, Preview>> {
+    ) -> Result<Described<Connection<String, Preview>>> {
         let editor = ctx.editor().await?;
         let (state, reader, keys) = (ctx.state(), ctx.state().database().reader(), ctx.state().keys());
         let mut faults = Faults::default();
@@ -146,7 +151,7 @@ impl PreviewQuery {
             let maker = emails.get(&row.created_by).cloned();
             Edge::new(cursor::encode(&keys, &list, &place), Preview::new(row, kind, None, maker))
         }));
-        Ok(connection)
+        Ok(Described(connection))
     }
 }
 

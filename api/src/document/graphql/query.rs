@@ -23,7 +23,7 @@ use crate::{
     },
     error::{Error, Result},
     figures::graphql::ReleaseKind,
-    graphql::{At, ContextExt, Faults, Input, Paging, PublishBlocker, Scalar, page_size},
+    graphql::{At, ContextExt, Described, Faults, Input, Paging, PublishBlocker, Scalar, page_size},
     transaction::Transaction,
 };
 
@@ -219,9 +219,9 @@ impl DocumentQuery {
         &self,
         ctx: &Context<'_>,
         #[graphql(desc = "Which documents; all but what is archived when left out.")] filter: Option<DocumentFilter>,
-        #[graphql(desc = "How many, from 1 to 100; 20 when left out.")] first: Option<i32>,
+        #[graphql(desc = "How many, from 0 to 100; 20 when left out.")] first: Option<i32>,
         #[graphql(desc = "The cursor after which to start.")] after: Option<String>,
-    ) -> Result<Connection<String, Document, Totals>> {
+    ) -> Result<Described<Connection<String, Document, Totals>>> {
         let editor = ctx.editor().await?;
         let mut faults = Faults::default();
         let (keys, list) = (ctx.state().keys(), "documents");
@@ -237,7 +237,7 @@ impl DocumentQuery {
                 .into_iter()
                 .map(|(place, document)| Edge::new(cursor::encode(&keys, list, &place), Document(document))),
         );
-        Ok(connection)
+        Ok(Described(connection))
     }
 
     /// What became of a document: its revisions and its publications. For those who may read drafts.
@@ -245,7 +245,7 @@ impl DocumentQuery {
         &self,
         ctx: &Context<'_>,
         #[graphql(desc = "The document.")] id: ID,
-        #[graphql(desc = "How many of each, from 1 to 100; 20 when left out.")] first: Option<i32>,
+        #[graphql(desc = "How many of each, from 0 to 100; 20 when left out.")] first: Option<i32>,
         #[graphql(desc = "Only revisions older than this version.")] before: Option<Input<Version>>,
     ) -> Option<Result<History>> {
         let found = async {

@@ -4,11 +4,12 @@ use std::sync::Arc;
 
 use async_graphql::{Context, ID, Object};
 use entities::{CategoryCode, Locale};
+use uuid::Uuid;
 
 use crate::{
     error::Result,
     figures::{Published, published},
-    graphql::{Asking, ContextExt, Input, NameLocale, Output, Root, ScalarRef, global_id, object},
+    graphql::{Asking, ContextExt, Input, NameLocale, Output, Root, ScalarRef, localized_id, object},
     locale::Preference,
 };
 
@@ -23,6 +24,12 @@ impl Category {
     /// The category at `index`.
     pub fn serve(published: &Arc<Published>, index: usize, preference: &Preference) -> Self {
         Self { published: Arc::clone(published), index, preference: preference.clone() }
+    }
+
+    /// The category with this document, if there is one.
+    pub fn find(published: &Arc<Published>, document: Uuid, preference: &Preference) -> Option<Self> {
+        let index = published.categories.iter().position(|category| category.id == document)?;
+        Some(Self::serve(published, index, preference))
     }
 
     fn category(&self) -> &published::Category {
@@ -40,9 +47,10 @@ object! {
 #[Object]
 ]
 impl Category {
-    /// Its global id.
+    /// Its global id, another one for each choice of `locale`, `fallback` and `asOf`: `node` finds the category in the same
+    /// language, as it was.
     pub fn id(&self) -> ID {
-        global_id("Category", self.category().id)
+        localized_id("Category", self.category().id, &self.preference)
     }
 
     /// Its code.

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use async_graphql::{Context, ID, Object};
 use entities::{CountryCode, Locale};
+use uuid::Uuid;
 
 use crate::{
     error::Result,
@@ -11,7 +12,7 @@ use crate::{
         Published, published,
         region::{Place, graphql::Region},
     },
-    graphql::{Asking, ContextExt, Input, NameLocale, Output, Root, ScalarRef, global_id, object},
+    graphql::{Asking, ContextExt, Input, NameLocale, Output, Root, ScalarRef, localized_id, object},
     locale::Preference,
 };
 
@@ -28,6 +29,12 @@ impl Country {
         Self { published: Arc::clone(published), index, preference: preference.clone() }
     }
 
+    /// The country with this document, if there is one.
+    pub fn find(published: &Arc<Published>, document: Uuid, preference: &Preference) -> Option<Self> {
+        let index = published.countries.iter().position(|country| country.id == document)?;
+        Some(Self::serve(published, index, preference))
+    }
+
     fn country(&self) -> &published::Country {
         &self.published.countries[self.index]
     }
@@ -39,9 +46,10 @@ object! {
 #[Object]
 ]
 impl Country {
-    /// Its global id.
+    /// Its global id, another one for each choice of `locale`, `fallback` and `asOf`: `node` finds the country in the same
+    /// language, as it was.
     pub fn id(&self) -> ID {
-        global_id("Country", self.country().id)
+        localized_id("Country", self.country().id, &self.preference)
     }
 
     /// Its code.

@@ -382,9 +382,10 @@ fn serve(asking: &Asking, mut published: Arc<Published>, arguments: Arguments) -
     };
     let as_of = as_of.and_then(|at| moment(&asking.state, &mut faults, "asOf", at));
     faults.into_result()?;
-    let preference = asking.preference(locale, fallback)?;
+    let mut preference = asking.preference(locale, fallback)?;
     if let Some(moment) = as_of {
         published = published.as_of(moment);
+        preference = preference.as_of(moment);
     }
     let extent = fact_sheet::extent(&published, selection)?;
     Ok(FactSheet { published, preference, extent, as_of })

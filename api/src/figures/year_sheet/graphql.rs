@@ -3,7 +3,10 @@
 use async_graphql::{Context, Enum, ID, InputObject, MaybeUndefined, Object, SimpleObject};
 use entities::{CategoryCode, Count, CountryCode, Flags, Line, Observation, Rule, Version, Year};
 
+use uuid::Uuid;
+
 use crate::{
+    access::audit::sha256,
     document::graphql::record_reading,
     editorial::Release,
     error::{Error, Result},
@@ -17,7 +20,7 @@ use crate::{
     },
     graphql::{
         At, ContextExt, Expected, Faults, Input, LocalizedText, LocalizedTextInput, Mutated, Scalar, UserError,
-        ValidationError, global_id, mutate,
+        ValidationError, global_id, mutate, variant_id,
     },
 };
 
@@ -28,65 +31,91 @@ const MAX_ROWS: usize = 500;
 const MAX_SHEETS: usize = 100;
 
 /// The figures of one category and year as editors see them.
-pub struct YearSheet(pub Editable);
+pub struct YearSheet {
+    sheet: Editable,
+    /// Whether it is only what would come of a dry run.
+    is_trial: bool,
+}
+
+impl YearSheet {
+    /// This sheet.
+    pub const fn new(sheet: Editable) -> Self {
+        Self { sheet, is_trial: false }
+    }
+
+    /// What would come of a dry run.
+    pub const fn trial(sheet: Editable) -> Self {
+        Self { sheet, is_trial: true }
+    }
+}
 
 /// The figures of one category and year as editors see them.
 #[Object]
 impl YearSheet {
-    /// Its global id; null for a sheet that does not exist yet.
-    async fn id(&self) -> Option<ID> {
-        self.0.document.as_ref().map(|document| global_id("YearSheet", document.id))
+    /// Its global id. A sheet that does not exist yet has one of its own, by which it is found until it does; what would come
+    /// of a dry run has one by which nothing is found.
+    pub async fn id(&self) -> ID {
+        let key = year_sheet::key(&self.sheet.draft.category, self.sheet.draft.year);
+        if self.is_trial {
+            // Two dry runs that differ are two objects, and neither is the sheet that stands.
+            let content = serde_json::to_vec(&self.sheet.draft).unwrap_or_default();
+            return variant_id("YearSheet", Uuid::nil(), &format!("{key}#{}", sha256(&content)));
+        }
+        match &self.sheet.document {
+            Some(document) => global_id("YearSheet", document.id),
+            None => variant_id("YearSheet", Uuid::nil(), &key),
+        }
     }
 
     /// The category's code.
     async fn category(&self) -> Scalar<CategoryCode> {
-        Scalar(self.0.draft.category.clone())
+        Scalar(self.sheet.draft.category.clone())
     }
 
     /// The year.
     async fn year(&self) -> Scalar<Year> {
-        Scalar(self.0.draft.year)
+        Scalar(self.sheet.draft.year)
     }
 
     /// The version to send as `expectedVersion`; 0 for a sheet that does not exist yet.
     async fn version(&self) -> Scalar<Version> {
-        Scalar(self.0.document.as_ref().map_or(Version::NONE, |document| document.version))
+        Scalar(self.sheet.document.as_ref().map_or(Version::NONE, |document| document.version))
     }
 
     /// The version that the public sees; null when it sees none.
     async fn published_version(&self) -> Option<Scalar<Version>> {
-        self.0.document.as_ref().and_then(|document| document.published_number).map(Scalar)
+        self.sheet.document.as_ref().and_then(|document| document.published_number).map(Scalar)
     }
 
     /// Whether the newest version has not been published.
     async fn has_unpublished_changes(&self) -> bool {
-        self.0.document.as_ref().is_some_and(|document| document.published_number != Some(document.version))
+        self.sheet.document.as_ref().is_some_and(|document| document.published_number != Some(document.version))
     }
 
     /// The newest version; empty for a sheet that does not exist yet.
     async fn draft(&self) -> YearSheetContent {
-        YearSheetContent::new(&self.0.draft)
+        YearSheetContent::new(&self.sheet.draft)
     }
 
     /// What the public sees.
     async fn published(&self) -> Option<YearSheetContent> {
-        self.0.published.as_ref().map(YearSheetContent::new)
+        self.sheet.published.as_ref().map(YearSheetContent::new)
     }
 
     /// The codes of the countries whose counts in the newest version are so small that they could point to a person, by
     /// the site's disclosure policy.
     async fn small_counts(&self, ctx: &Context<'_>) -> Vec<Scalar<CountryCode>> {
-        disclosure::small_counts(ctx.figures().policy, &self.0.draft).into_iter().map(Scalar).collect()
+        disclosure::small_counts(ctx.figures().policy, &self.sheet.draft).into_iter().map(Scalar).collect()
     }
 
     /// When the newest version was saved.
     async fn changed_at(&self) -> Option<At> {
-        self.0.saved.map(|saved| saved.at.into())
+        self.sheet.saved.map(|saved| saved.at.into())
     }
 
     /// The e-mail address of the account that saved the newest version; null when it was saved at the command line.
     async fn changed_by(&self, ctx: &Context<'_>) -> Option<Result<String>> {
-        let id = self.0.saved?.by?;
+        let id = self.sheet.saved?.by?;
         Some(crate::access::account::email(ctx.state(), id).await)
     }
 }
@@ -180,7 +209,7 @@ impl YearSheetQuery {
             match year_sheet::find(ctx.state().database().reader(), &editor, &category, year).await {
                 Ok(sheet) => {
                     record_reading(ctx, &editor, sheet.document.as_ref()).await?;
-                    Ok(Some(YearSheet(sheet)))
+                    Ok(Some(YearSheet::new(sheet)))
                 }
                 Err(Error::NotFound(_)) => Err(Error::invalid(["category"], Rule::Unknown)),
                 Err(error) => Err(error),
@@ -369,7 +398,7 @@ pub struct VisitCountsUpdatePayload {
 impl From<Expected<Editable>> for VisitCountsUpdatePayload {
     fn from(outcome: Expected<Editable>) -> Self {
         match outcome {
-            Ok(sheet) => Self { year_sheet: Some(YearSheet(sheet)), errors: Vec::new() },
+            Ok(sheet) => Self { year_sheet: Some(YearSheet::new(sheet)), errors: Vec::new() },
             Err(errors) => Self { year_sheet: None, errors },
         }
     }
@@ -489,11 +518,11 @@ pub struct VisitCountsBulkUpdatePayload {
     errors: Vec<UserError>,
 }
 
-impl From<Expected<Outcome>> for VisitCountsBulkUpdatePayload {
-    fn from(outcome: Expected<Outcome>) -> Self {
+impl From<Expected<(Outcome, bool)>> for VisitCountsBulkUpdatePayload {
+    fn from(outcome: Expected<(Outcome, bool)>) -> Self {
         match outcome {
-            Ok(Outcome { sheets, differences, rejected }) => Self {
-                year_sheets: sheets.into_iter().map(YearSheet).collect(),
+            Ok((Outcome { sheets, differences, rejected }, dry_run)) => Self {
+                year_sheets: sheets.into_iter().map(if dry_run { YearSheet::trial } else { YearSheet::new }).collect(),
                 counts: DifferenceCounts::of(&differences),
                 differences: differences.into_iter().map(Into::into).collect(),
                 rejected: rejected.into_iter().map(ValidationError).collect(),
@@ -541,7 +570,7 @@ impl YearSheetMutation {
             if dry_run {
                 transaction.roll_back().await?;
             }
-            Ok(outcome)
+            Ok((outcome, dry_run))
         })
         .await
     }

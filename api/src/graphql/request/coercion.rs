@@ -6,7 +6,7 @@ use apollo_compiler::{
     schema::{ExtendedType, InputObjectType},
 };
 use async_graphql::{Name, Number, Pos, Value as ConstValue};
-use entities::Rule;
+use entities::{Form, Rule};
 use serde_json::Value;
 
 use super::{
@@ -131,7 +131,7 @@ impl Coercion<'_> {
 
     fn scalar(&mut self, name: &str, value: Value, path: &Path<'_>) -> ConstValue {
         let expected = |expected| Rule::Format { expected };
-        let Ok(value) = ConstValue::from_json(value) else { return self.refuse(path, expected("JSON")) };
+        let Ok(value) = ConstValue::from_json(value) else { return self.refuse(path, expected(Form::Json)) };
         let value = match value {
             // Whole numbers of all types, those of our own included.
             ConstValue::Number(number) if name != "Float" => {
@@ -150,10 +150,10 @@ impl Coercion<'_> {
             | ("String" | "ID", ConstValue::String(_))
             | ("Boolean", ConstValue::Boolean(_)) => None,
             ("ID", ConstValue::Number(number)) if number.is_i64() => None,
-            ("Float", _) => Some(expected("a number")),
-            ("String", _) => Some(expected("a string")),
-            ("ID", _) => Some(expected("a string or a whole number")),
-            ("Boolean", _) => Some(expected("true or false")),
+            ("Float", _) => Some(expected(Form::Number)),
+            ("String", _) => Some(expected(Form::Text)),
+            ("ID", _) => Some(expected(Form::Id)),
+            ("Boolean", _) => Some(expected(Form::Boolean)),
             (name, value) => match scalars::reader(name).map(|read| read(value)) {
                 Some(Err(Misfit::Unreadable(rule))) => Some(rule),
                 Some(Err(Misfit::Invalid(rule))) if !self.leaves_rules => Some(rule),
@@ -167,9 +167,9 @@ impl Coercion<'_> {
     }
 
     fn object(&mut self, definition: &InputObjectType, value: Value, path: &Path<'_>) -> ConstValue {
-        let Value::Object(members) = value else { return self.refuse(path, Rule::Format { expected: "an object" }) };
+        let Value::Object(members) = value else { return self.refuse(path, Rule::Format { expected: Form::Object }) };
         if definition.is_one_of() && (members.len() != 1 || members.values().any(Value::is_null)) {
-            return self.refuse(path, Rule::Format { expected: "an object with exactly one field, which is not null" });
+            return self.refuse(path, Rule::Format { expected: Form::OneOf });
         }
         for (key, field) in &definition.fields {
             if field.ty.is_non_null() && field.default_value.is_none() && !members.contains_key(key.as_str()) {

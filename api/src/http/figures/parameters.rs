@@ -3,7 +3,7 @@
 use std::{collections::BTreeSet, str::FromStr};
 
 use chrono::{DateTime, Utc};
-use entities::{CountryCode, Locale, Moment, Rule, Year};
+use entities::{CountryCode, Form, Locale, Moment, Rule, Year};
 use poem::Request;
 
 use super::{super::meter, Format};
@@ -48,9 +48,8 @@ impl Parameters {
     /// # Errors
     /// [`Error::Invalid`] with everything that is wrong with it.
     pub(super) fn read(request: &Request, now: DateTime<Utc>) -> Result<Self> {
-        let pairs: Vec<(String, String)> = request
-            .params()
-            .map_err(|_| Error::invalid(["query"], Rule::Format { expected: "a query string, such as locale=ja" }))?;
+        let pairs: Vec<(String, String)> =
+            request.params().map_err(|_| Error::invalid(["query"], Rule::Format { expected: Form::QueryString }))?;
         let mut faults = Vec::new();
         let mut read = Self {
             selection: Selection::default(),

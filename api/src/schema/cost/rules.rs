@@ -5,13 +5,13 @@
 
 use async_graphql_value::ConstValue;
 use chrono::{DateTime, Utc};
-use entities::Year;
+use entities::{Moment, Year};
 
 use super::{Given, WrittenType};
 use crate::{
     delivery::{sizes::Sizes, snapshot::Snapshot},
     figures::vintage::What,
-    graphql::{DEFAULT_FIRST, MAX_FIRST},
+    graphql::{DEFAULT_FIRST, MAX_FIRST, is_of_earlier},
 };
 
 /// The items of a list that nothing is known of.
@@ -39,6 +39,8 @@ pub(super) enum Rule {
     Connection,
     /// `first` items.
     First,
+    /// The object with an `id`.
+    Node,
     /// As many as `ids`.
     Ids,
     Locales,
@@ -68,6 +70,7 @@ impl Rule {
     pub(super) fn of(type_name: &str, field: &str, of: WrittenType<'_>) -> Self {
         match (type_name, field) {
             _ if of.name.ends_with("Connection") || of.name == "History" => Self::Connection,
+            ("Query", "node") => Self::Node,
             ("Query", "nodes") => Self::Ids,
             ("Query" | "Site", "locales") | ("Page", "availableLocales") => Self::Locales,
             ("Query", "staff") => Self::Staff,
@@ -106,6 +109,7 @@ impl Rule {
         matches!(
             self,
             Self::Connection
+                | Self::Node
                 | Self::Ids
                 | Self::FactSheet
                 | Self::Groups
@@ -157,9 +161,11 @@ impl<'a> Scope<'a> {
                 (objects, each(among), Some(Self { first, is_distinct: true, ..self.clone() }))
             }
             Rule::First => (each(self.first), 0, None),
+            Rule::Node => (objects, each(self.found_by_id(given.get(&["id"]))), None),
             Rule::Ids => {
                 let ids = given.length(&["ids"]).unwrap_or(1);
-                (each(ids), 0, Some(Self { is_distinct: false, ..self.clone() }))
+                let work = self.found_by_id(given.get(&["ids"]));
+                (each(ids), each(work), Some(Self { is_distinct: false, ..self.clone() }))
             }
             Rule::Locales => (each(sizes.locales), 0, None),
             Rule::Staff => (each(sizes.staff), 0, None),
@@ -203,6 +209,16 @@ impl<'a> Scope<'a> {
     /// What it takes to put together what was public at an earlier moment, or to hold it against what is public now.
     fn earlier(&self) -> u64 {
         self.sizes.sheets.saturating_mul(self.sizes.countries) / FIGURES_PER_POINT
+    }
+
+    /// What it takes to find objects by their ids: those of an earlier moment are put together.
+    fn found_by_id(&self, ids: Option<ConstValue>) -> u64 {
+        let ids = match ids {
+            Some(ConstValue::List(ids)) => ids,
+            id => id.into_iter().collect(),
+        };
+        let is_earlier = |id: &&ConstValue| matches!(id, ConstValue::String(id) if is_of_earlier(id));
+        self.earlier().saturating_mul(u64::try_from(ids.iter().filter(is_earlier).count()).unwrap_or(u64::MAX))
     }
 
     /// How many years and categories are taken in.
@@ -274,7 +290,7 @@ impl<'a> Scope<'a> {
     fn published_since(&self, given: &Given<'_>) -> u64 {
         let Some(snapshot) = self.snapshot else { return 1 };
         let moment = match given.get(&["since"]) {
-            Some(ConstValue::String(moment)) => DateTime::parse_from_rfc3339(&moment).ok().map(|at| at.to_utc()),
+            Some(ConstValue::String(moment)) => moment.parse::<Moment>().ok().map(Moment::get),
             _ => None,
         };
         let moment: DateTime<Utc> = moment.unwrap_or(DateTime::<Utc>::MIN_UTC);
@@ -297,7 +313,7 @@ pub(super) fn leaf_bytes(type_name: &str, field: &str, of: &str) -> u64 {
         (_, _, "Boolean" | "Int" | "Year" | "Version") => 6,
         (_, _, "Float") => 20,
         (_, _, "Locale" | "CountryCode" | "CategoryCode") => 10,
-        (_, _, "ID") => 60,
+        (_, _, "ID") => 80,
         (_, _, "Markdown" | "Html" | "JSON") => 2_500,
         (_, _, "String") => 40,
         _ => 20,

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use async_graphql::{Context, Enum, InputObject, Object, SimpleObject};
 use base64::{Engine, engine::general_purpose::STANDARD};
-use entities::{CategoryCode, Line, Locale, Rule, Version, Year};
+use entities::{CategoryCode, Form, Line, Locale, Rule, Version, Year};
 
 use super::{Imported, Wish, import, names, understand};
 use crate::{
@@ -18,7 +18,7 @@ use crate::{
         vintage::SheetKey,
         year_sheet::graphql::{DifferenceCounts, ErrorPolicy, FigureDifference, YearSheet},
     },
-    graphql::{ContextExt, Expected, Faults, Input, Mutated, Scalar, UserError, ValidationError, language, mutate},
+    graphql::{ContextExt, Expected, Faults, Input, Mutated, Scalar, UserError, ValidationError, mutate},
 };
 
 /// A file of figures, and what is to become of it. What kind of file it is and how its columns are to be read is detected,
@@ -230,9 +230,15 @@ impl ImportFault {
         self.0.rule.code()
     }
 
-    /// The rule in words, for people; in English, or in Japanese for `ja`.
-    async fn message(&self, #[graphql(desc = "The language to say it in.")] locale: Option<Input<Locale>>) -> String {
-        self.0.rule.message(language(locale))
+    /// The rule in words, for people; in Japanese for `ja`, and in English otherwise.
+    async fn message(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The language to say it in; that of the request when left out.")] locale: Option<
+            Input<Locale>,
+        >,
+    ) -> String {
+        self.0.rule.message(ctx.language(locale))
     }
 }
 
@@ -288,7 +294,11 @@ impl From<Expected<Imported>> for FiguresImportPayload {
             bases: bases.into_iter().map(base).collect(),
             counts: DifferenceCounts::of(&outcome.differences),
             differences: outcome.differences.into_iter().map(Into::into).collect(),
-            year_sheets: outcome.sheets.into_iter().map(YearSheet).collect(),
+            year_sheets: outcome
+                .sheets
+                .into_iter()
+                .map(if is_written { YearSheet::new } else { YearSheet::trial })
+                .collect(),
             faults: reading.faults.into_iter().map(ImportFault).collect(),
             more_faults: reading.more_faults,
             errors,
@@ -334,7 +344,7 @@ impl ImportMutation {
         let reason = input.reason.and_then(|reason| faults.take(&["reason"], reason)).map(String::from);
         let bytes = STANDARD.decode(input.content.trim()).ok();
         if bytes.is_none() {
-            faults.push(&["content"], Rule::Format { expected: "a file in base64" });
+            faults.push(&["content"], Rule::Format { expected: Form::Base64 });
         }
         let wish = Wish {
             seen: (!input.dry_run).then_some(seen),

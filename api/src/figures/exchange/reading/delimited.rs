@@ -1,6 +1,6 @@
 //! CSV: which encoding, which separator, and the cells.
 
-use entities::Rule;
+use entities::{Flaw, Rule};
 
 use super::{
     FileFault,
@@ -56,7 +56,7 @@ pub(super) fn sheet(text: &str) -> Result<Sheet, FileFault> {
         match reader.read_record(&mut record) {
             Ok(true) => {}
             Ok(false) => break,
-            Err(_) => return Err(FileFault::of_file("", Rule::Syntax("the records cannot be read".to_owned()))),
+            Err(_) => return Err(FileFault::of_file("", Rule::Flawed(Flaw::Records))),
         }
         for (column, field) in record.iter().enumerate().filter(|(_, field)| !field.is_empty()) {
             room.put(&mut sheet, row, column, Cell::Text(field.into()))?;
@@ -66,7 +66,7 @@ pub(super) fn sheet(text: &str) -> Result<Sheet, FileFault> {
     }
     // Without its closing quotation mark, a field has swallowed the rest of the file.
     if spans_lines && text.matches('"').count() % 2 == 1 {
-        return Err(FileFault::of_file("\"", Rule::Syntax("a quotation mark is never closed".to_owned())));
+        return Err(FileFault::of_file("\"", Rule::Flawed(Flaw::OpenQuote)));
     }
     Ok(sheet)
 }

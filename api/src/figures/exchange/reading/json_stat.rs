@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use entities::{Locale, Observation, ObservationStatus, Rule};
+use entities::{Flaw, Locale, Observation, ObservationStatus, Rule};
 use serde_json::Value;
 
 use super::{
@@ -44,17 +44,17 @@ pub(super) fn read(text: &str, lookup: &Lookup, overrides: &Overrides, figures: 
     }
 }
 
-fn syntax(value: &str, message: &str) -> FileFault {
-    FileFault::of_file(value, Rule::Syntax(message.to_owned()))
+fn flawed(value: &str, flaw: Flaw) -> FileFault {
+    FileFault::of_file(value, Rule::Flawed(flaw))
 }
 
 fn parse(text: &str) -> Result<(Value, Vec<Dimension>), FileFault> {
-    let dataset: Value = serde_json::from_str(text).map_err(|_| syntax("", "the file is not well-formed JSON"))?;
+    let dataset: Value = serde_json::from_str(text).map_err(|_| flawed("", Flaw::NotJson))?;
     let texts = |value: &Value| -> Option<Vec<String>> {
         value.as_array()?.iter().map(|item| item.as_str().map(str::to_owned)).collect()
     };
     let ids = texts(&dataset["id"]).filter(|_| dataset["class"] == "dataset");
-    let ids = ids.ok_or_else(|| syntax("", "the file is no JSON-stat dataset"))?;
+    let ids = ids.ok_or_else(|| flawed("", Flaw::NotJsonStat))?;
     if ids.len() > MAX_DIMENSIONS {
         return Err(too_many("id", MAX_DIMENSIONS));
     }
@@ -82,7 +82,7 @@ fn parse(text: &str) -> Result<(Value, Vec<Dimension>), FileFault> {
         };
         let size = dataset["size"][place].as_u64();
         let codes = codes.filter(|codes| size == Some(codes.len() as u64));
-        let codes = codes.ok_or_else(|| syntax(&id, "the size of a dimension is not the number of its codes"))?;
+        let codes = codes.ok_or_else(|| flawed(&id, Flaw::DimensionSize))?;
         if codes.len() > 1 && !matches!(id.as_str(), "category" | "country" | "year") {
             return Err(FileFault::of_file(&id, Rule::UnknownField));
         }
@@ -111,7 +111,7 @@ fn figures_of(
 ) {
     let cells: usize = dimensions.iter().map(|dimension| dimension.codes.len()).product();
     if dataset["value"].as_array().is_some_and(|values| values.len() != cells) {
-        report.push(syntax("value", "the number of values is not the product of the sizes"));
+        report.push(flawed("value", Flaw::ValueCount));
         return;
     }
     let mut entries: HashMap<usize, &Value> = HashMap::new();

@@ -13,7 +13,7 @@ use std::{
 };
 
 use chrono::{Days, NaiveDate};
-use entities::{Prose, Rule};
+use entities::{Flaw, Prose, Rule};
 use quick_xml::{
     Reader, XmlVersion,
     events::{BytesStart, Event},
@@ -70,7 +70,7 @@ pub(super) fn sheets(bytes: &[u8]) -> Result<Vec<Sheet>, FileFault> {
 }
 
 fn damaged() -> FileFault {
-    FileFault::of_file("", Rule::Syntax("the workbook is damaged; save it again".to_owned()))
+    FileFault::of_file("", Rule::Flawed(Flaw::Workbook))
 }
 
 fn too_big() -> FileFault {
