@@ -29,4 +29,5 @@ mod outage;
 mod people;
 mod replicas;
 mod settings;
+mod typescript_client;
 mod upgrade;
