@@ -8,6 +8,7 @@ mod budget;
 mod connection;
 pub(crate) mod direct;
 mod error;
+mod faults;
 mod mutation;
 mod node;
 mod plan;
@@ -24,7 +25,8 @@ pub use budget::{Budget, CountValues, ENGINE_WEIGHT};
 pub use connection::{DEFAULT_FIRST, Described, Listed, MAX_FIRST, PageOf, Paging, page_size, paginate};
 pub use direct::{Member, Output, Shape, is_named};
 pub(crate) use direct::{enums, object, record};
-pub use error::{Expected, Faults, PublishBlocker, UserError, ValidationError, expected, language};
+pub use error::{Expected, PublishBlocker, UserError, ValidationError, expected, language};
+pub use faults::Faults;
 pub use mutation::{Mutated, mutate, mutate_openly};
 pub use node::{
     GlobalId, current_preference, global_id, is_of_earlier, localized_id, named, parse_global_id, variant_id,

@@ -160,14 +160,22 @@ pub fn builder() -> SchemaBuilder<Query, Mutation, EmptySubscription> {
 /// request.
 const MESSAGE_CHARS: usize = 1_000;
 
+/// The most faults of one error that a client reads.
+const MAX_FAULTS: usize = 100;
+
 /// The error with the beginning of its message, if that is too long.
 #[must_use]
 pub fn shorten(mut error: ServerError) -> ServerError {
-    if let Some((end, _)) = error.message.char_indices().nth(MESSAGE_CHARS) {
-        error.message.truncate(end);
-        error.message.push('…');
-    }
+    cut(&mut error.message);
     error
+}
+
+/// Leaves the beginning of a text that repeats what was sent.
+fn cut(text: &mut String) {
+    if let Some((end, _)) = text.char_indices().nth(MESSAGE_CHARS) {
+        text.truncate(end);
+        text.push('…');
+    }
 }
 
 /// The mask: what a client reads of an error. Our own errors say what they may, in the language of the client; the engine's speak about the request;
@@ -183,12 +191,10 @@ pub fn present(error: ServerError, request_id: &str, language: Language) -> Serv
     log(&ours, request_id);
     let mut presented = ServerError { message: ours.message(language), source: None, extensions: None, ..error };
     if let Error::Invalid(faults) = &ours {
-        let faults = faults.iter().map(|fault| {
-            value!({
-                "path": (fault.path.clone()),
-                "rule": (fault.rule.code()),
-                "message": (fault.rule.message(language)),
-            })
+        let faults = faults.iter().take(MAX_FAULTS).map(|fault| {
+            let (mut path, mut message) = (fault.path.clone(), fault.rule.message(language));
+            path.iter_mut().chain([&mut message]).for_each(cut);
+            value!({ "path": path, "rule": (fault.rule.code()), "message": message })
         });
         presented.extensions.get_or_insert_default().set("faults", Value::List(faults.collect()));
     }

@@ -49,9 +49,9 @@ async function pool() {
         CountryCode: [...countries.slice(0, 8).map((country) => country.code), "ZZ"],
         CategoryCode: [...categories.map((category) => category.code), "NONE"],
         Locale: [...locales.map((locale) => locale.code), "fr", "zh-Hant"],
-        DateTime: ["2026-04-01T09:00:00Z", "2020-01-01T00:00:00+09:00"],
+        DateTime: ["2026-04-01T09:00:00Z", "2020-01-01T00:00:00+09:00", "2020-01-01 00:00Z"],
         Date: ["2026-04-01"],
-        LocalDateTime: ["2026-04-01T09:00:00"],
+        LocalDateTime: ["2026-04-01T09:00:00", "2026-04-01 09:00+09:00"],
         NaiveDate: ["2026-04-01"],
         NaiveDateTime: ["2026-04-01T09:00:00"],
     };

@@ -262,6 +262,33 @@ on_both_databases! {
         assert_eq!(node(&editor, &blank["id"]).await, Value::Null, "it is no blank sheet any more");
     }
 
+    async fn hidden_figures_that_are_read_by_an_id_are_in_the_audit_log(app: TestApp) {
+        let administrator = app.administrator().await;
+        let site = document(&administrator, "{ site: true }").await;
+        let policy = json!({ "expectedVersion": site["version"], "disclosure": { "method": "SUPPRESS", "threshold": 10 } });
+        let saved = administrator.done("siteSave", policy).await["document"].clone();
+        administrator.done("publish", json!({ "id": saved["id"], "expectedVersion": saved["version"] })).await;
+        let sheet = "{ yearSheet(category: \"TRAVEL\", year: 2018) { id } }";
+        let sheet = at(&administrator, sheet, "/yearSheet/id").await;
+        let draft = document(&administrator, "{ yearSheet: { category: \"TRAVEL\", year: 2018 } }").await["id"].clone();
+        let statistician = app.bearer(&app.sign_in(STATISTICIAN).await.access_token);
+        let readings = async || {
+            let query = "query($filter: AuditFilter) { auditLog(filter: $filter) { nodes { documentId } } }";
+            let filter = json!({ "actor": STATISTICIAN.email, "action": "confidentialReading" });
+            let reply = administrator.run(query, json!({ "filter": filter })).await;
+            reply.at("/data/auditLog/nodes").as_array().expect("entries").clone()
+        };
+        assert_eq!(readings().await, [] as [Value; 0]);
+        for (index, id) in [&sheet, &draft].into_iter().enumerate() {
+            assert_eq!(node(&statistician, id).await["id"], *id);
+            assert_eq!(readings().await, vec![json!({ "documentId": draft }); index + 1]);
+        }
+        // Who may not read them leaves no entry, since nothing was told.
+        let reader = app.bearer(&app.sign_in(READER).await.access_token);
+        assert_eq!(node(&reader, &sheet).await, Value::Null);
+        assert_eq!(readings().await.len(), 2);
+    }
+
     async fn an_id_that_names_nothing_is_null(app: TestApp) {
         use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
         let editor = app.editor().await;

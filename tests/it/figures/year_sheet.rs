@@ -98,12 +98,12 @@ on_both_databases! {
 
     async fn a_sheet_that_does_not_exist_yet_has_version_0_and_is_empty(app: TestApp) {
         let document = r#"{ yearSheet(category: "TRAVEL", year: 2199) {
-            id version publishedVersion hasUnpublishedChanges changedAt changedBy published { total }
+            version publishedVersion hasUnpublishedChanges changedAt changedBy published { total }
             draft { total sumOfCountries difference counts { country } }
         } }"#;
         let reply = app.editor().await.run(document, json!({})).await;
         let expected = json!({
-            "id": null, "version": 0, "publishedVersion": null, "hasUnpublishedChanges": false, "changedAt": null,
+            "version": 0, "publishedVersion": null, "hasUnpublishedChanges": false, "changedAt": null,
             "changedBy": null, "published": null,
             "draft": { "total": null, "sumOfCountries": null, "difference": null, "counts": [] },
         });

@@ -203,7 +203,7 @@ async fn a_value_that_only_a_resolver_finds_wrong_is_still_the_users_mistake() {
     let client = TestApp::new().await.raw();
     let query = "query($n: Int) { pages(first: $n) { totalCount } }";
     // Whether an `Int` fits is found out before anything runs, whether it is a fair page size only later.
-    for (n, status) in [(json!(3_000_000_000_u32), 400), (json!(0), 200), (json!(101), 200), (json!(-1), 200)] {
+    for (n, status) in [(json!(3_000_000_000_u32), 400), (json!(101), 200), (json!(-1), 200)] {
         let reply = post(&client, json!({ "query": query, "variables": { "n": n } })).await;
         assert_eq!((reply.status(), reply.code()), (status, "BAD_USER_INPUT"), "{n}: {}", reply.text());
     }
