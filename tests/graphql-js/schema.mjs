@@ -19,18 +19,18 @@ const isLanguageTag = (value) => {
     }
 };
 const isDay = (value) => /^\d{4}-\d{2}-\d{2}$/.test(value) && !Number.isNaN(Date.parse(value));
-const moment = /^\d{4}-\d{2}-\d{2}[Tt ]\d{2}:\d{2}:\d{2}(\.\d+)?([Zz]|[+-]\d{2}:\d{2})$/;
+const local = /^\d{4}-\d{2}-\d{2}[Tt ]\d{2}:\d{2}(:\d{2}(\.\d+)?)?( ?([Zz]|[+-]\d{2}(:?\d{2})?))?$/;
+const isLocal = (value) => local.test(value) && isDay(value.slice(0, 10));
+const hasOffset = (value) => /([Zz]|[+-]\d{2}(:?\d{2})?)$/.test(value.slice(11));
 
 const SCALARS = {
     CategoryCode: text((value) => /^[A-Z][A-Z0-9]*(_[A-Z0-9]+)*$/.test(value), "a code"),
     CountryCode: text((value) => /^[A-Z]{2}$/.test(value), "a code"),
     Date: text(isDay, "a day"),
-    DateTime: text((value) => moment.test(value), "a moment"),
-    LocalDateTime: text((value) => isDay(value.slice(0, 10)), "a local time"),
+    DateTime: text((value) => isLocal(value) && hasOffset(value), "a moment"),
+    LocalDateTime: text(isLocal, "a local time"),
     Locale: text(isLanguageTag, "a language tag"),
     Markdown: text(() => true, "a text"),
-    NaiveDate: text(isDay, "a day"),
-    NaiveDateTime: text((value) => isDay(value.slice(0, 10)), "a local time"),
     Slug: text((value) => /^[a-z0-9]+(-[a-z0-9]+)*$/.test(value), "a slug"),
     Version: whole(0, 2 ** 31 - 1),
     Year: whole(1900, 2200),
