@@ -290,6 +290,9 @@ pub enum Error {
     /// Too many attempts.
     #[error("too many attempts; try again in {} seconds", .0.as_secs().max(1))]
     RateLimited(Duration),
+    /// The quota of this minute is used up; after so many seconds there is a whole one again.
+    #[error("the quota of this minute is used up; try again in {0} seconds")]
+    QuotaExceeded(i64),
     /// The change that the client named is not here yet, or never was made.
     #[error("the change that Almanac-Change-Token names is not here yet; try again")]
     ChangeNotSeen,
@@ -381,6 +384,9 @@ impl Error {
             (_, Self::RateLimited(wait)) => {
                 format!("試行回数が多すぎます。{}秒後にもう一度お試しください", wait.as_secs().max(1))
             }
+            (_, Self::QuotaExceeded(reset)) => {
+                format!("この1分間の利用枠を使い切りました。{reset}秒後にもう一度お試しください")
+            }
             (_, Self::ChangeNotSeen) => "指定された変更がまだ反映されていません。もう一度お試しください".to_owned(),
             (_, Self::Unavailable(_)) => "データベースに接続できません。もう一度お試しください".to_owned(),
             (_, Self::Busy(_)) => "データベースが混み合っています。もう一度お試しください".to_owned(),
@@ -445,7 +451,7 @@ impl Error {
             Self::InvalidCredentials => Code::InvalidCredentials,
             Self::SessionEnded => Code::SessionEnded,
             Self::LinkEnded => Code::LinkEnded,
-            Self::RateLimited(_) => Code::RateLimited,
+            Self::RateLimited(_) | Self::QuotaExceeded(_) => Code::RateLimited,
             Self::ChangeNotSeen => Code::ChangeNotSeen,
             Self::Unavailable(_)
             | Self::Busy(_)

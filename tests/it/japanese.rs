@@ -200,6 +200,7 @@ fn errors() -> Vec<Error> {
         Error::SessionEnded,
         Error::LinkEnded,
         Error::RateLimited(std::time::Duration::from_secs(1)),
+        Error::QuotaExceeded(1),
         Error::ChangeNotSeen,
         Error::Unavailable(cause()),
         Error::Busy(cause()),

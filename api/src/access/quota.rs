@@ -11,7 +11,7 @@
 use std::{
     collections::{BTreeMap, HashMap},
     convert::Infallible,
-    fmt, mem,
+    mem,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicI64, Ordering},
@@ -93,12 +93,6 @@ pub struct Remaining {
 pub struct Exceeded {
     /// Seconds until there is a whole quota again: 1 to 60.
     pub reset: i64,
-}
-
-impl fmt::Display for Exceeded {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "the quota of this minute is used up; try again in {} seconds", self.reset)
-    }
 }
 
 /// What one caller has drawn.

@@ -383,6 +383,7 @@ pub fn expected<T>(result: Result<T>) -> Result<Expected<T>> {
         Error::LinkEnded => UserErrorCode::LinkEnded,
         Error::RateLimited(_) => UserErrorCode::RateLimited,
         Error::Unauthenticated
+        | Error::QuotaExceeded(_)
         | Error::ChangeNotSeen
         | Error::PreviewEnded
         | Error::ProviderUnavailable

@@ -459,7 +459,7 @@ impl From<Error> for Refusal {
 
 impl From<Exceeded> for Refusal {
     fn from(exceeded: Exceeded) -> Self {
-        Self { retry_after: Some(exceeded.reset), ..Self::new(Code::RateLimited, exceeded.to_string()) }
+        Self { retry_after: Some(exceeded.reset), ..Error::QuotaExceeded(exceeded.reset).into() }
     }
 }
 

@@ -6,10 +6,13 @@
 use entities::{Language, Locale};
 use poem::http::{HeaderMap, header};
 
+/// The most ranges of a header that are looked at. Browsers send a handful; a header may be as long as all headers together.
+const MAX_RANGES: usize = 32;
+
 /// The language that a client wants most of those that Almanac speaks; English when it wants none of them.
 pub fn accepted(headers: &HeaderMap) -> Language {
     let values = headers.get_all(header::ACCEPT_LANGUAGE).iter().filter_map(|value| value.to_str().ok());
-    let ranges = values.flat_map(|value| value.split(',')).filter_map(range);
+    let ranges = values.flat_map(|value| value.split(',')).take(MAX_RANGES).filter_map(range);
     let mut best = (0, Language::English);
     for (quality, language) in ranges {
         if quality > best.0 {

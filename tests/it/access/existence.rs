@@ -115,11 +115,12 @@ fn by_id(id: &str, version: i64) -> Vec<(&'static str, usize, Value)> {
     ]
 }
 
-const QUERIES: [&str; 4] = [
+const QUERIES: [&str; 5] = [
     "query($id: ID!) { document(by: { id: $id }) { key title } }",
     "query($id: ID!) { history(id: $id) { revisions { version } } }",
     "query($id: ID!) { diff(id: $id, a: 1, b: 1) { path } }",
     "query($id: ID!) { publishCheck(ids: [$id]) { rule } }",
+    "query($id: ID!) { node(id: $id) { __typename ... on Document { key } } }",
 ];
 
 /// The answer without the id that was asked for.
