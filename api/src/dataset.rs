@@ -22,7 +22,7 @@ pub use export::export;
 use crate::{
     access::Editor,
     content::{
-        page::{self as content_page, Page, PageText},
+        page::{Page, PageText, address},
         site::{OfferedLocale, Site},
         staff::{StaffMember, StaffText},
     },
@@ -107,8 +107,9 @@ impl Import<'_> {
         let mut pages: HashMap<&Slug, Uuid> = HashMap::new();
         for page in parents_first(&dataset.pages) {
             let parent = page.parent.as_ref().map(|slug| known(&pages, slug)).transpose()?;
-            let content = Page { slug: page.slug.clone(), parent, position: page.position };
-            let id = self.page(&content, &page.former_slugs).await?;
+            let slug = page.slug.clone();
+            let content = Page { slug, parent, position: page.position, replaces_redirect: false };
+            let id = self.page(content, &page.former_slugs).await?;
             pages.insert(&page.slug, id);
             for (locale, text) in &page.texts {
                 self.one(&page_text(id, locale, text)).await?;
@@ -236,15 +237,18 @@ impl Import<'_> {
 
     /// A page and the slugs that it had before. These are no part of its content, but public all the same: one that is
     /// new has its revision and publication with the reason, like every other change.
-    async fn page(&mut self, content: &Page, former_slugs: &BTreeSet<Slug>) -> Result<Uuid> {
+    async fn page(&mut self, mut content: Page, former_slugs: &BTreeSet<Slug>) -> Result<Uuid> {
         let connection = self.edit.connection();
-        let known = match revision::find(connection, DocumentKind::Page, &content.key()).await? {
-            Some(document) => content_page::former_slugs(connection, document.id).await?,
-            None => BTreeSet::new(),
-        };
-        let id = self.put(content, !former_slugs.is_subset(&known)).await?;
-        let redirected = content_page::redirect(self.edit.connection(), id, former_slugs).await;
-        redirected.map_err(|error| error.within(name(content)))?;
+        let mut known = BTreeSet::new();
+        if let Some(document) = revision::find(connection, DocumentKind::Page, &content.key()).await? {
+            let newest = revision::get(connection, document.id, document.version).await?;
+            // No part of what is public.
+            content.replaces_redirect = revision::content::<Page>(&newest)?.replaces_redirect;
+            known = address::former_slugs(connection, document.id).await?;
+        }
+        let id = self.put(&content, !former_slugs.is_subset(&known)).await?;
+        let redirected = address::redirect(self.edit.connection(), id, former_slugs).await;
+        redirected.map_err(|error| error.within(name(&content)))?;
         Ok(id)
     }
 

@@ -339,9 +339,12 @@ pub async fn restore(edit: &mut Edit<'_>, document: Seen, version: Version, reas
     let old = editorial::revision::at(edit.connection(), row.id, version).await?;
     let old = old.ok_or_else(|| Error::invalid(["version"], Rule::Unknown))?;
     let mut content = Content::read(row.kind, old.content)?;
-    if let (Content::YearSheet(content), Content::YearSheet(newest)) = (&mut content, newest) {
+    match (&mut content, newest) {
         // What must stay withheld is not for editors to bring back.
-        content.withheld = newest.withheld;
+        (Content::YearSheet(content), Content::YearSheet(newest)) => content.withheld = newest.withheld,
+        // The redirect that it was to replace then need not be the one of today.
+        (Content::Page(content), _) => content.replaces_redirect = false,
+        _ => {}
     }
     save_again(edit, document, &content, RevisionAction::Restore, reason).await?;
     Ok(row.id)

@@ -141,6 +141,8 @@ pub enum Rule {
     Archived,
     /// The name is kept: it is the old address of another page, or one of Almanac's own.
     Reserved,
+    /// Another published page has the slug, and only its draft gives it up.
+    StillHeld,
     /// What this belongs to is not published.
     NotPublished,
     /// The text in a locale that the site requires is not published.
@@ -281,6 +283,7 @@ impl Rule {
             Self::PasswordTooWeak => "PASSWORD_TOO_WEAK",
             Self::Archived => "ARCHIVED",
             Self::Reserved => "RESERVED",
+            Self::StillHeld => "STILL_HELD",
             Self::NotPublished => "NOT_PUBLISHED",
             Self::RequiredLocale { .. } => "REQUIRED_LOCALE",
             Self::ImageText { .. } => "IMAGE_TEXT",
@@ -347,14 +350,22 @@ impl Rule {
                 "リンクを直すか、リンク先のページを先に、または一緒に公開してください。",
             ),
             Self::LinkedFrom { .. } => (
-                "Change those links first, or say that they may be broken.",
-                "先にリンクを直すか、リンク切れになってもよいことを指定してください。",
+                "Change those links first, publish a text of the page, or say that the links may be broken.",
+                "先にリンクを直すか、ページの文章を公開するか、リンク切れになってもよいことを指定してください。",
             ),
             Self::Unexplained(_) => (
                 "Correct the figures, or explain the difference in the note of the total.",
                 "数値を直すか、総数の注記に差の理由を書いてください。",
             ),
-            Self::Taken | Self::Reserved => ("Choose another name.", "別の名前にしてください。"),
+            Self::Taken => ("Choose another name.", "別の名前にしてください。"),
+            Self::Reserved => (
+                "Choose another name. If it is the old address of another page, replaceRedirect gives it to this one.",
+                "別の名前にしてください。別のページの以前のアドレスであれば、replaceRedirect を指定するとこのページで使えます。",
+            ),
+            Self::StillHeld => (
+                "Publish the page that has it together with this one.",
+                "現在そのアドレスを使っているページと一緒に公開してください。",
+            ),
             Self::ParentLoop => ("Choose another page above it.", "別の上位ページを選んでください。"),
             _ => return None,
         };
@@ -403,6 +414,7 @@ impl Rule {
             Self::PasswordTooWeak => "is easily guessed; use several unrelated words".into(),
             Self::Archived => "is archived; bring it back first".into(),
             Self::Reserved => "is kept: it is the old address of another page, or one of Almanac's own".into(),
+            Self::StillHeld => "is still the published address of another page, which gives it up in its draft".into(),
             Self::NotPublished => "is not published".into(),
             Self::RequiredLocale { locale } => {
                 format!("the text in {locale}, which the site requires, is not published")
@@ -499,6 +511,9 @@ impl Rule {
             }
             Self::Archived => "アーカイブされています。先に元に戻してください".into(),
             Self::Reserved => "別のページの以前のアドレス、または予約された名前のため使えません".into(),
+            Self::StillHeld => {
+                "別のページが公開中のアドレスとしてまだ使っています（そのページの下書きでは変更済みです）".into()
+            }
             Self::NotPublished => "公開されていません".into(),
             Self::RequiredLocale { locale } => format!("必須の言語({locale})の文章が公開されていません"),
             Self::ImageText { source } => format!("画像({source})に代替テキストがありません"),

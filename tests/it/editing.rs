@@ -2,6 +2,7 @@
 //!
 //! A [`Desk`] is an editor at work: it runs any mutation of documents and reads what comes back.
 
+mod addresses;
 mod conflicts;
 mod dependent;
 mod history;

@@ -40,9 +40,10 @@ impl Published {
     /// The fault that keeps the draft from being published beside everything else.
     pub fn with_page(&self, id: Uuid, draft: &page::Page, former_slugs: BTreeSet<Slug>) -> Result<Self, Fault> {
         if self.page_by_slug(&draft.slug).is_some_and(|holder| holder.id != id) {
-            return Err(Fault::new(["slug"], Rule::Taken));
+            return Err(Fault::new(["slug"], Rule::StillHeld));
         }
-        if self.page_by_former_slug(&draft.slug).is_some_and(|holder| holder.id != id) {
+        let former = self.page_by_former_slug(&draft.slug).filter(|former| former.id != id);
+        if former.is_some() && !draft.replaces_redirect {
             return Err(Fault::new(["slug"], Rule::Reserved));
         }
         let parent = draft.parent.filter(|parent| self.page(*parent).is_some());

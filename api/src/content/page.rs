@@ -1,18 +1,12 @@
 //! Pages: a part that all locales share, and a text per locale. Two documents, so that saving one locale touches
 //! neither another nor what they share.
 
+pub mod address;
 pub mod graphql;
-
-use std::collections::BTreeSet;
 
 use chrono::{DateTime, Utc};
 use entities::{DocumentKind, Line, Locale, Markdown, Position, Prose, Rule, Slug, page, page_redirect, page_text};
-use futures_util::TryStreamExt;
-use percent_encoding::percent_decode_str;
-use sea_orm::{
-    ActiveValue::Set, ColumnTrait, ConnectionTrait, DatabaseTransaction, EntityTrait, IntoActiveModel, QueryFilter,
-    QuerySelect, sea_query::OnConflict,
-};
+use sea_orm::{ActiveValue::Set, DatabaseTransaction, EntityTrait, QueryFilter, QuerySelect, sea_query::OnConflict};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
@@ -33,6 +27,9 @@ pub struct Page {
     pub parent: Option<Uuid>,
     /// Its place among its siblings.
     pub position: Position,
+    /// Whether a redirect from its slug to another page ends when it is published.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub replaces_redirect: bool,
 }
 
 /// The content of a document of kind `PAGE_TEXT`.
@@ -53,9 +50,6 @@ pub struct PageText {
     /// The text.
     pub body: Markdown,
 }
-
-/// Slugs that a front end on the same host needs for other things.
-const RESERVED: [&str; 8] = ["admin", "api", "figures", "graphql", "healthz", "preview", "readyz", "studio"];
 
 /// The most pages above one another.
 const MAX_DEPTH: usize = 50;
@@ -78,34 +72,19 @@ impl Kind for Page {
 
     async fn check(&self, transaction: &DatabaseTransaction, document: Option<Uuid>) -> Result<Vec<Fault>> {
         let mut faults = Vec::new();
-        let holder = page::Entity::find().filter(page::COLUMN.slug.eq(self.slug.clone())).one(transaction).await?;
-        let former = page_redirect::Entity::find_by_id(self.slug.clone()).one(transaction).await?;
-        if holder.is_some_and(|page| Some(page.document_id) != document) {
-            faults.push(Fault::new(["slug"], Rule::Taken));
-        } else if RESERVED.contains(&self.slug.as_str())
-            || former.is_some_and(|redirect| Some(redirect.page_id) != document)
-        {
-            faults.push(Fault::new(["slug"], Rule::Reserved));
-        }
+        let rule = address::check(transaction, &self.slug, self.replaces_redirect, document).await?;
+        faults.extend(rule.map(|rule| Fault::new(["slug"], rule)));
         faults.extend(self.check_parents(transaction, document).await?);
         Ok(faults)
     }
 
     async fn requirements(&self, transaction: &DatabaseTransaction, document: Uuid) -> Result<Vec<Fault>> {
-        // The public may still see other parents than the drafts have.
-        let mut above = self.parent;
-        let mut depth = 0;
-        while let Some(id) = above {
-            if id == document || depth == MAX_DEPTH {
-                return Ok(vec![Fault::new(["parentId"], Rule::ParentLoop)]);
-            }
-            match page::Entity::find_by_id(id).one(transaction).await? {
-                Some(parent) => above = parent.parent_id,
-                None => return Ok(vec![Fault::new(["parentId"], Rule::NotPublished)]),
-            }
-            depth += 1;
+        let mut faults = Vec::new();
+        if address::is_given_up(transaction, &self.slug, document).await? {
+            faults.push(Fault::new(["slug"], Rule::StillHeld));
         }
-        Ok(Vec::new())
+        faults.extend(self.check_public_parents(transaction, document).await?);
+        Ok(faults)
     }
 
     async fn project(
@@ -117,9 +96,9 @@ impl Kind for Page {
     ) -> Result<()> {
         let before = page::Entity::find_by_id(document).one(transaction).await?;
         if let Some(before) = before.filter(|before| before.slug != self.slug) {
-            remember(transaction, before.slug, document).await?;
+            address::remember(transaction, before.slug, document).await?;
         }
-        // The slug may be one that it had before.
+        // The slug may be one that it had before, or that leads to a page which it replaces.
         page_redirect::Entity::delete_by_id(self.slug.clone()).exec(transaction).await?;
         let row = page::ActiveModel {
             document_id: Set(document),
@@ -141,15 +120,8 @@ impl Kind for Page {
         }
         page::Entity::delete_by_id(document).exec(transaction).await?;
         // It may come back under another name.
-        remember(transaction, self.slug.clone(), document).await
+        address::remember(transaction, self.slug.clone(), document).await
     }
-}
-
-/// Has a slug lead to the page that had it.
-async fn remember(transaction: &DatabaseTransaction, slug: Slug, page: Uuid) -> Result<()> {
-    let redirect = page_redirect::Model { slug, page_id: page };
-    page_redirect::Entity::insert(redirect.into_active_model()).exec(transaction).await?;
-    Ok(())
 }
 
 impl Page {
@@ -168,6 +140,23 @@ impl Page {
                 return Ok(Some(Fault::new(["parentId"], Rule::Archived)));
             }
             above = revision::content::<Self>(&newest)?.parent;
+            depth += 1;
+        }
+        Ok(None)
+    }
+
+    /// The pages above it as the public sees them: the drafts may have other parents.
+    async fn check_public_parents(&self, transaction: &DatabaseTransaction, document: Uuid) -> Result<Option<Fault>> {
+        let mut above = self.parent;
+        let mut depth = 0;
+        while let Some(id) = above {
+            if id == document || depth == MAX_DEPTH {
+                return Ok(Some(Fault::new(["parentId"], Rule::ParentLoop)));
+            }
+            match page::Entity::find_by_id(id).one(transaction).await? {
+                Some(parent) => above = parent.parent_id,
+                None => return Ok(Some(Fault::new(["parentId"], Rule::NotPublished))),
+            }
             depth += 1;
         }
         Ok(None)
@@ -251,12 +240,7 @@ impl Kind for PageText {
         let mut faults: Vec<Fault> =
             unseen.map(|image| Fault::new(["body"], Rule::ImageText { source: image.source })).collect();
         for target in outline.links {
-            let is_dead = match links_to(&target) {
-                LinkTarget::Elsewhere => false,
-                LinkTarget::Page(slug) => !is_public(transaction, &slug).await?,
-                LinkTarget::NoPage => true,
-            };
-            if is_dead {
+            if address::is_dead(transaction, &target).await? {
                 faults.push(Fault::new(["body"], Rule::DeadLink { target }));
             }
         }
@@ -270,43 +254,6 @@ impl Kind for PageText {
         page_text::Entity::delete_by_id(document).exec(transaction).await?;
         Ok(())
     }
-}
-
-/// The slugs that a page had before and that lead to it.
-///
-/// # Errors
-/// When the database cannot be read.
-pub async fn former_slugs(connection: &impl ConnectionTrait, page: Uuid) -> Result<BTreeSet<Slug>> {
-    let redirects =
-        page_redirect::Entity::find().filter(page_redirect::COLUMN.page_id.eq(page)).all(connection).await?;
-    Ok(redirects.into_iter().map(|redirect| redirect.slug).collect())
-}
-
-/// Lets these slugs lead to a page, as if it had had them before. Those that lead to it already stay as they are, others
-/// too.
-///
-/// # Errors
-/// [`Error::Invalid`] when one of them is the slug of a page now, be it unpublished, leads to another page, or is one of
-/// Almanac's own.
-pub async fn redirect(transaction: &DatabaseTransaction, page: Uuid, slugs: &BTreeSet<Slug>) -> Result<()> {
-    let mut faults = Vec::new();
-    for slug in slugs.difference(&former_slugs(transaction, page).await?) {
-        let holder = page::Entity::find().filter(page::COLUMN.slug.eq(slug.clone())).one(transaction).await?;
-        let rule =
-            if holder.is_some() || revision::find(transaction, DocumentKind::Page, slug.as_str()).await?.is_some() {
-                Rule::Taken
-            } else if RESERVED.contains(&slug.as_str())
-                || page_redirect::Entity::find_by_id(slug.clone()).one(transaction).await?.is_some()
-            {
-                Rule::Reserved
-            } else {
-                let redirect = page_redirect::Model { slug: slug.clone(), page_id: page };
-                page_redirect::Entity::insert(redirect.into_active_model()).exec(transaction).await?;
-                continue;
-            };
-        faults.push(Fault::new(["formerSlugs", slug.as_str()], rule));
-    }
-    if faults.is_empty() { Ok(()) } else { Err(Error::Invalid(faults)) }
 }
 
 /// How many published pages are above this one; 0 for what is no published page.
@@ -327,100 +274,4 @@ pub async fn depth(transaction: &DatabaseTransaction, page: Uuid) -> Result<usiz
 #[must_use]
 pub fn key(page: Uuid, locale: &Locale) -> String {
     format!("{page}/{locale}")
-}
-
-/// Where a link in a text leads.
-#[derive(Debug, PartialEq, Eq)]
-enum LinkTarget {
-    /// To another host, to a place within the text, or to a file.
-    Elsewhere,
-    /// To the page with this slug.
-    Page(Slug),
-    /// To what looks like a page of the site and cannot be one, such as `/ABOUT-US`: slugs are in lower case.
-    NoPage,
-}
-
-/// Where a link leads, by the last part of its path, whatever a front end puts before it (`/about-us`,
-/// `../en/about-us#staff`). The part is compared as a browser sends it and a server reads it: percent-encoded or not.
-fn links_to(target: &str) -> LinkTarget {
-    let path = target.split(['#', '?']).next().unwrap_or_default();
-    let last = path.trim_end_matches('/').rsplit('/').next().unwrap_or_default();
-    if path.starts_with("//") || path.contains(':') {
-        return LinkTarget::Elsewhere;
-    }
-    let Ok(last) = percent_decode_str(last).decode_utf8() else { return LinkTarget::NoPage };
-    match last.parse() {
-        Ok(slug) => LinkTarget::Page(slug),
-        Err(_) if last.to_lowercase().parse::<Slug>().is_ok() => LinkTarget::NoPage,
-        Err(_) => LinkTarget::Elsewhere,
-    }
-}
-
-/// The published pages whose links to this page are dead, because it has no published text.
-///
-/// # Errors
-/// When the database cannot be read.
-pub async fn linking_to(transaction: &DatabaseTransaction, page: Uuid) -> Result<BTreeSet<Slug>> {
-    let mut slugs = former_slugs(transaction, page).await?;
-    slugs.extend(page::Entity::find_by_id(page).one(transaction).await?.map(|page| page.slug));
-    let text = page_text::Entity::find().filter(page_text::COLUMN.page_id.eq(page)).one(transaction).await?;
-    if text.is_some() {
-        return Ok(BTreeSet::new());
-    }
-    // Few texts name the page at all. An address can also be written with escapes.
-    let may_link =
-        |body: &str| body.contains(['%', '&', '\\']) || slugs.iter().any(|slug| body.contains(slug.as_str()));
-    let mut linking = BTreeSet::new();
-    let mut texts = page_text::Entity::find().find_also_related(page::Entity).stream(transaction).await?;
-    while let Some((text, page)) = texts.try_next().await? {
-        let leads_there = |target: &String| matches!(links_to(target), LinkTarget::Page(slug) if slugs.contains(&slug));
-        if let Some(page) = page
-            && may_link(text.body.as_str())
-            && markdown::outline(&text.body).links.iter().any(leads_there)
-        {
-            linking.insert(page.slug);
-        }
-    }
-    Ok(linking)
-}
-
-async fn is_public(transaction: &DatabaseTransaction, slug: &Slug) -> Result<bool> {
-    let page = page::Entity::find().filter(page::COLUMN.slug.eq(slug.clone())).one(transaction).await?;
-    let id = match page {
-        Some(page) => page.document_id,
-        None => match page_redirect::Entity::find_by_id(slug.clone()).one(transaction).await? {
-            Some(redirect) => redirect.page_id,
-            None => return Ok(false),
-        },
-    };
-    let text = page_text::Entity::find().filter(page_text::COLUMN.page_id.eq(id)).one(transaction).await?;
-    Ok(text.is_some())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_link_within_the_site_ends_with_a_slug() {
-        let page = |slug: &str| LinkTarget::Page(slug.parse().expect("a slug"));
-        for (target, leads) in [
-            ("/about-us", page("about-us")),
-            ("about-us", page("about-us")),
-            ("../en/about-us/?x=1#staff", page("about-us")),
-            ("/%61bout-us", page("about-us")),
-            ("/ABOUT-US", LinkTarget::NoPage),
-            ("/About%2Dus", LinkTarget::NoPage),
-            ("/%ff", LinkTarget::NoPage),
-            ("/files/form.pdf", LinkTarget::Elsewhere),
-            ("/ファイル", LinkTarget::Elsewhere),
-            ("#staff", LinkTarget::Elsewhere),
-            ("/", LinkTarget::Elsewhere),
-            ("//example.org/about-us", LinkTarget::Elsewhere),
-            ("https://example.org/ABOUT-US", LinkTarget::Elsewhere),
-            ("mailto:a@example.org", LinkTarget::Elsewhere),
-        ] {
-            assert_eq!(links_to(target), leads, "{target}");
-        }
-    }
 }

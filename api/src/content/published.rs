@@ -207,6 +207,14 @@ impl Published {
     }
 
     fn put_page(&mut self, page: Page) {
+        // A page takes the slug that led to another one.
+        if let Some(former) = self.redirects.remove(&page.slug)
+            && let Some(other) = self.pages.get(&former)
+        {
+            let mut other = Page::clone(other);
+            other.former_slugs.retain(|slug| *slug != page.slug);
+            self.pages.insert(former, Arc::new(other));
+        }
         self.slugs.insert(page.slug.clone(), page.id);
         for slug in &page.former_slugs {
             self.redirects.insert(slug.clone(), page.id);

@@ -1,8 +1,11 @@
 //! Publishing and withdrawing, archiving and bringing back: of one document or of several together.
 
-use std::pin::Pin;
+use std::{
+    collections::{BTreeSet, HashSet},
+    pin::Pin,
+};
 
-use entities::{DocumentKind, Rule, ScheduleAction, document, publication};
+use entities::{DocumentKind, Rule, ScheduleAction, Slug, document, publication};
 use sea_orm::{
     ActiveModelTrait, ActiveValue::Set, ConnectionTrait, DatabaseTransaction, EntityTrait, QueryFilter, QueryOrder,
     QuerySelect,
@@ -11,7 +14,10 @@ use uuid::Uuid;
 
 use crate::{
     access::{Editor, permission::Action},
-    content::page::{self, Page},
+    content::page::{
+        Page,
+        address::{self, Handover},
+    },
     document::{Content, Seen, each, permitted, refuse_archived, seen},
     editorial::{Edit, Kind, Release, schedule},
     error::{Blocker, Error, Fault, Result},
@@ -76,46 +82,42 @@ pub async fn publish(
 /// # Errors
 /// As [`publish`], with the document that each error is about. Then the transaction must be rolled back.
 pub async fn publish_all(transaction: &mut Transaction, items: &[Item<'_>]) -> Result<(), Refusal> {
-    let mut all = Vec::with_capacity(items.len());
+    let mut found = Vec::with_capacity(items.len());
     for (index, item) in items.iter().enumerate() {
         let mut edit = Edit::new(transaction, item.editor);
-        let found = find(&mut edit, item.document, Action::Publish, &item.path).await;
-        let (row, content) = found.map_err(|error| Refusal::Of(index, error))?;
-        let returning = texts_that_return(edit.connection(), &row).await.map_err(|error| Refusal::Of(index, error))?;
-        let texts = returning.into_iter().filter(|(text, _)| items.iter().all(|item| item.document.id != text.id));
-        all.extend(texts.map(|(row, content)| Planned { index, returns: true, row, content }));
-        all.push(Planned { index, returns: false, row, content });
+        let seen = seen(&mut edit, item.document, Action::Publish, &item.path).await;
+        let seen = seen.and_then(|(row, content)| refuse_archived(&row, &item.path).map(|()| (row, content)));
+        found.push(seen.map_err(|error| Refusal::Of(index, error))?);
     }
-    all.retain(Planned::is_news);
-    let all = dependencies_first(all);
-    let is_figures = |kind: DocumentKind| kind == DocumentKind::YearSheet;
-    let with_figures = all.iter().any(|planned| is_figures(planned.row.kind));
-
-    let mut blockers: Vec<Blocker> = Vec::new();
-    let mut published = Vec::new();
-    for Planned { index, returns, row, content } in &all {
-        let Some(item) = items.get(*index) else { continue };
-        let is_blocked = |owner: Uuid| blockers.iter().any(|blocker| blocker.document_id == owner);
-        if *returns && row.owner_id.is_some_and(is_blocked) {
-            // What keeps the page back is told of the page.
-            continue;
-        }
-        let mut edit = Edit::new(transaction, item.editor);
-        let mut release = item.release.clone();
-        if with_figures && !is_figures(row.kind) {
-            release.kind = None;
-        }
-        match publish_one(&mut edit, row, content, release).await {
-            Ok(faults) if faults.is_empty() => published.push((*index, row.id, content)),
-            Ok(faults) => blockers.extend(faults.into_iter().map(|fault| Blocker { document_id: row.id, fault })),
-            Err(error) => return Err(Refusal::Of(*index, error)),
-        }
-    }
-    for (index, id, content) in published {
-        let found = verify(transaction.connection(), id, content).await;
-        blockers.extend(found.map_err(|error| Refusal::Of(index, error))?);
-    }
+    let blockers = project(transaction, found, Purpose::Publish(items)).await?;
     if blockers.is_empty() { Ok(()) } else { Err(Refusal::Blocked(blockers)) }
+}
+
+/// What would stand in the way of publishing these documents together. Writes, so the transaction must be dropped.
+///
+/// # Errors
+/// [`Error::Forbidden`]; [`Error::Invalid`] for what is archived or not there.
+pub async fn check(edit: &mut Edit<'_>, documents: &[Uuid]) -> Result<Vec<Blocker>> {
+    edit.editor().permit_any(Action::Read)?;
+    let mut found = Vec::with_capacity(documents.len());
+    for (index, id) in documents.iter().enumerate() {
+        let path = ["ids".to_owned(), index.to_string()];
+        let missing = || Error::invalid(path.iter().map(String::as_str), Rule::Unknown);
+        let (row, content) = permitted(edit, *id, Action::Read, missing).await?;
+        refuse_archived(&row, &path)?;
+        found.push((row, content));
+    }
+    let editor = edit.editor();
+    Ok(Box::pin(project(edit.transaction(), found, Purpose::Check(editor))).await?)
+}
+
+/// Why documents are projected into the live tables.
+#[derive(Clone, Copy)]
+enum Purpose<'a> {
+    /// To publish them: each item on the authority of its editor.
+    Publish(&'a [Item<'a>]),
+    /// To find out what stands in the way, for this editor.
+    Check(&'a Editor),
 }
 
 /// A document that is about to be published.
@@ -128,20 +130,117 @@ struct Planned {
     content: Content,
 }
 
-impl Planned {
-    /// Whether the public does not see it yet.
-    fn is_news(&self) -> bool {
-        self.row.published_number != Some(self.row.version)
+/// Projects documents together, with the texts that come back with them, and returns what stands in the way: the one place
+/// that says what is published and why not, for those who publish and those who only ask.
+async fn project(
+    transaction: &mut Transaction,
+    found: Vec<(document::Model, Content)>,
+    purpose: Purpose<'_>,
+) -> Result<Vec<Blocker>, Refusal> {
+    let of = |index| move |error: Error| Refusal::Of(index, error);
+    let planned = plan(transaction.connection(), found).await?;
+    let (handover, taken_over) = hand_over(transaction, &planned).await.map_err(of(0))?;
+    let is_figures = |kind: DocumentKind| kind == DocumentKind::YearSheet;
+    let with_figures = planned.iter().any(|planned| is_figures(planned.row.kind));
+
+    let mut blockers: Vec<Blocker> = Vec::new();
+    let mut projected = Vec::new();
+    for Planned { index, returns, row, content } in &planned {
+        let is_blocked = |owner: Uuid| blockers.iter().any(|blocker| blocker.document_id == owner);
+        if *returns && row.owner_id.is_some_and(is_blocked) {
+            // What keeps the page back is told of the page.
+            continue;
+        }
+        let faults = match purpose {
+            Purpose::Publish(items) => {
+                let Some(item) = items.get(*index) else { continue };
+                let mut release = item.release.clone();
+                if with_figures && !is_figures(row.kind) {
+                    release.kind = None;
+                }
+                publish_one(&mut Edit::new(transaction, item.editor), row, content, Some(release)).await
+            }
+            Purpose::Check(editor) => publish_one(&mut Edit::new(transaction, editor), row, content, None).await,
+        };
+        let faults = faults.map_err(of(*index))?;
+        if faults.is_empty() {
+            projected.push((*index, row.id, content));
+        }
+        blockers.extend(faults.into_iter().map(|fault| Blocker { document_id: row.id, fault }));
     }
+    let connection = transaction.connection();
+    handover.end(connection).await.map_err(of(0))?;
+    for (index, id, content) in projected {
+        blockers.extend(verify(connection, id, content).await.map_err(of(index))?);
+        if let Content::Page(page) = content
+            && taken_over.contains(&id)
+        {
+            let fault = dead_links(connection, page).await.map_err(of(index))?;
+            blockers.extend(fault.map(|fault| Blocker { document_id: id, fault }));
+        }
+    }
+    Ok(blockers)
 }
 
-/// Publishes a document, or says why it cannot be public. Boxed: the futures of all kinds in one frame are more than a thread's
-/// stack has room for.
+/// What is to be published of these documents and the texts that come back with them, in an order in which it can be.
+async fn plan(
+    connection: &DatabaseTransaction,
+    found: Vec<(document::Model, Content)>,
+) -> Result<Vec<Planned>, Refusal> {
+    let named: HashSet<Uuid> = found.iter().map(|(row, _)| row.id).collect();
+    let mut planned = Vec::with_capacity(found.len());
+    for (index, (row, content)) in found.into_iter().enumerate() {
+        let texts = texts_that_return(connection, &row).await.map_err(|error| Refusal::Of(index, error))?;
+        let texts = texts.into_iter().filter(|(text, _)| !named.contains(&text.id));
+        planned.extend(texts.map(|(row, content)| Planned { index, returns: true, row, content }));
+        planned.push(Planned { index, returns: false, row, content });
+    }
+    // What the public sees already stays as it is.
+    planned.retain(|planned| planned.row.published_number != Some(planned.row.version));
+    Ok(dependencies_first(planned))
+}
+
+/// Frees the slugs that published pages hand over to each other. Returned with it: the pages that take over an address at
+/// which readers find another page so far.
+async fn hand_over(transaction: &Transaction, planned: &[Planned]) -> Result<(Handover, HashSet<Uuid>)> {
+    let pages: Vec<(Uuid, &Slug)> = planned
+        .iter()
+        .filter_map(|planned| match &planned.content {
+            Content::Page(page) => Some((planned.row.id, &page.slug)),
+            _ => None,
+        })
+        .collect();
+    let connection = transaction.connection();
+    let mut taken_over = HashSet::new();
+    for (id, slug) in &pages {
+        if address::served(connection, slug).await?.is_some_and(|served| served != *id) {
+            taken_over.insert(*id);
+        }
+    }
+    let handover = Handover::begin(connection, &pages, || transaction.state().new_id()).await?;
+    Ok((handover, taken_over))
+}
+
+/// Links that led to a page with a text, and now lead to one without.
+async fn dead_links(connection: &DatabaseTransaction, page: &Page) -> Result<Option<Fault>> {
+    if address::served(connection, &page.slug).await?.is_some() {
+        return Ok(None);
+    }
+    let linking = address::linking_to_any(connection, &BTreeSet::from([page.slug.clone()])).await?;
+    Ok((!linking.is_empty()).then(|| Fault::new(["slug"], linked_from(&linking))))
+}
+
+fn linked_from(pages: &BTreeSet<Slug>) -> Rule {
+    Rule::LinkedFrom { pages: pages.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ") }
+}
+
+/// Publishes a document, or says why it cannot be public; without a `release` it is projected only. Boxed: the futures of all
+/// kinds in one frame are more than a thread's stack has room for.
 fn publish_one<'a>(
     edit: &'a mut Edit<'_>,
     row: &'a document::Model,
     content: &'a Content,
-    release: Release,
+    release: Option<Release>,
 ) -> Pin<Box<dyn Future<Output = Result<Vec<Fault>>> + Send + 'a>> {
     each!(content, content => Box::pin(publish_kind(edit, row, content, release)))
 }
@@ -150,31 +249,20 @@ async fn publish_kind<K: Kind>(
     edit: &mut Edit<'_>,
     row: &document::Model,
     content: &K,
-    release: Release,
+    release: Option<Release>,
 ) -> Result<Vec<Fault>> {
-    let faults = unfit(edit.connection(), row.id, content).await?;
+    let mut faults = content.check(edit.connection(), Some(row.id)).await?;
+    faults.extend(content.requirements(edit.connection(), row.id).await?);
     if faults.is_empty() {
-        edit.publish(row, content, None, release).await?;
+        match release {
+            Some(release) => drop(edit.publish(row, content, None, release).await?),
+            None => {
+                let now = edit.transaction().now();
+                content.project(edit.connection(), row.id, None, now).await?;
+            }
+        }
     }
     Ok(faults)
-}
-
-/// Why this content cannot be public, whatever else is.
-async fn unfit<K: Kind>(connection: &DatabaseTransaction, id: Uuid, content: &K) -> Result<Vec<Fault>> {
-    let mut faults = content.check(connection, Some(id)).await?;
-    faults.extend(content.requirements(connection, id).await?);
-    Ok(faults)
-}
-
-async fn find(
-    edit: &mut Edit<'_>,
-    document: Seen,
-    action: Action,
-    path: &[String],
-) -> Result<(document::Model, Content)> {
-    let (row, content) = seen(edit, document, action, path).await?;
-    refuse_archived(&row, path)?;
-    Ok((row, content))
 }
 
 /// The texts that were withdrawn together with this document and were not changed since: they come back with it, or the
@@ -205,42 +293,6 @@ pub(super) async fn texts_that_return(
         }
     }
     Ok(returning)
-}
-
-/// What would stand in the way of publishing these documents together. Writes, so the transaction must be dropped.
-///
-/// # Errors
-/// [`Error::Forbidden`]; [`Error::Invalid`] for what is archived or not there.
-pub async fn check(edit: &mut Edit<'_>, documents: &[Uuid]) -> Result<Vec<Blocker>> {
-    edit.editor().permit_any(Action::Read)?;
-    let mut all = Vec::with_capacity(documents.len());
-    for (index, id) in documents.iter().enumerate() {
-        let path = ["ids".to_owned(), index.to_string()];
-        let missing = || Error::invalid(path.iter().map(String::as_str), Rule::Unknown);
-        let (row, content) = permitted(edit, *id, Action::Read, missing).await?;
-        refuse_archived(&row, &path)?;
-        all.push(Planned { index, returns: false, row, content });
-    }
-    all.retain(Planned::is_news);
-    let mut blockers = Vec::new();
-    let mut projected = Vec::new();
-    for Planned { row, content, .. } in dependencies_first(all) {
-        let faults = each!(&content, content => {
-            let faults = unfit(edit.connection(), row.id, content).await?;
-            if faults.is_empty() {
-                content.project(edit.connection(), row.id, None, row.created_at).await?;
-            }
-            faults
-        });
-        if faults.is_empty() {
-            projected.push((row.id, content));
-        }
-        blockers.extend(faults.into_iter().map(|fault| Blocker { document_id: row.id, fault }));
-    }
-    for (id, content) in projected {
-        blockers.extend(verify(edit.connection(), id, &content).await?);
-    }
-    Ok(blockers)
 }
 
 /// What may not stay as it is, now that this is public.
@@ -313,10 +365,9 @@ async fn withdraw(edit: &mut Edit<'_>, row: &document::Model, reason: Option<&st
         _ => None,
     };
     if let Some(page) = page.filter(|_| links == Links::Keep) {
-        let linking = page::linking_to(edit.connection(), page).await?;
+        let linking = address::linking_to(edit.connection(), page).await?;
         if !linking.is_empty() {
-            let pages = linking.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
-            return Err(Error::invalid(["id"], Rule::LinkedFrom { pages }));
+            return Err(Error::invalid(["id"], linked_from(&linking)));
         }
     }
     Ok(())

@@ -187,7 +187,6 @@ on_both_databases! {
             ("about-us", "input.slug TAKEN"),
             ("draft-name", "input.slug TAKEN"),
             ("next-name", "input.slug TAKEN"),
-            ("other-name", "input.slug TAKEN"),
             ("graphql", "input.slug RESERVED"),
             ("studio", "input.slug RESERVED"),
         ] {

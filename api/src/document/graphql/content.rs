@@ -110,6 +110,8 @@ pub struct PageContent {
     parent_id: Option<ID>,
     /// Its place among its siblings, lowest first.
     position: i32,
+    /// Whether a redirect from its slug to another page ends when it is published.
+    replaces_redirect: bool,
 }
 
 impl From<Page> for PageContent {
@@ -118,6 +120,7 @@ impl From<Page> for PageContent {
             slug: Scalar(page.slug),
             parent_id: page.parent.map(|id| global_id("Document", id)),
             position: page.position.get(),
+            replaces_redirect: page.replaces_redirect,
         }
     }
 }

@@ -23,6 +23,9 @@ pub struct PageCreateInput {
     parent_id: Option<ID>,
     /// Its place among its siblings, lowest first; 0 when left out.
     position: Option<Input<Position>>,
+    /// Whether the page may have the old address of another page. The redirect from there ends when this page is published.
+    #[graphql(default)]
+    replace_redirect: bool,
     /// Why, in your words.
     reason: Option<Input<Line>>,
 }
@@ -34,7 +37,8 @@ pub struct PageUpdateInput {
     id: ID,
     /// The version that the change is based on.
     expected_version: Input<Version>,
-    /// A new name in addresses. Once it is published, the old one leads to it.
+    /// A new name in addresses. Once it is published, the old one leads to it. It may be that of a published page whose draft
+    /// has another name already; the two are then published together.
     #[graphql(default)]
     slug: MaybeUndefined<Input<Slug>>,
     /// The document of the page above it; null for the top.
@@ -43,6 +47,9 @@ pub struct PageUpdateInput {
     /// Its place among its siblings.
     #[graphql(default)]
     position: MaybeUndefined<Input<Position>>,
+    /// Whether the page may have the old address of another page. The redirect from there ends when this page is published.
+    /// When left out, true stays true as long as the slug stays.
+    replace_redirect: Option<bool>,
     /// Why, in your words.
     reason: Option<Input<Line>>,
 }
@@ -95,7 +102,8 @@ impl PageMutation {
             let reason = input.reason.and_then(|reason| faults.take(&["reason"], reason)).map(String::from);
             faults.into_result()?;
             let slug = slug.ok_or_else(|| Error::invalid(["slug"], Rule::Required))?;
-            let page = Page { slug, parent, position: position.unwrap_or_default() };
+            let position = position.unwrap_or_default();
+            let page = Page { slug, parent, position, replaces_redirect: input.replace_redirect };
             create(&mut Edit::new(transaction, editor), &page, "slug", reason).await
         })
         .await
@@ -117,8 +125,9 @@ impl PageMutation {
                 MaybeUndefined::Value(id) => faults.take_id(&["parentId"], &id),
             };
             let position = faults.take_required(&["position"], input.position, Some(page.position));
-            let slug = faults.take_required(&["slug"], input.slug, Some(page.slug));
-            Some(Page { slug: slug?, parent, position: position? })
+            let slug = faults.take_required(&["slug"], input.slug, Some(page.slug.clone()))?;
+            let replaces_redirect = input.replace_redirect.unwrap_or(page.replaces_redirect && slug == page.slug);
+            Some(Page { slug, parent, position: position?, replaces_redirect })
         })
         .await
     }

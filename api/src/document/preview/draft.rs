@@ -32,7 +32,7 @@ impl Seen {
     async fn read(connection: &impl ConnectionTrait, row: document::Model, version: Version) -> Result<Self> {
         let stored = revision::get(connection, row.id, version).await?.content;
         let former_slugs = match row.kind {
-            DocumentKind::Page => page::former_slugs(connection, row.id).await?,
+            DocumentKind::Page => page::address::former_slugs(connection, row.id).await?,
             _ => BTreeSet::new(),
         };
         Ok(Self { content: Content::read(row.kind, stored.clone())?, row, version, stored, former_slugs })
