@@ -37,6 +37,7 @@ pub use app::{
 };
 pub use crowd::Crowd;
 pub use database::{Backend, TestDatabase};
+pub use editing::mutation;
 pub use reply::Reply;
 
 /// Makes two tests of each promise: `a_promise::sqlite` and `a_promise::postgres`. The latter does nothing where there

@@ -112,10 +112,15 @@ pub async fn create(
     Ok((made, kind, token::sign(&state, TYPE, &claims)?))
 }
 
-/// Whether somebody looks after the previews of documents of this kind: whoever decides what becomes public of them does.
-/// Their own previews are everybody's to look after.
+/// Whether an editor manages the previews of all documents of this kind: those who may publish them do.
 fn manages(editor: &Editor, kind: DocumentKind) -> bool {
     editor.grants().allow(Action::Publish, kind, None)
+}
+
+/// Whether an editor may know of the previews of documents of this kind that their account made. A token of that account may
+/// be narrower than the account, and so may its role be by now.
+fn knows_own(editor: &Editor, kind: DocumentKind) -> bool {
+    editor.grants().allow(Action::Read, kind, None)
 }
 
 /// Ends a preview before its time: by the account that made it, or by those who decide what becomes public of its document.
@@ -133,7 +138,8 @@ pub async fn revoke(edit: &mut Edit<'_>, id: Uuid) -> Result<()> {
     };
     edit.transaction().about(found.document_id, found.version);
     edit.transaction().targets(TYPE_NAME, found.id);
-    if editor.actor().account() != Some(found.created_by) && !manages(editor, document.kind) {
+    let is_own = editor.actor().account() == Some(found.created_by) && knows_own(editor, document.kind);
+    if !is_own && !manages(editor, document.kind) {
         return Err(Error::Forbidden);
     }
     let now = edit.transaction().now();
@@ -164,15 +170,20 @@ pub type Place = (i64, Uuid);
 /// The previews that have not ended and that somebody looks after.
 fn visible(editor: &Editor, now: DateTime<Utc>) -> Result<SelectTwo<preview::Entity, document::Entity>> {
     editor.permit_any(Action::Read)?;
-    let kinds = DocumentKind::iter().filter(|kind| manages(editor, *kind));
-    let of_kinds = Query::select()
-        .column(document::Column::Id)
-        .from(document::Entity)
-        .and_where(document::COLUMN.kind.is_in(kinds))
-        .to_owned();
-    let theirs = Condition::any()
-        .add(preview::COLUMN.document_id.in_subquery(of_kinds))
-        .add_option(editor.actor().account().map(|account| preview::COLUMN.created_by.eq(account)));
+    let of_kinds = |is_theirs: fn(&Editor, DocumentKind) -> bool| {
+        let kinds = DocumentKind::iter().filter(|kind| is_theirs(editor, *kind));
+        let documents = Query::select()
+            .column(document::Column::Id)
+            .from(document::Entity)
+            .and_where(document::COLUMN.kind.is_in(kinds))
+            .to_owned();
+        preview::COLUMN.document_id.in_subquery(documents)
+    };
+    let own = editor
+        .actor()
+        .account()
+        .map(|account| Condition::all().add(preview::COLUMN.created_by.eq(account)).add(of_kinds(knows_own)));
+    let theirs = Condition::any().add(of_kinds(manages)).add_option(own);
     Ok(preview::Entity::find()
         .find_also_linked(OfDocument)
         .filter(theirs)
