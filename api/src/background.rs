@@ -2,7 +2,10 @@
 
 use std::time::Duration;
 
-use tokio::time::{MissedTickBehavior, interval};
+use tokio::{
+    task::JoinSet,
+    time::{MissedTickBehavior, interval},
+};
 
 use crate::{
     database,
@@ -12,6 +15,43 @@ use crate::{
 
 /// How long a piece of work may take.
 const LONGEST: Duration = Duration::from_mins(5);
+
+/// The tasks that a process cannot do without, each watched: when one ends that should go on, or panics, the process gives
+/// up. They end with this.
+#[derive(Default)]
+pub struct Tasks(JoinSet<()>);
+
+impl Tasks {
+    /// Starts a task that goes on for as long as the process does.
+    pub fn keep(&mut self, state: &State, name: &'static str, task: impl Future<Output = ()> + Send + 'static) {
+        self.watch(state, name, task, true);
+    }
+
+    /// Starts a task that may end.
+    pub fn start(&mut self, state: &State, name: &'static str, task: impl Future<Output = ()> + Send + 'static) {
+        self.watch(state, name, task, false);
+    }
+
+    fn watch(
+        &mut self,
+        state: &State,
+        name: &'static str,
+        task: impl Future<Output = ()> + Send + 'static,
+        goes_on: bool,
+    ) {
+        let state = state.clone();
+        self.0.spawn(async move {
+            // In a set of its own, so that a panic is seen and an abort is passed on.
+            let mut inner = JoinSet::new();
+            inner.spawn(task);
+            match inner.join_next().await {
+                Some(Err(error)) if error.is_panic() => state.give_up(&format!("the task that {name} has panicked")),
+                _ if goes_on => state.give_up(&format!("the task that {name} has ended")),
+                _ => {}
+            }
+        });
+    }
+}
 
 /// Waits between attempts that fail: each twice as long as the one before, less up to half of it by chance, so that
 /// processes that lost the same database do not all come back at once.

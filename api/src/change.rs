@@ -1,10 +1,12 @@
 //! The change feed in the database: whoever changes what the processes hold in memory appends one change, in the
 //! transaction that made it, and whoever follows reads them in order. `delivery/feed.rs` follows.
 
+pub mod head;
+
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
-use entities::change;
+use entities::{change, clock_correction};
 use sea_orm::{
     ActiveModelTrait, ActiveValue::Set, ConnectionTrait, DatabaseTransaction, DbErr, EntityTrait, QueryFilter,
     QueryOrder, sea_query::IntoIden, sea_query::OnConflict,
@@ -103,11 +105,22 @@ pub async fn append(
     now: DateTime<Utc>,
     tags: impl IntoIterator<Item = String>,
 ) -> Result<i64> {
-    let tags = serde_json::Value::from_iter(tags);
+    let tags: Vec<String> = tags.into_iter().collect();
     for _ in 0..ATTEMPTS {
-        let seq = latest(transaction).await? + 1;
-        let row = change::ActiveModel { seq: Set(seq), tags: Set(tags.clone()), at: Set(now) };
+        let newest = head::newest(transaction, None).await?;
+        let seq = newest.as_ref().map_or(0, |newest| newest.seq) + 1;
+        // The clock was set back: what came before was made no later than this, whatever it says.
+        let is_correction = newest.is_some_and(|newest| newest.at > now);
+        let mut told = tags.clone();
+        if is_correction {
+            told.extend([tag::CLOCK, tag::FIGURES].map(str::to_owned).into_iter().filter(|tag| !tags.contains(tag)));
+        }
+        let row = change::ActiveModel { seq: Set(seq), tags: Set(serde_json::Value::from_iter(told)), at: Set(now) };
         if insert_unless_taken(transaction, row, change::Column::Seq).await? {
+            if is_correction {
+                let correction = clock_correction::ActiveModel { seq: Set(seq), at: Set(now) };
+                clock_correction::Entity::insert(correction).exec(transaction).await?;
+            }
             database::announce(transaction).await?;
             return Ok(seq);
         }
@@ -152,6 +165,8 @@ pub mod tag {
     pub const STAFF: &str = "staff";
     /// All figures, countries and categories.
     pub const FIGURES: &str = "figures";
+    /// When what was published before was published: the clock was set back.
+    pub const CLOCK: &str = "clock";
 
     /// One page in all its locales.
     #[must_use]

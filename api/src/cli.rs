@@ -25,7 +25,7 @@ use crate::{
         audit::{self, Mark},
         key, password, quota,
     },
-    background::repeat,
+    background::{Tasks, repeat},
     backup,
     compute_pool::Client,
     config::{Config, LogFormat},
@@ -34,7 +34,7 @@ use crate::{
     delivery,
     document::schedule,
     http::{self, server},
-    schema, setup,
+    retention, schema, setup,
     state::{Clock, Random, State},
     transaction::{Origin, Transaction},
 };
@@ -413,25 +413,25 @@ async fn serve(config: Config) -> anyhow::Result<()> {
     let state = open(config).await?;
     let first = setup::fill(&state).await?;
     say(&greeting(state.config().bind, first))?;
-    let following = tokio::spawn(delivery::feed::follow(state.clone()));
-    let scheduling = tokio::spawn(schedule::follow(state.clone()));
+    let mut tasks = Tasks::default();
+    tasks.keep(&state, "follows the change feed", delivery::feed::follow(state.clone()));
+    tasks.keep(&state, "carries out schedules", schedule::follow(state.clone()));
     let complaint = "the write-ahead log cannot be folded into the database";
-    let folding = tokio::spawn(repeat(state.clone(), FOLDING_INTERVAL, complaint, async |state| {
-        state.database().fold_log().await
-    }));
+    let fold = repeat(state.clone(), FOLDING_INTERVAL, complaint, async |state| state.database().fold_log().await);
+    tasks.keep(&state, "folds the write-ahead log", fold);
     let complaint = "the database cannot be written";
-    let probing = tokio::spawn(repeat(state.clone(), PROBE_INTERVAL, complaint, async |state| {
-        state.database().probe_writes().await
-    }));
-    let sharing = tokio::spawn(quota::follow(state.clone()));
-    let complaint = "the last uses of API tokens cannot be written down";
-    let noting = tokio::spawn(repeat(state.clone(), memory::NOTED_EVERY, complaint, async |state| {
-        memory::write_uses(&state).await
-    }));
+    let probe = repeat(state.clone(), PROBE_INTERVAL, complaint, async |state| state.database().probe_writes().await);
+    tasks.keep(&state, "finds out whether the database can be written", probe);
+    tasks.start(&state, "shares quotas", quota::follow(state.clone()));
+    let unnoted = "the last uses of API tokens cannot be written down";
+    let note = repeat(state.clone(), memory::NOTED_EVERY, unnoted, async |state| memory::write_uses(&state).await);
+    tasks.keep(&state, "writes down the last uses of API tokens", note);
     let complaint = "the head of the audit log cannot be read";
-    let marking =
-        tokio::spawn(repeat(state.clone(), MARKING_INTERVAL, complaint, async |state| audit::log_head(&state).await));
-    let filling = tokio::spawn(fill(state.clone()));
+    let mark = repeat(state.clone(), MARKING_INTERVAL, complaint, async |state| audit::log_head(&state).await);
+    tasks.keep(&state, "logs the head of the audit log", mark);
+    tasks.start(&state, "reads texts ahead", fill(state.clone()));
+    tasks.keep(&state, "writes checkpoints", delivery::checkpoint::follow(state.clone()));
+    tasks.keep(&state, "removes what is over", retention::follow(state.clone()));
     let settings = server::Settings {
         max_connections: usize::try_from(state.config().max_connections)?,
         max_connections_per_network: match state.config() {
@@ -440,20 +440,23 @@ async fn serve(config: Config) -> anyhow::Result<()> {
         },
         ..server::Settings::default()
     };
+    let stop = async {
+        tokio::select! {
+            () = stop => {}
+            _ = state.failed() => {}
+        }
+    };
     server::serve(listener, http::app(&state)?, settings, stop).await?;
-    following.abort();
-    scheduling.abort();
-    folding.abort();
-    probing.abort();
-    sharing.abort();
-    noting.abort();
+    drop(tasks);
     if let Err(error) = memory::write_uses(&state).await {
-        tracing::warn!(error = &error as &dyn std::error::Error, "{complaint}");
+        tracing::warn!(error = &error as &dyn std::error::Error, "{unnoted}");
     }
-    marking.abort();
-    filling.abort();
     state.database().clone().close().await?;
-    Ok(())
+    match state.failure() {
+        // Whoever starts it again has it begin with what the database says.
+        Some(reason) => bail!("{reason}"),
+        None => Ok(()),
+    }
 }
 
 /// Brings the texts of pages into memory, as far as there is room, so that they are there when the database is not.

@@ -161,6 +161,17 @@ pub struct Config {
     )]
     pub page_body_bytes: u64,
 
+    /// Bytes of memory for earlier states of figures that were asked for. What does not fit is read from the database again.
+    #[arg(
+        long,
+        env = "ALMANAC_EARLIER_FIGURES_BYTES",
+        global = true,
+        default_value_t = 64 * 1024 * 1024,
+        value_parser = clap::value_parser!(u64).range(65_536..),
+        value_name = "N"
+    )]
+    pub earlier_figures_bytes: u64,
+
     /// How many reverse proxies stand in front, each appending to `X-Forwarded-For`. Throttling counts the address that
     /// the outermost of them saw.
     #[arg(long, env = "ALMANAC_TRUSTED_PROXIES", global = true, default_value_t = 0, value_name = "N")]

@@ -14,9 +14,10 @@ mod write;
 
 use std::{fs::OpenOptions, io, path::Path, sync::Arc, time::Duration};
 
+use chrono::{DateTime, Utc};
 use sea_orm::{
     AccessMode, ConnAcquireErr, ConnectOptions, ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbBackend,
-    DbErr, IsolationLevel, RuntimeErr, TransactionOptions, TransactionTrait,
+    DbErr, IsolationLevel, RuntimeErr, Statement, TransactionOptions, TransactionTrait,
     sqlx::{
         self, Connection,
         sqlite::{SqliteConnection, SqliteJournalMode, SqliteSynchronous},
@@ -218,6 +219,19 @@ pub async fn roll_back_to_savepoint(transaction: &DatabaseTransaction) -> Result
 /// Those of the work; or that the database cannot be reached.
 pub async fn in_time<T>(limit: Duration, work: impl Future<Output = Result<T>>) -> Result<T> {
     timeout(limit, work).await.unwrap_or_else(|_| Err(DbErr::ConnectionAcquire(ConnAcquireErr::Timeout).into()))
+}
+
+/// The clock of the server, where the database is one; nothing where it is a file of this machine.
+///
+/// # Errors
+/// When the database cannot be read.
+pub async fn clock(connection: &impl ConnectionTrait) -> Result<Option<DateTime<Utc>>> {
+    if connection.get_database_backend() != DbBackend::Postgres {
+        return Ok(None);
+    }
+    let statement = Statement::from_string(DbBackend::Postgres, "SELECT clock_timestamp()");
+    let row = connection.query_one_raw(statement).await?;
+    Ok(row.map(|row| row.try_get_by_index(0)).transpose()?)
 }
 
 /// Tells whoever listens, when the transaction commits, that there is a change.

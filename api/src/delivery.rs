@@ -5,6 +5,7 @@
 
 pub mod answer;
 pub mod change_token;
+pub mod checkpoint;
 pub mod cursor;
 pub mod documents;
 pub mod feed;

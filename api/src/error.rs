@@ -314,6 +314,12 @@ pub enum Error {
     /// Too many requests wait for a thread, or for memory, already.
     #[error("the server has too much to do; try again in a moment")]
     Overloaded,
+    /// The database has lost a change that this process has served; the process ends.
+    #[error("the database is older than what this server has served; the server stops")]
+    FeedWentBack {
+        /// The change.
+        seq: i64,
+    },
     /// An identity provider cannot be reached, and only it can tell whether a token is good.
     #[error("the identity provider cannot be reached; try again")]
     ProviderUnavailable,
@@ -401,6 +407,9 @@ impl Error {
                     .to_owned()
             }
             (_, Self::Overloaded) => "サーバーが混み合っています。しばらくしてからもう一度お試しください".to_owned(),
+            (_, Self::FeedWentBack { .. }) => {
+                "データベースがこのサーバーの公開内容より古いため、サーバーを停止します".to_owned()
+            }
             (_, Self::ProviderUnavailable) => "認証サービスに接続できません。もう一度お試しください".to_owned(),
             (_, Self::NoFont) => "図の文字を表示できるフォントがありません。SVG形式をご利用ください".to_owned(),
             (_, Self::ResponseTooLong { max }) => {
@@ -454,6 +463,7 @@ impl Error {
             Self::RateLimited(_) | Self::QuotaExceeded(_) => Code::RateLimited,
             Self::ChangeNotSeen => Code::ChangeNotSeen,
             Self::Unavailable(_)
+            | Self::FeedWentBack { .. }
             | Self::Busy(_)
             | Self::StorageFailed(_)
             | Self::ProviderUnavailable

@@ -371,22 +371,29 @@ fn private(response: &mut Response) {
     response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static(PRIVATE));
 }
 
-/// The process is alive.
+/// The process is alive, and goes on.
 #[handler]
-fn healthz() -> Json<serde_json::Value> {
-    Json(json!({ "status": "ok" }))
+fn healthz(state: Data<&State>) -> Response {
+    match state.failure() {
+        None => Json(json!({ "status": "ok" })).into_response(),
+        Some(reason) => {
+            Json(json!({ "status": &*reason })).with_status(StatusCode::SERVICE_UNAVAILABLE).into_response()
+        }
+    }
 }
 
 /// The process can do all its work: the database answers, and can be written as far as is known. Reads go on without it,
 /// and the body says how old they are.
 #[handler]
 async fn readyz(state: Data<&State>) -> Response {
-    let failure = match timeout(READY_TIMEOUT, state.database().ping()).await {
+    let broken = match timeout(READY_TIMEOUT, state.database().ping()).await {
         Ok(Ok(())) => state.database().write_failure(),
         _ => Some(Failure::Unreachable),
     };
-    let status = if failure.is_none() { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
-    let text = failure.map_or("ok", Failure::as_str);
+    let failure = state.failure();
+    let text = failure.as_deref().or_else(|| broken.map(Failure::as_str));
+    let status = if text.is_none() { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+    let text = text.unwrap_or("ok");
     let age = state.feed().age(state.now()).as_secs();
     let body = json!({ "status": text, "change": state.snapshot().seq, "seenSecondsAgo": age });
     Json(body).with_status(status).into_response()

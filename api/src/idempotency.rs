@@ -17,11 +17,12 @@ use aws_lc_rs::{
 };
 use chrono::Duration;
 use entities::idempotency_key;
-use sea_orm::{ActiveValue::Set, EntityTrait, QueryFilter};
+use sea_orm::{ActiveValue::Set, Condition, EntityTrait, QueryFilter};
 use serde::{Deserialize, Serialize};
 
 use crate::{
     access::{Editor, audit::sha256, permission::Grants},
+    change::head,
     error::{Error, Result},
     transaction::Transaction,
 };
@@ -138,6 +139,8 @@ pub async fn recall(transaction: &Transaction, slot: &Slot) -> Result<Option<Ans
     let rows = idempotency_key::Entity::find()
         .filter(idempotency_key::COLUMN.key_hash.eq(slot.key_hash.clone()))
         .filter(idempotency_key::COLUMN.created_at.gt(transaction.now() - KEPT))
+        // Not what a clock that was ahead has kept for long after its time.
+        .filter(idempotency_key::COLUMN.created_at.lte(transaction.now() + head::MAX_CLOCK_SKEW))
         .all(transaction.connection())
         .await?;
     if rows.iter().any(|row| row.request_hash != slot.request_hash) {
@@ -172,7 +175,11 @@ pub async fn keep(transaction: &Transaction, slot: &Slot, answer: &Answer) -> Re
         .seal_in_place_append_tag(Nonce::assume_unique_for_key(nonce), Aad::empty(), &mut sealed)
         .map_err(Error::internal)?;
     idempotency_key::Entity::delete_many()
-        .filter(idempotency_key::COLUMN.created_at.lte(transaction.now() - KEPT))
+        .filter(
+            Condition::any()
+                .add(idempotency_key::COLUMN.created_at.lte(transaction.now() - KEPT))
+                .add(idempotency_key::COLUMN.created_at.gt(transaction.now() + head::MAX_CLOCK_SKEW)),
+        )
         .exec(transaction.connection())
         .await?;
     let row = idempotency_key::ActiveModel {

@@ -23,6 +23,7 @@ pub mod graphql;
 pub mod http;
 pub mod idempotency;
 pub mod locale;
+pub mod retention;
 pub mod schema;
 pub mod setup;
 pub mod state;

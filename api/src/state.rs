@@ -11,6 +11,8 @@ use std::sync::{
 use arc_swap::ArcSwap;
 use chrono::{DateTime, SubsecRound, TimeZone, Utc};
 use rand::{Rng, SeedableRng, TryRng, rngs::StdRng, rngs::SysRng};
+use sea_orm::ConnectionTrait;
+use tokio::sync::watch;
 use uuid::Uuid;
 
 use crate::{
@@ -21,11 +23,11 @@ use crate::{
         quota::Quota,
         throttle::Throttle,
     },
-    change::{self, StableUntil},
+    change::{self, StableUntil, head},
     compute_pool::ComputePool,
     config::Config,
     content::body::Bodies,
-    database::Database,
+    database::{self, Database},
     delivery::{
         answer::Answers,
         documents::{self, Documents},
@@ -66,6 +68,8 @@ struct Inner {
     issuers: Issuers,
     previews: Previews,
     compute_pool: ComputePool,
+    /// Why the process cannot go on.
+    failure: watch::Sender<Option<Arc<str>>>,
 }
 
 impl State {
@@ -78,6 +82,8 @@ impl State {
         let opened = clock.now();
         let stable = change::stable_until(&database).await?;
         let snapshot = Snapshot::load(&database, opened, stable).await?;
+        snapshot.figures.vintages.past().set_budget(config.earlier_figures_bytes);
+        let head = head::find(database.reader(), snapshot.seq).await?;
         let documents = Documents::load(&database).await?;
         let bodies = Bodies::new(config.page_body_bytes);
         let compute_pool = ComputePool::default();
@@ -102,12 +108,13 @@ impl State {
             answers,
             response_memory: Arc::new(response_memory),
             rebuild: tokio::sync::Mutex::default(),
-            feed: Feed::new(opened),
+            feed: Feed::new(opened, head),
             throttle,
             quota,
             issuers,
             previews: Previews::default(),
             compute_pool,
+            failure: watch::Sender::new(None),
         })))
     }
 
@@ -254,9 +261,51 @@ impl State {
             if next.has_changed(documents::TAG, seen.seq) {
                 self.0.documents.store(Arc::new(Documents::load(self.database()).await?));
             }
+            let seq = next.seq;
             self.0.snapshot.store(Arc::new(next));
+            self.0.feed.remember(head::find(self.database().reader(), seq).await?);
         }
         Ok(())
+    }
+
+    /// The time as the database tells it, where it is a server with a clock of its own; else the time.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub async fn database_now(&self, connection: &impl ConnectionTrait) -> Result<DateTime<Utc>> {
+        match self.0.clock {
+            Clock::System => Ok(database::clock(connection).await?.unwrap_or_else(|| self.now())),
+            Clock::Manual(_) => Ok(self.now()),
+        }
+    }
+
+    /// Notes that the process cannot go on, and why: it writes nothing any more, tells whoever asks for its health, and ends.
+    /// What it was first is what it stays.
+    pub fn give_up(&self, reason: &str) {
+        self.0.failure.send_if_modified(|failure| {
+            let is_first = failure.is_none();
+            if is_first {
+                tracing::error!(reason, "this process cannot go on");
+                *failure = Some(reason.into());
+            }
+            is_first
+        });
+    }
+
+    /// Why the process cannot go on, if it cannot.
+    #[must_use]
+    pub fn failure(&self) -> Option<Arc<str>> {
+        self.0.failure.borrow().clone()
+    }
+
+    /// Waits until the process cannot go on, and says why.
+    pub async fn failed(&self) -> Arc<str> {
+        let mut failure = self.0.failure.subscribe();
+        match failure.wait_for(Option::is_some).await {
+            Ok(reason) => reason.clone().unwrap_or_default(),
+            // There is a sender for as long as there is a state.
+            Err(_) => Arc::default(),
+        }
     }
 }
 

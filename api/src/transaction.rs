@@ -16,8 +16,9 @@ use crate::{
         audit::{self, Mark},
         network::Network,
     },
-    change,
+    change::{self, head},
     database::{self, WriteTransaction},
+    delivery::feed,
     error::{Code, Error, Result},
     state::State,
 };
@@ -75,8 +76,17 @@ impl Transaction {
     /// # Errors
     /// When the database cannot be reached.
     pub async fn begin(state: &State, actor: Actor, origin: Origin) -> Result<Self> {
+        if state.failure().is_some() {
+            return Err(Error::FeedWentBack { seq: state.snapshot().seq });
+        }
         let inner = state.database().begin_write().await?;
-        let now = state.now();
+        let newest = feed::newest(state, &*inner).await?;
+        let mut clock = state.now();
+        if head::is_from_the_future(clock, newest.as_ref()) {
+            // Either the clock was ahead then, or that of this process is behind now.
+            clock = state.database_now(&*inner).await?;
+        }
+        let now = head::moment(clock, newest.as_ref());
         Ok(Self { state: state.clone(), inner, now, actor, origin, pending: Pending::default(), appended: None })
     }
 

@@ -20,6 +20,8 @@ mod m20261123_000009_create_rate_limits;
 mod m20261123_000010_index_publications;
 mod m20261127_000010_create_write_lock;
 mod m20261127_000012_store_what_changed;
+mod m20261127_000013_correct_clocks;
+mod m20261127_000014_keep_checkpoints;
 mod m20261127_000015_record_delegations;
 mod m20261127_000016_refresh_generations;
 mod m20261127_000018_name_targets_of_audit_entries;
@@ -43,6 +45,8 @@ impl MigratorTrait for Migrator {
             Box::new(m20261123_000010_index_publications::Migration),
             Box::new(m20261127_000010_create_write_lock::Migration),
             Box::new(m20261127_000012_store_what_changed::Migration),
+            Box::new(m20261127_000013_correct_clocks::Migration),
+            Box::new(m20261127_000014_keep_checkpoints::Migration),
             Box::new(m20261127_000015_record_delegations::Migration),
             Box::new(m20261127_000016_refresh_generations::Migration),
             Box::new(m20261127_000018_name_targets_of_audit_entries::Migration),

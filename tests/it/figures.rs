@@ -4,12 +4,14 @@
 mod aggregate;
 mod bulk;
 mod carried;
+mod clock;
 mod disclosure;
 mod exchange;
 mod fact_sheet;
 mod growth;
 mod metadata;
 mod reconciliation;
+mod start;
 mod statuses;
 mod storage;
 mod vintages;

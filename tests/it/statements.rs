@@ -12,13 +12,17 @@ const PUBLIC: &str = r#"{
     categories { name }
     factSheet { categories { category { name } yearlyTotals { publishedTotal } countries { country { name } counts { value note } } } }
     earlier: factSheet(asOf: "2026-01-15T00:00:00Z") { years reconciliation { difference } provenance { lastUpdate } footnotes { number } }
-    vintages { publishedAt publishedBy reason }
-    figureHistory(category: "TRAVEL", year: 2018) { publishedBy after { value } }
-    figureChanges(since: "2026-01-14T00:00:00Z") { figures { after { value } } }
     visitCounts(groupBy: [YEAR, CATEGORY, COUNTRY], top: 3) { sum share change country { name region { name } } }
     node(id: "x") { id } nodes(ids: ["x"]) { id }
     viewer { email }
     __schema { types { name } }
+}"#;
+
+const PAST: &str = r#"{
+    vintages { publishedAt publishedBy reason }
+    figureHistory(category: "TRAVEL", year: 2018) { publishedBy after { value } }
+    figureChanges(since: "2026-01-14T00:00:00Z") { figures { after { value } } }
+    factSheet(asOf: "2026-01-14T00:00:00Z") { years }
 }"#;
 
 fn update(year: i32, expected: i64, rows: usize) -> Value {
@@ -37,6 +41,14 @@ on_both_databases! {
         let reply = app.anonymous().run(PUBLIC, json!({})).await;
         assert!(reply.data()["page"]["title"].is_string());
         assert_eq!(app.statements().so_far(), 0);
+
+        // Earlier figures are read when somebody first asks for them, and never again.
+        for expected in [1..=4, 0..=0] {
+            app.statements().reset();
+            let earlier = PAST.replace('\n', if expected == (0..=0) { " " } else { "\n" });
+            assert!(app.anonymous().run(&earlier, json!({})).await.data()["vintages"].is_array());
+            assert!(expected.contains(&app.statements().so_far()), "{} statements", app.statements().so_far());
+        }
     }
 
     async fn a_write_costs_the_same_number_of_statements_however_many_rows_it_has(app: TestApp) {

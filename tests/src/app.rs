@@ -78,6 +78,7 @@ pub(crate) fn config() -> Config {
         shared_max_age: 5,
         stale_while_revalidate: 5,
         page_body_bytes: 4 * 1024 * 1024,
+        earlier_figures_bytes: 4 * 1024 * 1024,
         trusted_proxies: 0,
         trusted_documents_only: false,
         log: "off".to_owned(),

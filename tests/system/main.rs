@@ -24,6 +24,7 @@ mod drift;
 mod durability;
 mod graphql_js;
 mod hanging_up;
+mod lost;
 mod mixed;
 mod outage;
 mod people;

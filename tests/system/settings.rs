@@ -52,7 +52,7 @@ async fn the_help_documents_every_setting() {
         .filter(|line| line.starts_with(|first: char| first.is_ascii_lowercase()))
         .filter_map(|line| line.split_once(": ").map(|(field, _)| field))
         .collect();
-    assert_eq!(fields.len(), 25, "{debug}");
+    assert_eq!(fields.len(), 26, "{debug}");
     for field in fields {
         let flag = format!("--{}", field.replace('_', "-"));
         let variable = format!("[env: ALMANAC_{}", field.to_uppercase());

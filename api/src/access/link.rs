@@ -17,6 +17,7 @@ use crate::{
         permission::Capability,
         session::{self, SignedIn},
     },
+    change::head,
     error::{Error, Result},
     state::State,
     transaction::Transaction,
@@ -129,6 +130,7 @@ async fn open(
     match found {
         Some((link, Some(account)))
             if link.used_at.is_none()
+                && head::has_begun(link.created_at, now)
                 && now < link.expires_at
                 && account.disabled_at.is_none()
                 && account.issuer.is_none() =>

@@ -20,6 +20,7 @@ use crate::{
         permission::Grants,
         token::{self, AccessToken, Claims},
     },
+    change::head,
     compute_pool::Client,
     error::{Error, Result},
     state::State,
@@ -245,7 +246,10 @@ pub async fn live_account(
 
 /// Whether a session still counts: neither it nor its account has ended.
 fn is_live(session: &session::Model, account: &account::Model, now: DateTime<Utc>) -> bool {
-    session.ended_at.is_none() && now < session.expires_at && account.disabled_at.is_none()
+    session.ended_at.is_none()
+        && head::has_begun(session.created_at, now)
+        && now < session.expires_at
+        && account.disabled_at.is_none()
 }
 
 /// Hands out the next pair of tokens, and notes that the account was seen.

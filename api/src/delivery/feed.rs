@@ -6,11 +6,15 @@
 //! when no number before it is missing that may still come (`change.rs`).
 
 use std::{
-    sync::atomic::{AtomicI64, Ordering},
+    sync::{
+        PoisonError,
+        atomic::{AtomicI64, Ordering},
+    },
     time::Duration,
 };
 
 use chrono::{DateTime, TimeDelta, Utc};
+use sea_orm::ConnectionTrait;
 use tokio::{
     sync::Mutex,
     time::{Instant, sleep, timeout},
@@ -18,7 +22,11 @@ use tokio::{
 
 use crate::{
     background::Backoff,
-    change,
+    change::{
+        self,
+        head::{self, Head},
+        tag,
+    },
     database::{self, Listener},
     error::{Error, Result},
     state::State,
@@ -43,13 +51,28 @@ pub struct Feed {
     confirmed: AtomicI64,
     /// When the last look on behalf of readers began. Held while they look.
     looked: Mutex<Option<Instant>>,
+    /// The newest change that was ever served.
+    head: std::sync::Mutex<Option<Head>>,
 }
 
 impl Feed {
-    /// A process that has read all that is published, at `now`.
+    /// A process that has read all that is published, up to `head`, at `now`.
     #[must_use]
-    pub fn new(now: DateTime<Utc>) -> Self {
-        Self { confirmed: AtomicI64::new(now.timestamp_millis()), looked: Mutex::default() }
+    pub fn new(now: DateTime<Utc>, head: Option<Head>) -> Self {
+        let confirmed = AtomicI64::new(now.timestamp_millis());
+        Self { confirmed, looked: Mutex::default(), head: std::sync::Mutex::new(head) }
+    }
+
+    /// Notes the newest change that is served.
+    pub fn remember(&self, head: Option<Head>) {
+        let mut known = self.head.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(head) = head.filter(|head| known.as_ref().is_none_or(|known| known.seq < head.seq)) {
+            *known = Some(head);
+        }
+    }
+
+    fn head(&self) -> Option<Head> {
+        self.head.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// How long ago, at `now`, the snapshot was last known to hold all that was published.
@@ -138,11 +161,50 @@ impl Ear {
 /// # Errors
 /// When the database cannot be read.
 pub async fn look(state: &State) -> Result<()> {
-    let asked = state.now().timestamp_millis();
+    let asked = state.now();
+    let newest = newest(state, state.database().reader()).await?;
+    if head::is_from_the_future(asked, newest.as_ref()) {
+        correct_clock(state).await?;
+    }
     let (changes, stable) = change::stable_changes(state.database(), state.snapshot().seq).await?;
     let changes: Vec<i64> = changes.into_iter().map(|change| change.seq).collect();
     state.catch_up(&changes, Some(stable)).await?;
-    state.feed().confirmed.fetch_max(asked, Ordering::AcqRel);
+    // Not the larger of two: a clock that was set back would make what is served look new for ever.
+    state.feed().confirmed.store(asked.timestamp_millis(), Ordering::Release);
+    Ok(())
+}
+
+/// The newest change in the database.
+///
+/// # Errors
+/// When the database cannot be read; [`Error::FeedWentBack`] when it has lost a change that this process has served, as a
+/// server has that was the primary before a failover. The process ends then: what it holds is not what is stored.
+pub async fn newest(state: &State, connection: &impl ConnectionTrait) -> Result<Option<Head>> {
+    let newest = head::newest(connection, state.feed().head().as_ref()).await;
+    if let Err(error @ Error::FeedWentBack { .. }) = &newest {
+        state.give_up(&error.to_string());
+    }
+    newest
+}
+
+/// Says in the feed what time it is, when its newest change claims to be from the future: what was published until then was
+/// published by now.
+async fn correct_clock(state: &State) -> Result<()> {
+    // A server of its own decides, so that no process whose clock is behind corrects the others.
+    let reader = state.database().reader();
+    let known = newest(state, reader).await?;
+    if !head::is_from_the_future(state.database_now(reader).await?, known.as_ref()) {
+        return Ok(());
+    }
+    let turn = state.database().begin_write().await?;
+    let now = state.database_now(&*turn).await?;
+    // Another process may have been faster.
+    let newest = newest(state, &*turn).await?;
+    if head::is_from_the_future(now, newest.as_ref()) {
+        tracing::warn!("the clock was ahead when the newest change was made; it counts as made by now");
+        change::append(&turn, now, [tag::CLOCK, tag::FIGURES].map(str::to_owned)).await?;
+        turn.commit().await?;
+    }
     Ok(())
 }
 

@@ -10,6 +10,7 @@ use std::{
     },
 };
 
+use chrono::{DateTime, Utc};
 use entities::Slug;
 use uuid::Uuid;
 
@@ -39,6 +40,8 @@ pub struct Reading {
     snapshot: Arc<Snapshot>,
     bodies: Arc<Bodies>,
     fetched: HashMap<BodyKey, Arc<Body>>,
+    /// Earlier states of figures, by the moment that was asked for.
+    earlier: HashMap<DateTime<Utc>, Arc<figures::Published>>,
     notes: Mutex<Notes>,
     /// How many pages were read below others.
     children: AtomicUsize,
@@ -50,6 +53,13 @@ pub struct Reading {
 struct Notes {
     tags: BTreeSet<Tag>,
     missing: BTreeSet<BodyKey>,
+    missing_moments: BTreeSet<DateTime<Utc>>,
+}
+
+impl Notes {
+    fn is_incomplete(&self) -> bool {
+        !self.missing.is_empty() || !self.missing_moments.is_empty()
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -67,6 +77,7 @@ impl Reading {
             snapshot,
             bodies,
             fetched: HashMap::new(),
+            earlier: HashMap::new(),
             notes: Mutex::default(),
             children: AtomicUsize::new(0),
             most_children: FEW_CHILDREN,
@@ -164,7 +175,8 @@ impl Reading {
 
     fn anew(&self, fetched: HashMap<BodyKey, Arc<Body>>) -> Self {
         let (snapshot, bodies) = (Arc::clone(&self.snapshot), Arc::clone(&self.bodies));
-        Self { fetched, most_children: self.most_children, ..Self::new(snapshot, bodies) }
+        let earlier = self.earlier.clone();
+        Self { fetched, earlier, most_children: self.most_children, ..Self::new(snapshot, bodies) }
     }
 
     /// The pages that have a text to serve, in an order; only those of this scope.
@@ -210,6 +222,18 @@ impl Reading {
         &self.snapshot.figures
     }
 
+    /// Countries, categories and figures as they were at a moment. When that is not in memory, these are others, and the whole
+    /// answer has to be made again after [`Reading::fetch`].
+    #[must_use]
+    pub fn figures_as_of(&self, moment: DateTime<Utc>) -> Arc<figures::Published> {
+        let now = self.figures();
+        if let Some(known) = self.earlier.get(&moment).cloned().or_else(|| now.as_of(moment)) {
+            return known;
+        }
+        self.notes.lock().unwrap_or_else(PoisonError::into_inner).missing_moments.insert(moment);
+        Arc::clone(now)
+    }
+
     /// The text of a page. When it is not in memory there is none, and the whole answer has to be made again after
     /// [`Reading::fetch`].
     #[must_use]
@@ -224,17 +248,25 @@ impl Reading {
     /// Whether something was asked for that is not in memory.
     #[must_use]
     pub fn is_incomplete(&self) -> bool {
-        !self.notes.lock().unwrap_or_else(PoisonError::into_inner).missing.is_empty()
+        self.notes.lock().unwrap_or_else(PoisonError::into_inner).is_incomplete()
     }
 
-    /// The same reading with the texts that were missing, and without notes.
+    /// The same reading with the texts and earlier states that were missing, and without notes.
     ///
     /// # Errors
     /// When the database cannot be read.
     pub async fn fetch(&self, database: &Database) -> Result<Self> {
-        let missing = std::mem::take(&mut self.notes.lock().unwrap_or_else(PoisonError::into_inner).missing);
+        let (missing, moments) = {
+            let mut notes = self.notes.lock().unwrap_or_else(PoisonError::into_inner);
+            (std::mem::take(&mut notes.missing), std::mem::take(&mut notes.missing_moments))
+        };
         let mut fetched = self.fetched.clone();
         fetched.extend(self.bodies.load(database.reader(), missing).await?);
-        Ok(self.anew(fetched))
+        let mut reading = self.anew(fetched);
+        for moment in moments {
+            let found = self.snapshot.figures.read_as_of(database.reader(), moment).await?;
+            reading.earlier.insert(moment, found);
+        }
+        Ok(reading)
     }
 }

@@ -3,7 +3,6 @@
 use entities::{DisclosureMethod, Year};
 
 use super::snapshot::Snapshot;
-use crate::figures::vintage::What;
 
 /// How long lists are in one state of what is published.
 #[derive(Clone, Debug, Default)]
@@ -57,7 +56,7 @@ impl Sizes {
             sheets,
             breaks: count(figures.metadata.breaks.len()),
             footnotes: count(figures.metadata.footnotes.len()),
-            vintages: count(figures.vintages.events().filter(|event| matches!(event.what, What::Sheet(..))).count()),
+            vintages: figures.vintages.publications(None),
             merges: figures.policy.method == DisclosureMethod::Merge,
         }
     }

@@ -123,8 +123,9 @@ impl Snapshot {
                 || publications.iter().any(|(publication, _)| publication.change_seq == change.seq)
         };
         let mut of_figures = Vec::new();
-        let mut of_site =
-            publications.len() > MAX_STEPS || !changes.iter().all(is_known) || changes.iter().any(is_late);
+        let is_of_clock = |change: &Change| change.tags.iter().any(|tag| tag == change::tag::CLOCK);
+        let mut of_site = publications.len() > MAX_STEPS
+            || changes.iter().any(|change| !is_known(change) || is_late(change) || is_of_clock(change));
         for (publication, document) in publications.iter().filter_map(|(row, document)| Some((row, document.as_ref()?)))
         {
             match document.kind {
@@ -146,6 +147,7 @@ impl Snapshot {
         if of_site {
             // Which locales there are and what small counts must become holds for everything.
             let whole = Self::read(transaction, now).await?;
+            whole.figures.vintages.past().set_budget(self.figures.vintages.past().budget());
             return Ok(Self { seq, ahead, generation, changed: last_changed, since: self.since, ..whole });
         }
         let content = self.content.advance(transaction, &pages, &staff).await?;

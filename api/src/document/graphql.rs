@@ -190,7 +190,7 @@ impl Document {
     /// Who says to work on it right now. It warns; it does not keep anybody from saving.
     async fn lease(&self, ctx: &Context<'_>) -> Option<Lease> {
         use crate::graphql::ContextExt;
-        let lease = self.0.lease.as_ref().filter(|lease| ctx.state().now() < lease.expires_at)?;
+        let lease = self.0.lease.as_ref().filter(|lease| document::lease::is_held(lease, ctx.state().now()))?;
         Some(Lease {
             holder: self.0.email(Some(lease.account_id)).unwrap_or_default().to_owned(),
             since: lease.taken_at.into(),

@@ -1,12 +1,13 @@
 //! Edit leases: who says to be at work on a document. They warn, they never block: what decides is the version.
 
-use chrono::Duration;
+use chrono::{DateTime, Duration, Utc};
 use entities::{Rule, lease};
 use sea_orm::{ActiveValue::Set, EntityTrait, QueryFilter, sea_query::OnConflict};
 use uuid::Uuid;
 
 use crate::{
     access::permission::Action,
+    change::head,
     editorial::Edit,
     error::{Error, Result},
 };
@@ -22,7 +23,7 @@ pub const LASTS: Duration = Duration::minutes(5);
 pub async fn take(edit: &mut Edit<'_>, document: Uuid, take_over: bool) -> Result<bool> {
     let account = holder(edit, document).await?;
     let now = edit.transaction().now();
-    let held = lease::Entity::find_by_id(document).one(edit.connection()).await?.filter(|lease| lease.expires_at > now);
+    let held = lease::Entity::find_by_id(document).one(edit.connection()).await?.filter(|lease| is_held(lease, now));
     let (taken_at, taken_from) = match held {
         Some(held) if held.account_id == account => (held.taken_at, held.taken_from),
         Some(_) if !take_over => return Ok(false),
@@ -60,6 +61,12 @@ pub async fn release(edit: &mut Edit<'_>, document: Uuid) -> Result<()> {
         .exec(edit.connection())
         .await?;
     Ok(())
+}
+
+/// Whether a lease holds at `now`.
+#[must_use]
+pub fn is_held(lease: &lease::Model, now: DateTime<Utc>) -> bool {
+    head::has_begun(lease.taken_at, now) && now < lease.expires_at
 }
 
 /// Whoever may save a document may say that they work on it.

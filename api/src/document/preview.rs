@@ -24,6 +24,7 @@ use uuid::Uuid;
 
 use crate::{
     access::{Editor, delegation::Delegation, permission::Action, token},
+    change::head,
     compute_pool::{Client, Priority},
     delivery::snapshot::Snapshot,
     editorial::Edit,
@@ -248,7 +249,8 @@ pub async fn snapshot(state: &State, token: &str) -> Result<Arc<Snapshot>> {
     let found = preview::Entity::find_by_id(claims.jti).find_also_linked(OfDocument).one(reader).await?;
     let Some((preview, Some(row))) = found else { return Err(Error::PreviewEnded) };
     // Looked at each time: what was never public is archived without a change that others see.
-    if preview.revoked_at.is_some() || now >= preview.expires_at || row.archived_at.is_some() {
+    let has_begun = head::has_begun(preview.created_at, now);
+    if preview.revoked_at.is_some() || !has_begun || now >= preview.expires_at || row.archived_at.is_some() {
         return Err(Error::PreviewEnded);
     }
     let maker = Delegation::stored(preview.created_by, preview.api_token_id, preview.scopes);

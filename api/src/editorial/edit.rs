@@ -306,7 +306,8 @@ impl<'a> Edit<'a> {
         let change = document::ActiveModel {
             id: Set(document.id),
             published_number: Set(Some(document.version)),
-            first_published_at: Set(document.first_published_at.or(Some(now))),
+            // What was published before was published no later, whatever a clock that was ahead said of it.
+            first_published_at: Set(Some(document.first_published_at.map_or(now, |first| first.min(now)))),
             ..Default::default()
         };
         let document = change.update(self.connection()).await?;

@@ -30,23 +30,28 @@
 //! is told. Two rules carry that: whether it is told follows from numbers that are known once it is told; and where it is
 //! not told, that leaves every withheld count its whole range. `suppression` and `rounding` say how.
 
+mod memory;
 mod revised;
 mod rounding;
 mod suppression;
+mod timeline;
 
 use std::{collections::BTreeMap, fmt, str::FromStr, sync::Arc};
 
 use entities::{
     Count, CountryCode, DisclosureMethod, DisclosurePolicy, Localized, Observation, ObservationStatus, Rule,
 };
+use serde::{Deserialize, Serialize};
 
+pub use self::{memory::Memory, timeline::Timeline};
 use crate::figures::year_sheet::{Cell, Withheld, YearSheet};
 use revised::Marks;
 use rounding::Rounding;
 use suppression::Suppression;
 
 /// What was done to a figure before it was shown, after the SDMX code list `CONF_STATUS`.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 pub enum Confidentiality {
     /// It is shown as it is (SDMX `F`).
     #[default]
@@ -189,11 +194,13 @@ pub struct Discloser {
     policy: DisclosurePolicy,
     control: Control,
     marks: Marks,
+    /// Of what was counted, where that is not what is shown: for those who may read it.
+    counted: Marks,
     /// What was shown of the state before; none before the first.
     before: Option<Arc<Sheet>>,
 }
 
-#[derive(Clone)]
+#[derive(Clone, Serialize, Deserialize)]
 enum Control {
     None,
     Suppression(Suppression),
@@ -216,7 +223,7 @@ impl Discloser {
             DisclosureMethod::Round => Control::Rounding(Rounding::new(policy)),
             DisclosureMethod::Suppress | DisclosureMethod::Merge => Control::Suppression(Suppression::new(policy)),
         };
-        Self { policy, control, marks: Marks::default(), before: None }
+        Self { policy, control, marks: Marks::default(), counted: Marks::default(), before: None }
     }
 
     /// What is withheld by now, which is what a later state depends on; none before the first state, or when the policy hides
@@ -233,6 +240,9 @@ impl Discloser {
 
     /// What may be shown of the next state.
     pub fn next(&mut self, sheet: &YearSheet) -> Arc<Sheet> {
+        if !matches!(self.control, Control::None) {
+            self.counted.note(sheet);
+        }
         let mut shown = match &mut self.control {
             Control::None => whole(sheet),
             Control::Suppression(suppression) => suppression.next(sheet),

@@ -9,16 +9,16 @@ use std::{
 use chrono::{DateTime, Utc};
 use entities::{CategoryCode, CountryCode, DisclosurePolicy, Localized, Year, site};
 use imbl::OrdMap;
-use sea_orm::{DatabaseTransaction, EntityTrait};
+use sea_orm::{ConnectionTrait, DatabaseTransaction, EntityTrait};
 use uuid::Uuid;
 
 use crate::{
     access::TrueValues,
-    error::Result,
+    error::{Error, Result},
     figures::{
         disclosure::{Figure, Sheet},
         metadata::FactSheetMetadata,
-        vintage::{Changed, Contents, Vintages},
+        vintage::{Changed, Contents, Place, Vintages},
     },
 };
 
@@ -38,13 +38,15 @@ pub struct Published {
     pub policy: DisclosurePolicy,
     /// When the newest figures were published.
     pub updated_at: Option<DateTime<Utc>>,
-    /// Everything that was ever published. What was public at an earlier moment has those of after it, too.
+    /// The way to all that was ever published. What was public at an earlier moment has it, too.
     pub vintages: Vintages,
     countries_by_code: Arc<HashMap<CountryCode, usize>>,
     categories_by_code: Arc<HashMap<CategoryCode, usize>>,
     /// What all of this is made of.
     contents: Contents,
     earlier: Arc<Earlier>,
+    /// How many bytes it takes, about, beside the state that it was asked of.
+    own_bytes: u64,
 }
 
 /// A country and its names.
@@ -132,30 +134,37 @@ impl Column {
     }
 }
 
-/// Earlier states that were asked for lately, by the number of events up to them: front ends ask for the same moment again
-/// and again. What was public once stays what it was, so a state that knows more events answers from these, too.
+/// Earlier states that were asked for lately, by the change after which they were public: front ends ask for the same moment
+/// again and again. What was public once stays what it was, so a state that knows more answers from these, too.
 #[derive(Debug, Default)]
-struct Earlier(Mutex<Vec<(usize, Arc<Published>)>>);
+struct Earlier(Mutex<Vec<(i64, Arc<Published>)>>);
 
 impl Earlier {
     /// How many are kept. They share most of what they hold.
     const KEPT: usize = 8;
 
-    fn get(&self, events: usize) -> Option<Arc<Published>> {
+    /// What part of the room for the past they may take.
+    const SHARE: u64 = 4;
+
+    fn get(&self, seq: i64) -> Option<Arc<Published>> {
         let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let index = known.iter().position(|(known, _)| *known == events)?;
+        let index = known.iter().position(|(known, _)| *known == seq)?;
         // The last is the one that was asked for last.
         known[index..].rotate_left(1);
         known.last().map(|(_, found)| Arc::clone(found))
     }
 
-    fn put(&self, events: usize, published: &Arc<Published>) {
+    fn put(&self, seq: i64, published: &Arc<Published>) {
+        let room = published.vintages.past().budget() / Self::SHARE;
         let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        known.retain(|(known, _)| *known != events);
-        if known.len() == Self::KEPT {
+        known.retain(|(known, _)| *known != seq);
+        known.push((seq, Arc::clone(published)));
+        // The last one stays, however large it is.
+        while known.len() > Self::KEPT
+            || (known.len() > 1 && known.iter().map(|(_, one)| one.own_bytes).sum::<u64>() > room)
+        {
             known.remove(0);
         }
-        known.push((events, Arc::clone(published)));
     }
 }
 
@@ -202,19 +211,63 @@ impl Published {
         Ok(Self::assemble(vintages.now().clone(), vintages, Arc::default(), Some(self)))
     }
 
-    /// What was public at a moment.
+    /// What was public at a moment, if it is in memory; else [`Published::read_as_of`] reads it.
     #[must_use]
-    pub fn as_of(&self, moment: DateTime<Utc>) -> Arc<Self> {
-        let events = self.vintages.until(moment);
-        if let Some(known) = self.earlier.get(events) {
-            return known;
+    pub fn as_of(self: &Arc<Self>, moment: DateTime<Utc>) -> Option<Arc<Self>> {
+        match self.vintages.place(moment)? {
+            Place::Now => Some(Arc::clone(self)),
+            Place::After(seq) => self.earlier.get(seq),
         }
-        let contents = self.vintages.after(events);
+    }
+
+    /// What was public at a moment.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub async fn read_as_of(
+        self: &Arc<Self>,
+        connection: &impl ConnectionTrait,
+        moment: DateTime<Utc>,
+    ) -> Result<Arc<Self>> {
+        if let Some(known) = self.as_of(moment) {
+            return Ok(known);
+        }
+        let past = Arc::clone(self.vintages.past());
+        let _turn = past.turn().await;
+        self.vintages.read_calendar(connection).await?;
+        let place = self.vintages.place(moment).ok_or_else(|| Error::internal("a calendar that was read is gone"))?;
+        let Place::After(seq) = place else { return Ok(Arc::clone(self)) };
+        // Somebody else may have asked for the same.
+        if let Some(known) = self.earlier.get(seq) {
+            return Ok(known);
+        }
+        let contents = self.vintages.after(connection, seq).await?;
         // States that remember each other would never be freed.
-        let published = Self::assemble(contents, self.vintages.clone(), Arc::default(), Some(self));
+        let mut published = Self::assemble(contents, self.vintages.clone(), Arc::default(), Some(self));
+        published.own_bytes = published.bytes_beside(self);
         let published = Arc::new(published);
-        self.earlier.put(events, &published);
-        published
+        self.earlier.put(seq, &published);
+        Ok(published)
+    }
+
+    /// How many bytes it takes, about, that another state does not.
+    fn bytes_beside(&self, other: &Self) -> u64 {
+        /// A cell of a column, and the figure in its sheet.
+        const CELL: usize = 80;
+        let columns = self.figures.iter().zip(&self.categories[..]).flat_map(|(figures, category)| {
+            figures.columns.iter().map(move |(year, column)| (&category.code, year, column))
+        });
+        let is_shared = |code: &CategoryCode, year: &Year, column: &Arc<Column>| {
+            let theirs = other.category(code).and_then(|category| other.figures[category].columns.get(year));
+            theirs.is_some_and(|theirs| Arc::ptr_eq(theirs, column))
+        };
+        let own = columns.filter(|(code, year, column)| !is_shared(code, year, column));
+        own.map(|(_, _, column)| (column.cells.len() + column.sheet.counts().len()) * CELL).sum::<usize>() as u64
+    }
+
+    /// The sheets, as they may be shown.
+    pub(super) const fn sheets(&self) -> &OrdMap<(CategoryCode, Year), Arc<Sheet>> {
+        &self.contents.sheets
     }
 
     pub(super) fn of(vintages: Vintages) -> Self {
@@ -275,6 +328,7 @@ impl Published {
             categories_by_code,
             contents,
             earlier,
+            own_bytes: 0,
         }
     }
 

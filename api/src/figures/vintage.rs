@@ -1,78 +1,92 @@
 //! What was public when: every state of countries, categories, metadata and year sheets that was ever published.
-
 //!
-//! It is read as a whole once, and then grows with each publication: [`Vintages::advance`] reads what was published since
-//! and shares everything else with the state before. What was counted goes through `history.rs`, and is not kept.
+//! In memory is what is public now, and what the next state of each sheet is held against (`history.rs`): that is stored from
+//! time to time (`checkpoint.rs`), so that a start costs what is public and not how long the past is. Earlier states are read
+//! from publications and revisions when somebody asks for them (`past.rs`).
+//!
+//! Publications are in the order of their changes. A moment only says how far back one must go, and never goes back itself:
+//! what a clock that was ahead called later was published no later than what came after it.
 
+mod checkpoint;
 pub mod graphql;
-
 mod history;
-mod log;
+mod live;
+mod past;
 #[cfg(test)]
 mod tests;
 
 use std::{
-    collections::{BTreeMap, HashMap},
-    sync::Arc,
+    collections::{BTreeMap, BTreeSet, HashMap},
+    sync::{
+        Arc,
+        atomic::{AtomicI64, AtomicU64, Ordering},
+    },
 };
 
 use chrono::{DateTime, Utc};
-use entities::{
-    CategoryCode, CountryCode, DisclosurePolicy, DocumentKind, Line, Localized, ReleaseKind, Version, Year, category,
-    category_name, country, country_name, document, fact_sheet_metadata, publication, visit_count, yearly_total,
-};
-use futures_util::TryStreamExt;
+use entities::{CategoryCode, DisclosurePolicy, DocumentKind, Version, Year, clock_correction, document, publication};
 use imbl::OrdMap;
-use sea_orm::{ColumnTrait, DatabaseTransaction, EntityTrait, QueryFilter, QueryOrder};
+use sea_orm::{ColumnTrait, Condition, DatabaseTransaction, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
+use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+pub use self::{
+    checkpoint::write as write_checkpoint,
+    past::{FigureState, Past, Place, Release, Vintage},
+};
 use crate::{
     editorial::revision,
     error::{Error, Result},
     figures::{
-        category::{Category, Label},
+        category::Category,
         country::Country,
         disclosure::Sheet,
         metadata::FactSheetMetadata,
-        year_sheet::{Cell, Total, Withheld, YearSheet},
+        year_sheet::{Withheld, YearSheet},
     },
 };
 use history::History;
-use log::Log;
+use live::{Current, current};
 
-/// How many publications are read together.
-const BATCH: usize = 200;
+/// How many publications are read at once when all of them are gone through.
+const BATCH: u64 = 200;
 
 /// The category and year of a sheet.
 pub type SheetKey = (CategoryCode, Year);
 
-/// Something that became public, or was withdrawn.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Event {
-    /// The change that carried it out.
+/// A place in the feed of changes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Position {
+    /// The change.
     pub seq: i64,
-    /// When.
+    /// When it was made, as it says of itself.
     pub at: DateTime<Utc>,
-    /// Why, for figures.
-    pub kind: Option<ReleaseKind>,
-    /// Why, in the editor's words.
-    pub reason: Option<String>,
-    /// The account that did it; none at the command line.
-    pub editor: Option<Uuid>,
-    /// What it was.
-    pub what: What,
 }
 
-/// What became public; none inside when it was withdrawn.
+/// Where the clock was set back: these changes were made at an earlier moment than those before them say of themselves.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Corrections(Arc<[Position]>);
+
+impl Corrections {
+    async fn read(transaction: &DatabaseTransaction) -> Result<Self> {
+        let rows = clock_correction::Entity::find().order_by_asc(clock_correction::COLUMN.seq).all(transaction).await?;
+        Ok(Self(rows.into_iter().map(|row| Position { seq: row.seq, at: row.at }).collect()))
+    }
+
+    /// When a change was made, as far as those after it tell.
+    #[must_use]
+    pub fn moment(&self, Position { seq, at }: Position) -> DateTime<Utc> {
+        let later = &self.0[self.0.partition_point(|correction| correction.seq <= seq)..];
+        later.iter().map(|correction| correction.at).fold(at, DateTime::min)
+    }
+}
+
+/// Something that became public, or was withdrawn.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum What {
-    /// The document of a country.
+enum What {
     Country(Uuid, Option<Arc<Country>>),
-    /// The document of a category.
     Category(Uuid, Option<Arc<Category>>),
-    /// What is said of the figures as a whole.
     Metadata(Option<Arc<FactSheetMetadata>>),
-    /// The figures of a category and year, as they may be shown.
     Sheet(SheetKey, Option<Arc<Sheet>>),
 }
 
@@ -93,39 +107,19 @@ pub struct Contents {
 
 impl Contents {
     /// Brings in what happened next.
-    fn apply(&mut self, event: &Event) {
+    fn apply(&mut self, what: &What) {
         fn put<K: Ord + Clone, V>(map: &mut OrdMap<K, Arc<V>>, key: &K, value: Option<&Arc<V>>) {
             match value {
                 Some(value) => map.insert(key.clone(), Arc::clone(value)),
                 None => map.remove(key),
             };
         }
-        match &event.what {
+        match what {
             What::Country(id, country) => put(&mut self.countries, id, country.as_ref()),
             What::Category(id, category) => put(&mut self.categories, id, category.as_ref()),
             What::Metadata(metadata) => self.metadata.clone_from(metadata),
-            What::Sheet(key, sheet) => {
-                put(&mut self.sheets, key, sheet.as_ref());
-                self.updated_at = Some(event.at);
-            }
+            What::Sheet(key, sheet) => put(&mut self.sheets, key, sheet.as_ref()),
         }
-    }
-}
-
-/// Where an event comes from.
-#[derive(Clone)]
-struct Origin {
-    seq: i64,
-    at: DateTime<Utc>,
-    kind: Option<ReleaseKind>,
-    reason: Option<String>,
-    editor: Option<Uuid>,
-}
-
-impl Origin {
-    fn event(self, what: What) -> Event {
-        let Self { seq, at, kind, reason, editor } = self;
-        Event { seq, at, kind, reason, editor, what }
     }
 }
 
@@ -140,10 +134,15 @@ pub struct Changed {
     pub key: String,
 }
 
-/// A publication with what it published. A sheet is as it was counted: it does not leave this file but through
+/// The kinds of documents that figures are made of.
+const KINDS: [DocumentKind; 4] =
+    [DocumentKind::Country, DocumentKind::Category, DocumentKind::YearSheet, DocumentKind::FactSheetMetadata];
+
+/// A publication with what it published. A sheet is as it was counted: it does not leave this room but through
 /// [`History`].
 struct Publication {
-    origin: Origin,
+    document: Uuid,
+    position: Position,
     what: Counted,
 }
 
@@ -157,22 +156,16 @@ impl Publication {
     fn read(changed: Changed, content: Option<serde_json::Value>) -> Result<Option<Self>> {
         let Changed { publication: row, kind, key } = changed;
         let what = match kind {
-            DocumentKind::Country => Counted::Other(What::Country(row.document_id, read(content)?)),
-            DocumentKind::Category => Counted::Other(What::Category(row.document_id, read(content)?)),
-            DocumentKind::FactSheetMetadata => Counted::Other(What::Metadata(read(content)?)),
             DocumentKind::YearSheet => {
                 Counted::Sheet(sheet_key(&key)?, content.map(serde_json::from_value).transpose()?)
             }
-            _ => return Ok(None),
+            kind => match other(kind, row.document_id, content)? {
+                Some(what) => Counted::Other(what),
+                None => return Ok(None),
+            },
         };
-        let origin = Origin {
-            seq: row.change_seq,
-            at: row.published_at,
-            kind: row.release_kind,
-            reason: row.reason,
-            editor: row.editor_id,
-        };
-        Ok(Some(Self { origin, what }))
+        let position = Position { seq: row.change_seq, at: row.published_at };
+        Ok(Some(Self { document: row.document_id, position, what }))
     }
 
     /// What is published together takes place in this order: sheets last, by category and year.
@@ -181,56 +174,180 @@ impl Publication {
             Counted::Other(_) => None,
             Counted::Sheet(key, _) => Some(key),
         };
-        (self.origin.seq, key)
+        (self.position.seq, key)
     }
 }
 
-/// Every state of figures that was ever public, as far as it may be shown, and what is needed to tell the next one.
-/// Cloning it costs little, however long it is.
+/// What is public of figures, as far as it may be shown, what is needed to tell the next state, and the way to the earlier
+/// ones. Cloning it costs little.
 #[derive(Clone, Debug)]
 pub struct Vintages {
     policy: DisclosurePolicy,
-    log: Log,
-    /// What is public now. What something else than Almanac wrote into the live tables is not all in the log.
+    corrections: Corrections,
+    /// What is public now.
     now: Contents,
-    histories: OrdMap<SheetKey, Arc<History>>,
+    sheets: OrdMap<SheetKey, Arc<History>>,
+    /// The newest change that is told of.
+    through: i64,
+    /// The newest publication of anything but a sheet.
+    others: Option<Position>,
+    /// What is public and no publication tells of: something else than Almanac wrote it, or it is a draft that is shown.
+    unwritten: Vec<Unwritten>,
+    /// How many publications were gone through since the process began.
+    pushed: u64,
+    saved: Arc<Saved>,
+    past: Arc<Past>,
+}
+
+/// What the last checkpoint holds that this process knows of.
+#[derive(Debug, Default)]
+struct Saved {
+    /// How many of the publications that it has gone through.
+    pushed: AtomicU64,
+    /// Up to which change.
+    through: AtomicI64,
+}
+
+/// Something that is public without a publication.
+#[derive(Clone, Debug)]
+struct Unwritten {
+    key: Option<SheetKey>,
+    position: Position,
+    is_withdrawn: bool,
 }
 
 impl Vintages {
     fn new(policy: DisclosurePolicy) -> Self {
-        Self { policy, log: Log::default(), now: Contents::default(), histories: OrdMap::new() }
+        Self {
+            policy,
+            corrections: Corrections::default(),
+            now: Contents::default(),
+            sheets: OrdMap::new(),
+            through: 0,
+            others: None,
+            unwritten: Vec::new(),
+            pushed: 0,
+            saved: Arc::default(),
+            past: Arc::default(),
+        }
     }
 
-    /// Reads everything that was ever published. What the live tables hold and no publication tells of counts as
-    /// published at `now`.
+    /// Reads what is public, and what was published since the last checkpoint. What the live tables hold and no publication
+    /// tells of counts as published at `now`.
     ///
     /// # Errors
     /// When the database cannot be read.
     pub async fn load(transaction: &DatabaseTransaction, policy: DisclosurePolicy, now: DateTime<Utc>) -> Result<Self> {
         let Current { countries, categories, metadata, sheets } = current(transaction).await?;
-        let mut published = all(transaction).await?;
-        published.sort_by(|a, b| a.order().cmp(&b.order()));
-        let latest = published.last().map_or(0, |last| last.origin.seq);
-        let origin = Origin { seq: latest, at: now, kind: None, reason: None, editor: None };
-        let unwritten = unwritten(&published, &sheets, &origin);
-        let mut vintages = Self::new(policy);
-        for one in published.into_iter().chain(unwritten) {
-            vintages.push(one);
+        let newest = crate::change::latest(transaction).await?;
+        let corrections = Corrections::read(transaction).await?;
+        let mut vintages = Self::restore(transaction, policy, corrections, &sheets, newest).await?;
+        vintages.go_through(transaction).await?;
+        let known: BTreeSet<SheetKey> = vintages.sheets.keys().chain(sheets.keys()).cloned().collect();
+        for key in known {
+            let live = sheets.get(&key);
+            let is_told = match vintages.sheets.get(&key) {
+                Some(history) => history.counted(&key, live)?,
+                None => live.is_none_or(YearSheet::is_empty),
+            };
+            if !is_told {
+                // It comes after all that is told of.
+                let position = Position { seq: vintages.through + 1, at: now };
+                vintages.push_unwritten(Uuid::nil(), position, Counted::Sheet(key, live.cloned()))?;
+            }
         }
         vintages.now = Contents { countries, categories, metadata, ..vintages.now };
         Ok(vintages)
     }
 
+    /// As the last checkpoint says, as far as it is of use under this policy.
+    async fn restore(
+        transaction: &DatabaseTransaction,
+        policy: DisclosurePolicy,
+        corrections: Corrections,
+        live: &BTreeMap<SheetKey, YearSheet>,
+        newest: i64,
+    ) -> Result<Self> {
+        let new = Self { corrections, ..Self::new(policy) };
+        let mut vintages = new.clone();
+        let Some(checkpoint) = checkpoint::read(transaction, policy, newest).await? else { return Ok(vintages) };
+        let is_same = checkpoint.is_same_policy;
+        for (key, document, stored) in checkpoint.histories {
+            let restored = History::restore(document, stored, policy, is_same, live.get(&key));
+            let Some(history) = restored else { return Ok(new) };
+            if let Some(shown) = history.shown() {
+                vintages.now.sheets.insert(key.clone(), Arc::clone(shown));
+            }
+            vintages.note_update(history.last);
+            vintages.sheets.insert(key, Arc::new(history));
+        }
+        vintages.through = checkpoint.through;
+        vintages.saved.through.store(checkpoint.through, Ordering::Release);
+        vintages.others = checkpoint.others;
+        Ok(vintages)
+    }
+
+    /// Goes through all that was published after what is known, of sheets; of everything else only the newest counts, which
+    /// the live tables hold.
+    async fn go_through(&mut self, transaction: &DatabaseTransaction) -> Result<()> {
+        let mut after = (self.through, None::<Uuid>);
+        loop {
+            let (seq, document) = after;
+            let mut is_after = Condition::any().add(publication::COLUMN.change_seq.gt(seq));
+            if let Some(document) = document {
+                let same = Condition::all().add(publication::COLUMN.change_seq.eq(seq));
+                is_after = is_after.add(same.add(publication::COLUMN.document_id.gt(document)));
+            }
+            let rows = publication::Entity::find()
+                .find_also_related(document::Entity)
+                .filter(document::COLUMN.kind.is_in(KINDS))
+                .filter(is_after)
+                .order_by_asc(publication::COLUMN.change_seq)
+                .order_by_asc(publication::COLUMN.document_id)
+                .limit(BATCH)
+                .all(transaction)
+                .await?;
+            let Some((last, _)) = rows.last() else { return Ok(()) };
+            after = (last.change_seq, Some(last.document_id));
+            let mut sheets = Vec::new();
+            for (row, document) in rows.into_iter().filter_map(|(row, document)| Some((row, document?))) {
+                match document.kind {
+                    DocumentKind::YearSheet => {
+                        sheets.push(Changed { publication: row, kind: document.kind, key: document.key });
+                    }
+                    _ => {
+                        self.others = Some(Position { seq: row.change_seq, at: row.published_at });
+                        self.through = self.through.max(row.change_seq);
+                        self.pushed += 1;
+                    }
+                }
+            }
+            for publication in publications(transaction, &sheets.iter().collect::<Vec<_>>()).await? {
+                self.push(publication)?;
+            }
+        }
+    }
+
     /// The same, and what was published since; what of it is known already is passed over. Reads the revisions that were
-    /// published and nothing else. All that a change published must be there. Another policy takes [`Vintages::load`].
+    /// published and nothing else. All that a change published must be there. Another policy, or a clock that was set back,
+    /// takes [`Vintages::load`].
     ///
     /// # Errors
     /// When the database cannot be read.
     pub async fn advance(&self, transaction: &DatabaseTransaction, changed: &[Changed]) -> Result<Self> {
-        let is_new = |changed: &&Changed| changed.publication.change_seq > self.log.seq();
+        let is_new = |changed: &&Changed| changed.publication.change_seq > self.through;
         let changed: Vec<&Changed> = changed.iter().filter(is_new).collect();
-        let published = read_changed(transaction, changed.into_iter()).await?;
-        Ok(self.with(published))
+        self.with(publications(transaction, &changed).await?)
+    }
+
+    /// The same, and what was published since.
+    fn with(&self, mut published: Vec<Publication>) -> Result<Self> {
+        published.sort_by(|a, b| a.order().cmp(&b.order()));
+        let mut next = self.clone();
+        for one in published {
+            next.push(one)?;
+        }
+        Ok(next)
     }
 
     /// The same, and this publication, which is not carried out.
@@ -238,31 +355,50 @@ impl Vintages {
     /// # Errors
     /// When the content is not of the kind of its document.
     pub fn with_draft(&self, publication: Changed, content: serde_json::Value) -> Result<Self> {
-        Ok(self.with(Publication::read(publication, Some(content))?.into_iter().collect()))
-    }
-
-    /// The same, and what was published since.
-    fn with(&self, mut published: Vec<Publication>) -> Self {
-        published.sort_by(|a, b| a.order().cmp(&b.order()));
         let mut next = self.clone();
-        for one in published {
-            next.push(one);
+        if let Some(Publication { document, position, what }) = Publication::read(publication, Some(content))? {
+            next.push_unwritten(document, position, what)?;
         }
-        next
+        Ok(next)
     }
 
-    fn push(&mut self, published: Publication) {
-        let Publication { origin, what } = published;
-        let event = match what {
-            Counted::Other(what) => Arc::new(origin.event(what)),
+    fn push(&mut self, published: Publication) -> Result<()> {
+        let Publication { document, position, what } = published;
+        self.bring_in(document, position, what)?;
+        self.through = self.through.max(position.seq);
+        self.pushed += 1;
+        Ok(())
+    }
+
+    fn push_unwritten(&mut self, document: Uuid, position: Position, what: Counted) -> Result<()> {
+        let (key, is_withdrawn) = match &what {
+            Counted::Sheet(key, sheet) => (Some(key.clone()), sheet.is_none()),
+            Counted::Other(_) => (None, false),
+        };
+        self.unwritten.push(Unwritten { key, position, is_withdrawn });
+        self.bring_in(document, position, what)
+    }
+
+    fn bring_in(&mut self, document: Uuid, position: Position, what: Counted) -> Result<()> {
+        let what = match what {
+            Counted::Other(what) => {
+                self.others = Some(position);
+                what
+            }
             Counted::Sheet(key, counted) => {
-                let known = self.histories.entry(key.clone());
-                let history = known.or_insert_with(|| Arc::new(History::new(self.policy)));
-                Arc::make_mut(history).next(origin, key, counted)
+                let known = self.sheets.entry(key.clone());
+                let history = known.or_insert_with(|| Arc::new(History::new(document, self.policy)));
+                let shown = Arc::make_mut(history).next(position, counted)?;
+                self.note_update(position);
+                What::Sheet(key, shown)
             }
         };
-        self.now.apply(&event);
-        self.log.push(event);
+        self.now.apply(&what);
+        Ok(())
+    }
+
+    fn note_update(&mut self, position: Position) {
+        self.now.updated_at = self.now.updated_at.max(Some(self.corrections.moment(position)));
     }
 
     /// What is done about small counts.
@@ -277,151 +413,96 @@ impl Vintages {
         &self.now
     }
 
-    /// Everything that became public, in order.
-    pub fn events(&self) -> impl Iterator<Item = &Event> {
-        self.log.events()
+    /// The newest change that is told of; 0 when there is none.
+    #[must_use]
+    pub const fn through(&self) -> i64 {
+        self.through
     }
 
-    /// What became of the figures of a category and year, in order.
-    pub fn history(&self, key: &SheetKey) -> impl Iterator<Item = &Event> {
-        self.histories.get(key).into_iter().flat_map(|history| history.events()).map(AsRef::as_ref)
+    /// When the newest of all that is public became public.
+    #[must_use]
+    pub fn newest(&self) -> Option<DateTime<Utc>> {
+        let unwritten = self.unwritten.iter().map(|one| one.position);
+        let sheets = self.sheets.values().map(|history| history.last);
+        let newest = sheets.chain(self.others).chain(unwritten).max_by_key(|position| position.seq)?;
+        Some(self.corrections.moment(newest))
+    }
+
+    /// How often sheets were published or withdrawn; only those of this category and year, if it is given.
+    #[must_use]
+    pub fn publications(&self, key: Option<&SheetKey>) -> u64 {
+        match key {
+            Some(key) => self.sheets.get(key).map_or(0, |history| history.publications),
+            None => self.sheets.values().map(|history| history.publications).sum(),
+        }
+    }
+
+    /// How many sheets were published or withdrawn after a moment.
+    #[must_use]
+    pub fn sheets_since(&self, moment: DateTime<Utc>) -> usize {
+        self.sheets.values().filter(|history| self.corrections.moment(history.last) > moment).count()
+    }
+
+    /// Whether so much was published up to change `seq` since the last checkpoint that it is time for another one. What no
+    /// publication tells of cannot be in one.
+    #[must_use]
+    pub fn is_checkpoint_due(&self, seq: i64) -> bool {
+        let published = self.pushed.saturating_sub(self.saved.pushed.load(Ordering::Acquire));
+        let changes = seq.saturating_sub(self.saved.through.load(Ordering::Acquire));
+        let is_due = published >= checkpoint::INTERVAL || changes >= checkpoint::INTERVAL_OF_CHANGES;
+        self.unwritten.is_empty() && is_due
     }
 
     /// What is withheld of every sheet that was ever public, for an export: whoever imports it withholds the same.
     pub fn withheld(&self) -> impl Iterator<Item = (&SheetKey, Withheld)> {
-        self.histories.iter().filter_map(|(key, history)| Some((key, history.withheld()?)))
+        self.sheets.iter().filter_map(|(key, history)| Some((key, history.withheld()?)))
     }
 
     /// What is withheld of one sheet; none when it was never public, or the policy hides nothing.
     #[must_use]
     pub fn withheld_of(&self, key: &SheetKey) -> Option<Withheld> {
-        self.histories.get(key)?.withheld()
+        self.sheets.get(key)?.withheld()
     }
 
-    /// How many events there were up to a moment.
+    /// The earlier states.
     #[must_use]
-    pub fn until(&self, moment: DateTime<Utc>) -> usize {
-        self.log.until(moment)
-    }
-
-    /// What was public after so many events.
-    #[must_use]
-    pub fn after(&self, events: usize) -> Contents {
-        self.log.after(events)
+    pub const fn past(&self) -> &Arc<Past> {
+        &self.past
     }
 }
 
-/// What the live tables hold. Its sheets are as they were counted: they do not leave this file but through [`History`].
-struct Current {
-    countries: OrdMap<Uuid, Arc<Country>>,
-    categories: OrdMap<Uuid, Arc<Category>>,
-    metadata: Option<Arc<FactSheetMetadata>>,
-    sheets: BTreeMap<SheetKey, YearSheet>,
-}
-
-/// Reads the live tables.
-///
-/// # Errors
-/// When the database cannot be read.
-async fn current(transaction: &DatabaseTransaction) -> Result<Current> {
-    let mut names: HashMap<CountryCode, Localized<Line>> = HashMap::new();
-    for row in country_name::Entity::find().all(transaction).await? {
-        names.entry(row.country).or_default().insert(row.locale, row.name);
-    }
-    let country = |row: country::Model| {
-        let names = names.remove(&row.code).unwrap_or_default();
-        (row.document_id, Arc::new(Country { code: row.code, position: row.position, names }))
-    };
-    let countries = country::Entity::find().all(transaction).await?.into_iter().map(country).collect();
-
-    let mut labels: HashMap<CategoryCode, Localized<Label>> = HashMap::new();
-    for row in category_name::Entity::find().all(transaction).await? {
-        let label = Label { name: row.name, description: row.description };
-        labels.entry(row.category).or_default().insert(row.locale, label);
-    }
-    let category = |row: category::Model| {
-        let labels = labels.remove(&row.code).unwrap_or_default();
-        (row.document_id, Arc::new(Category { code: row.code, position: row.position, labels }))
-    };
-    let categories = category::Entity::find().all(transaction).await?.into_iter().map(category).collect();
-
-    let metadata = fact_sheet_metadata::Entity::find().one(transaction).await?;
-    let metadata = metadata.map(|row| serde_json::from_value(row.content)).transpose()?.map(Arc::new);
-    Ok(Current { countries, categories, metadata, sheets: live_sheets(transaction).await? })
-}
-
-/// The sheets that the live tables hold, as they were counted.
-///
-/// # Errors
-/// When the database cannot be read.
-async fn live_sheets(transaction: &DatabaseTransaction) -> Result<BTreeMap<SheetKey, YearSheet>> {
-    let mut sheets: BTreeMap<SheetKey, YearSheet> = BTreeMap::new();
-    for row in yearly_total::Entity::find().all(transaction).await? {
-        let total = Total::read(&row)?;
-        let key = (row.category, row.year);
-        sheets.entry(key).or_insert_with_key(|(category, year)| YearSheet::empty(category.clone(), *year)).total =
-            Some(total);
-    }
-    // One by one: together, as the database hands them over, they take several times what is kept of them.
-    let mut rows = visit_count::Entity::find().stream(transaction).await?;
-    while let Some(row) = rows.try_next().await? {
-        let cell = Cell::read(&row)?;
-        let key = (row.category, row.year);
-        let sheet = sheets.entry(key).or_insert_with_key(|(category, year)| YearSheet::empty(category.clone(), *year));
-        sheet.counts.insert(row.country, cell);
-    }
-    Ok(sheets)
-}
-
-/// Every publication of figures.
-///
-/// # Errors
-/// When the database cannot be read.
-async fn all(transaction: &DatabaseTransaction) -> Result<Vec<Publication>> {
-    let kinds =
-        [DocumentKind::Country, DocumentKind::Category, DocumentKind::YearSheet, DocumentKind::FactSheetMetadata];
-    let documents = document::Entity::find().filter(document::COLUMN.kind.is_in(kinds)).all(transaction).await?;
-    let documents: HashMap<Uuid, document::Model> = documents.into_iter().map(|row| (row.id, row)).collect();
-    let rows = publication::Entity::find().order_by_asc(publication::COLUMN.change_seq).all(transaction).await?;
-    let mut changed = Vec::new();
-    for publication in rows {
-        let Some(document) = documents.get(&publication.document_id) else { continue };
-        changed.push(Changed { publication, kind: document.kind, key: document.key.clone() });
-    }
-    let mut published = Vec::with_capacity(changed.len());
-    for batch in changed.chunks(BATCH) {
-        published.extend(read_changed(transaction, batch.iter()).await?);
-    }
-    Ok(published)
-}
-
-/// What was published by these.
-///
-/// # Errors
-/// When the database cannot be read.
-async fn read_changed(
-    transaction: &DatabaseTransaction,
-    changed: impl Iterator<Item = &Changed> + Clone,
-) -> Result<Vec<Publication>> {
-    let numbers = changed.clone().filter_map(|one| Some((one.publication.document_id, one.publication.number?)));
+/// What these published, in the order in which it took place.
+async fn publications(transaction: &DatabaseTransaction, changed: &[&Changed]) -> Result<Vec<Publication>> {
+    let numbers = changed.iter().filter_map(|one| Some((one.publication.document_id, one.publication.number?)));
     let numbers: Vec<(Uuid, Version)> = numbers.collect();
     let mut contents: HashMap<(Uuid, Version), serde_json::Value> = HashMap::with_capacity(numbers.len());
-    for found in revision::of(transaction, &numbers).await? {
-        contents.insert((found.document_id, found.number), found.content);
+    for revision in revision::of(transaction, &numbers).await? {
+        contents.insert((revision.document_id, revision.number), revision.content);
     }
-    let mut published = Vec::with_capacity(numbers.len());
+    let mut published = Vec::with_capacity(changed.len());
     for one in changed {
         let content = match one.publication.number {
-            // A revision may be published, withdrawn, and published again.
+            // A revision may be published, withdrawn and published again.
             Some(number) => {
                 let found = contents.get(&(one.publication.document_id, number)).cloned();
                 Some(found.ok_or(Error::NotFound("the revision"))?)
             }
             None => None,
         };
-        published.extend(Publication::read(one.clone(), content)?);
+        published.extend(Publication::read((*one).clone(), content)?);
     }
+    published.sort_by(|a, b| a.order().cmp(&b.order()));
     Ok(published)
+}
+
+/// What a document of this kind published; none when it is no country, category or metadata.
+fn other(kind: DocumentKind, document: Uuid, content: Option<serde_json::Value>) -> Result<Option<What>> {
+    Ok(match kind {
+        DocumentKind::Country => Some(What::Country(document, read(content)?)),
+        DocumentKind::Category => Some(What::Category(document, read(content)?)),
+        DocumentKind::FactSheetMetadata => Some(What::Metadata(read(content)?)),
+        _ => None,
+    })
 }
 
 fn read<T: serde::de::DeserializeOwned>(content: Option<serde_json::Value>) -> Result<Option<Arc<T>>> {
@@ -433,27 +514,4 @@ fn sheet_key(key: &str) -> Result<SheetKey> {
     let mut parts = key.split('/').skip(1);
     let (category, year) = (parts.next().unwrap_or_default(), parts.next().unwrap_or_default());
     Ok((category.parse().map_err(Error::internal)?, year.parse().map_err(Error::internal)?))
-}
-
-/// What is public and not among the publications: something else than Almanac wrote it.
-fn unwritten(published: &[Publication], live: &BTreeMap<SheetKey, YearSheet>, origin: &Origin) -> Vec<Publication> {
-    let mut last: BTreeMap<&SheetKey, Option<&YearSheet>> = live.keys().map(|key| (key, None)).collect();
-    for one in published {
-        if let Counted::Sheet(key, sheet) = &one.what {
-            last.insert(key, sheet.as_ref());
-        }
-    }
-    // A sheet without any figure has no rows, and shows nothing.
-    let differs = |(key, last): &(&SheetKey, Option<&YearSheet>)| {
-        let last = last.filter(|sheet| !sheet.is_empty());
-        match (last, live.get(*key)) {
-            (Some(last), Some(live)) => !last.has_figures_of(live),
-            (last, live) => last.is_some() || live.is_some(),
-        }
-    };
-    let caught_up = |(key, _): (&SheetKey, Option<&YearSheet>)| Publication {
-        origin: origin.clone(),
-        what: Counted::Sheet(key.clone(), live.get(key).cloned()),
-    };
-    last.into_iter().filter(differs).map(caught_up).collect()
 }

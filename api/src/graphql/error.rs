@@ -387,6 +387,7 @@ pub fn expected<T>(result: Result<T>) -> Result<Expected<T>> {
         | Error::ChangeNotSeen
         | Error::PreviewEnded
         | Error::ProviderUnavailable
+        | Error::FeedWentBack { .. }
         | Error::NoFont
         | Error::Overloaded
         | Error::Unavailable(_)

@@ -35,6 +35,7 @@ use crate::{
     },
     error::{Code, Error, Result},
     figures::{
+        Published,
         chart::{self, Chart, ChartError, plan},
         exchange::{csv, json_ld, json_stat, table::table, xlsx},
     },
@@ -122,8 +123,13 @@ impl Figures {
         let making = async {
             let (of, asked, client) = (Arc::clone(&snapshot), query.clone(), Client::of(&caller));
             let memory = Arc::clone(self.state.response_memory());
-            let work =
-                move |cancellation: &Cancellation| make(what, &of, parameters, address, &asked, cancellation, &memory);
+            let published = match parameters.as_of {
+                Some(moment) => of.figures.read_as_of(self.state.database().reader(), moment).await?,
+                None => Arc::clone(&of.figures),
+            };
+            let work = move |cancellation: &Cancellation| {
+                make(what, &of, &published, parameters, address, &asked, cancellation, &memory)
+            };
             let bytes = self.state.compute_pool().run(priority, &client, work).await??;
             let tags = [tag::SITE, tag::FIGURES].map(str::to_owned).to_vec();
             Ok::<_, Error>(Arc::new(Answer::new(snapshot.seq, tags, bytes)))
@@ -226,6 +232,7 @@ fn wanted(request: &Request) -> Result<(Format, bool), Refusal> {
 fn make(
     format: Format,
     snapshot: &Snapshot,
+    published: &Published,
     parameters: Parameters,
     address: String,
     query: &str,
@@ -234,8 +241,6 @@ fn make(
 ) -> Result<Bytes> {
     let preference =
         snapshot.content.site.locales.preference(parameters.locale.clone(), parameters.fallback.clone())?;
-    let earlier = parameters.as_of.map(|moment| snapshot.figures.as_of(moment));
-    let published = earlier.as_ref().unwrap_or(&snapshot.figures);
     let scale = parameters.scale;
     let chart = |parameters: Parameters| -> Result<Chart> {
         let Parameters { selection, kind, countries, top, theme, width, height, .. } = parameters;

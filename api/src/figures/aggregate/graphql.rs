@@ -171,11 +171,13 @@ fn groups(asking: &Asking, arguments: VisitCounts) -> Result<Vec<VisitCountGroup
     let as_of = as_of.and_then(|at| moment(&asking.state, &mut faults, "asOf", at));
     faults.into_result()?;
     let mut preference = asking.preference(locale, fallback)?;
-    let mut published = asking.figures();
-    if let Some(moment) = as_of {
-        published = published.as_of(moment);
-        preference = preference.as_of(moment);
-    }
+    let published = match as_of {
+        Some(moment) => {
+            preference = preference.as_of(moment);
+            asking.reading.figures_as_of(moment)
+        }
+        None => asking.figures(),
+    };
     let groups = aggregate::aggregate(&published, &query)?;
     Ok(groups.iter().map(|group| VisitCountGroup::new(&published, group, &preference)).collect())
 }

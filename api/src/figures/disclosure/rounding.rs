@@ -22,6 +22,7 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use entities::{Count, CountryCode, DisclosurePolicy, Localized, Observation, ObservationStatus};
+use serde::{Deserialize, Serialize};
 
 use super::{Confidentiality, Sheet, free, is_withheld_by_hand, without_total};
 use crate::figures::{
@@ -30,7 +31,7 @@ use crate::figures::{
 };
 
 /// Whether the total of one category and year is told.
-#[derive(Clone)]
+#[derive(Clone, Serialize, Deserialize)]
 pub(super) struct Rounding {
     base: i64,
     /// Whether no total is told from here on.
@@ -40,7 +41,7 @@ pub(super) struct Rounding {
 }
 
 /// All that a total can be held against.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 struct Counted {
     counts: BTreeMap<CountryCode, Count>,
     total: Option<Count>,

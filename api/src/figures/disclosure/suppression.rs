@@ -35,6 +35,7 @@
 //! something of the states between.
 
 use entities::{Count, CountryCode, DisclosureMethod, DisclosurePolicy, Localized, Observation};
+use serde::{Deserialize, Serialize};
 
 use super::{Confidentiality, Sheet, free, is_withheld_by_hand, whole, withheld, without_total};
 use crate::figures::{
@@ -43,7 +44,7 @@ use crate::figures::{
 };
 
 /// What of one category and year is withheld, and since when.
-#[derive(Clone)]
+#[derive(Clone, Serialize, Deserialize)]
 pub(super) struct Suppression {
     policy: DisclosurePolicy,
     is_first: bool,

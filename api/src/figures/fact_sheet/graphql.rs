@@ -357,7 +357,7 @@ pub const FACT_SHEET: Root = Root {
             locale: arguments.get("locale")?,
             fallback: arguments.get("fallback")?,
         };
-        serve(asking, asking.figures(), arguments)?.write(plan, out);
+        serve(asking, None, arguments)?.write(plan, out);
         Ok(())
     },
 };
@@ -372,7 +372,8 @@ struct Arguments {
     fallback: Option<Vec<Input<Locale>>>,
 }
 
-fn serve(asking: &Asking, mut published: Arc<Published>, arguments: Arguments) -> Result<FactSheet> {
+/// `counted` is what was counted, for who may see it, at the moment that is asked for.
+fn serve(asking: &Asking, counted: Option<Arc<Published>>, arguments: Arguments) -> Result<FactSheet> {
     let Arguments { categories, from, to, as_of, locale, fallback } = arguments;
     let mut faults = Faults::default();
     let selection = Selection {
@@ -384,9 +385,13 @@ fn serve(asking: &Asking, mut published: Arc<Published>, arguments: Arguments) -
     faults.into_result()?;
     let mut preference = asking.preference(locale, fallback)?;
     if let Some(moment) = as_of {
-        published = published.as_of(moment);
         preference = preference.as_of(moment);
     }
+    let published = match (counted, as_of) {
+        (Some(counted), _) => counted,
+        (None, Some(moment)) => asking.reading.figures_as_of(moment),
+        (None, None) => asking.figures(),
+    };
     let extent = fact_sheet::extent(&published, selection)?;
     Ok(FactSheet { published, preference, extent, as_of })
 }
@@ -419,9 +424,17 @@ impl FactSheetQuery {
         )]
         confidential: Option<bool>,
     ) -> Result<FactSheet> {
-        let is_confidential = confidential == Some(true);
-        let published = if is_confidential { Arc::new(true_values(ctx).await?) } else { ctx.figures() };
-        serve(ctx.asking(), published, Arguments { categories, from, to, as_of, locale, fallback })
+        let mut counted = None;
+        if confidential == Some(true) {
+            let now = Arc::new(true_values(ctx).await?);
+            // A bad moment is refused with everything else.
+            let moment = as_of.as_ref().and_then(|at| at.0.as_ref().ok()).map(|at| at.get());
+            counted = Some(match moment {
+                Some(moment) => now.read_as_of(ctx.state().database().reader(), moment).await?,
+                None => now,
+            });
+        }
+        serve(ctx.asking(), counted, Arguments { categories, from, to, as_of, locale, fallback })
     }
 }
 

@@ -3,6 +3,7 @@
 use std::{collections::BTreeSet, sync::Arc};
 
 use async_graphql::{Context, Object, SimpleObject};
+use chrono::TimeDelta;
 use entities::{CategoryCode, CountryCode, Moment, Rule, Year};
 use uuid::Uuid;
 
@@ -13,7 +14,7 @@ use crate::{
         disclosure::{Figure, Sheet},
         fact_sheet::graphql::moment,
         graphql::{PublishedFigure, ReleaseKind},
-        vintage::{Event, SheetKey, What},
+        vintage::{FigureState, Release, SheetKey},
     },
     graphql::{At, ContextExt, Faults, Input, Scalar},
 };
@@ -73,8 +74,9 @@ impl Cause {
 }
 
 impl Cause {
-    fn of(event: &Event) -> Self {
-        Self { kind: event.kind, reason: event.reason.clone(), editor: event.editor }
+    fn of(release: Release) -> Self {
+        let Release { kind, reason, editor, .. } = release;
+        Self { kind, reason, editor }
     }
 }
 
@@ -136,17 +138,15 @@ impl VintageQuery {
         let wanted = |key: &SheetKey| {
             category.as_ref().is_none_or(|code| *code == key.0) && year.is_none_or(|year| year == key.1)
         };
-        let vintage = |event: &Event| {
-            let What::Sheet(key, sheet) = &event.what else { return None };
-            wanted(key).then(|| Vintage {
-                published_at: event.at.into(),
-                category: Scalar(key.0.clone()),
-                year: Scalar(key.1),
-                withdrawn: sheet.is_none(),
-                cause: Cause::of(event),
-            })
+        let listed = figures.vintages.list(ctx.state().database().reader(), wanted).await?;
+        let vintage = |vintage: super::Vintage| Vintage {
+            published_at: vintage.release.at.into(),
+            category: Scalar(vintage.key.0),
+            year: Scalar(vintage.key.1),
+            withdrawn: vintage.is_withdrawn,
+            cause: Cause::of(vintage.release),
         };
-        Ok(figures.vintages.events().filter_map(vintage).collect())
+        Ok(listed.into_iter().map(vintage).collect())
     }
 
     /// What became of a published figure: what it was, what it is, why, when, the oldest first. Of a figure that the
@@ -172,18 +172,18 @@ impl VintageQuery {
         if country.as_ref().is_some_and(|code| figures.country(code).is_none()) {
             return Err(Error::invalid(["country"], Rule::Unknown));
         }
-        let key = (category, year);
+        let reader = ctx.state().database().reader();
         let mut changes = Vec::new();
         let mut before: Option<Arc<Figure>> = None;
-        for event in figures.vintages.history(&key) {
-            let What::Sheet(_, sheet) = &event.what else { continue };
-            let after = sheet.as_ref().and_then(|sheet| figure(sheet, country.as_ref()));
+        for FigureState { release, figure: after } in
+            figures.vintages.figure(reader, (&category, year), country.as_ref()).await?
+        {
             if after.as_deref().map(Figure::observation) != before.as_deref().map(Figure::observation) {
                 changes.push(FigureChange {
-                    published_at: event.at.into(),
+                    published_at: release.at.into(),
                     before: state(before.as_deref()),
                     after: state(after.as_deref()),
-                    cause: Cause::of(event),
+                    cause: Cause::of(release),
                 });
             }
             before = after;
@@ -201,14 +201,18 @@ impl VintageQuery {
         let since = moment(ctx.state(), &mut faults, "since", since);
         faults.into_result()?;
         let since = since.unwrap_or_default();
-        let until = ctx.state().now();
         let figures = ctx.figures();
-        let old = figures.vintages.after(figures.vintages.until(since));
-        let new = figures.vintages.now();
-        let keys: BTreeSet<&SheetKey> = old.sheets.keys().chain(new.sheets.keys()).collect();
+        let then = figures.read_as_of(ctx.state().database().reader(), since).await?;
+        // What comes next is published after the newest that is here, whatever the clock of this process says.
+        let now = ctx.state().now();
+        let until = figures.vintages.newest().filter(|newest| *newest < now);
+        // In this very millisecond there may be more to come.
+        let until = until.unwrap_or(now - TimeDelta::milliseconds(1)).max(since);
+        let (old, new) = (then.sheets(), figures.sheets());
+        let keys: BTreeSet<&SheetKey> = old.keys().chain(new.keys()).collect();
         let mut deltas = Vec::new();
         for key in keys {
-            let (old, new) = (old.sheets.get(key), new.sheets.get(key));
+            let (old, new) = (old.get(key), new.get(key));
             if old.zip(new).is_some_and(|(old, new)| old == new) {
                 continue;
             }

@@ -1,13 +1,15 @@
 //! Figures that grow publication by publication are the same as figures that are read as a whole.
 
 use chrono::{Duration, TimeZone};
-use entities::{Count, DisclosureMethod, Flags, Locale, Observation, ObservationStatus, Threshold};
+use entities::{
+    Count, CountryCode, DisclosureMethod, Flags, Locale, Localized, Observation, ObservationStatus, Threshold,
+};
 use proptest::prelude::*;
 
 use super::*;
 use crate::figures::{
     Published,
-    disclosure::{Figure, disclose},
+    disclosure::{self, Figure, disclose},
     year_sheet::{Cell, Total},
 };
 
@@ -179,22 +181,16 @@ fn assert_same(grown: &Published, whole: &Published) {
     assert_eq!(grown.metadata, whole.metadata);
     assert_eq!(grown.updated_at, whole.updated_at);
     assert_eq!(grown.vintages.now(), whole.vintages.now());
-    assert!(grown.vintages.events().eq(whole.vintages.events()));
+    assert_eq!(grown.vintages.newest(), whole.vintages.newest());
     for code in COUNTRIES {
         let code = code.parse().unwrap();
         assert_eq!(grown.country(&code), whole.country(&code));
         assert!(grown.country(&code).is_none_or(|index| grown.countries[index].code == code));
     }
-    for (index, category) in CATEGORIES.into_iter().enumerate() {
+    for category in CATEGORIES {
         let code = category.parse().unwrap();
         assert_eq!(grown.category(&code), whole.category(&code));
         assert!(grown.category(&code).is_none_or(|index| grown.categories[index].code == code));
-        for year in 0..YEARS.len() {
-            let key = key(index, year);
-            assert!(grown.vintages.history(&key).eq(whole.vintages.history(&key)));
-            let of_key = |event: &&Event| matches!(&event.what, What::Sheet(of, _) if *of == key);
-            assert!(grown.vintages.history(&key).eq(grown.vintages.events().filter(of_key)));
-        }
     }
 }
 
@@ -209,11 +205,28 @@ fn assert_disclosed(published: &Published, states: &[Publication]) {
     }
     for (key, sheets) in counted {
         let expected = disclose(published.policy, &sheets);
-        let shown = published.vintages.history(key).filter_map(|event| match &event.what {
-            What::Sheet(_, sheet) => sheet.as_deref(),
-            _ => None,
-        });
-        assert!(shown.eq(&expected), "{key:?}");
+        let mut history = History::new(Uuid::nil(), published.policy);
+        let mut timeline = disclosure::Timeline::default();
+        let mut shown = Vec::new();
+        for sheet in &sheets {
+            let position = Position { seq: 1, at: start() };
+            let sheet = history.next(position, Some((*sheet).clone())).unwrap().unwrap();
+            timeline.push(Some(&sheet));
+            shown.push(Sheet::clone(&sheet));
+        }
+        assert_eq!(shown, expected, "{key:?}");
+        for (state, sheet) in shown.iter().enumerate() {
+            assert_eq!(timeline.at(state).as_ref(), Some(sheet), "{key:?} {state}");
+        }
+        // What is stored of it goes on as it would have.
+        let stored = serde_json::to_value(history.store()).unwrap();
+        let restored =
+            History::restore(Uuid::nil(), serde_json::from_value(stored).unwrap(), published.policy, true, None);
+        let mut restored = restored.unwrap();
+        let last = sheets.last().map(|sheet| (*sheet).clone());
+        let next = corrected(last.as_ref(), key, &[(0, Some(4)), (3, Some(40))], Some(0));
+        let position = Position { seq: 2, at: start() };
+        assert_eq!(restored.next(position, Some(next.clone())).unwrap(), history.next(position, Some(next)).unwrap());
         let mut past: BTreeMap<Option<&CountryCode>, Vec<Count>> = BTreeMap::new();
         for sheet in &expected {
             let counts = sheet.counts().iter().map(|(country, figure)| (Some(country), figure));
@@ -228,22 +241,6 @@ fn assert_disclosed(published: &Published, states: &[Publication]) {
     }
 }
 
-/// What was public at a moment, the long way round.
-fn assert_as_of(published: &Published, moment: DateTime<Utc>) {
-    let mut contents = Contents::default();
-    let mut events = 0;
-    for event in published.vintages.events().take_while(|event| event.at <= moment) {
-        contents.apply(event);
-        events += 1;
-    }
-    assert_eq!((published.vintages.until(moment), published.vintages.after(events)), (events, contents.clone()));
-    let then = published.as_of(moment);
-    assert!(Arc::ptr_eq(&then, &published.as_of(moment)), "it is put together once");
-    let alone = Published::of(Vintages { now: contents, ..published.vintages.clone() });
-    assert_eq!((&then.countries, &then.categories), (&alone.countries, &alone.categories));
-    assert_eq!((&then.figures, &then.metadata, then.updated_at), (&alone.figures, &alone.metadata, alone.updated_at));
-}
-
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(48))]
 
@@ -255,15 +252,11 @@ proptest! {
             let all = || changed.iter().zip(&contents).map(|(changed, contents)| read_all(changed, contents));
             let mut grown = Published::of(Vintages::new(policy));
             for (index, step) in all().enumerate() {
-                grown = grown.with(grown.vintages.with(step));
+                grown = grown.with(grown.vintages.with(step).unwrap());
                 let so_far = all().take(index + 1).flatten().collect();
-                assert_same(&grown, &Published::of(Vintages::new(policy).with(so_far)));
-                assert_as_of(&grown, start());
+                assert_same(&grown, &Published::of(Vintages::new(policy).with(so_far).unwrap()));
             }
             assert_disclosed(&grown, &all().flatten().collect::<Vec<_>>());
-            for minute in -3..=24 {
-                assert_as_of(&grown, start() + Duration::minutes(minute * 3));
-            }
         }
     }
 }
@@ -280,17 +273,9 @@ fn long(policy: DisclosurePolicy, states: i64) -> Published {
     let (changed, contents) = publications(&steps);
     let mut grown = Published::of(Vintages::new(policy));
     for (changed, contents) in changed.iter().zip(&contents) {
-        grown = grown.with(grown.vintages.with(read_all(changed, contents)));
+        grown = grown.with(grown.vintages.with(read_all(changed, contents)).unwrap());
     }
     grown
-}
-
-#[test]
-fn every_moment_of_a_long_history_is_what_it_was() {
-    let published = long(DisclosurePolicy::default(), 300);
-    for minute in 0..310 {
-        assert_as_of(&published, start() + Duration::minutes(minute));
-    }
 }
 
 #[test]
@@ -300,21 +285,13 @@ fn what_stays_as_it_is_is_shared() {
     let (changed, contents) = publications(&[(vec![sheet], 60)]);
     let mut changed = changed[0].clone();
     changed[0].publication.change_seq = 1000;
-    let after = before.with(before.vintages.with(read_all(&changed, &contents[0])));
+    let after = before.with(before.vintages.with(read_all(&changed, &contents[0])).unwrap());
     assert!(Arc::ptr_eq(&before.countries, &after.countries) && Arc::ptr_eq(&before.categories, &after.categories));
     let column = |published: &Published, year: usize| Arc::clone(&published.figures[0].columns[&key(0, year).1]);
     assert!(!Arc::ptr_eq(&column(&before, 0), &column(&after, 0)), "the sheet that changed");
     assert!(Arc::ptr_eq(&column(&before, 1), &column(&after, 1)), "and no other");
     let country = before.country(&"MN".parse().unwrap()).unwrap();
     assert_eq!(column(&after, 0).figure(country).and_then(Figure::value), Count::try_from(7).ok());
-
-    // A state that knows more answers for the past from what was put together before.
-    let then = before.as_of(start() + Duration::minutes(10));
-    assert!(Arc::ptr_eq(&then, &after.as_of(start() + Duration::minutes(10))));
-    for minute in 0..9 {
-        let _ = after.as_of(start() + Duration::minutes(minute));
-    }
-    assert!(!Arc::ptr_eq(&then, &after.as_of(start() + Duration::minutes(10))), "not for ever");
 }
 
 #[test]
@@ -323,8 +300,8 @@ fn a_trace_of_the_figures_has_no_true_counts() {
     let sheet = |year, cells| (vec![Act::Sheet { category: 0, year, cells, total: None }], 0);
     let steps = [sheet(0, vec![(0, Some(431)), (1, Some(432))]), sheet(1, vec![(2, Some(987))])];
     let (changed, contents) = publications(&steps);
-    let vintages = Vintages::new(policy).with(read_all(&changed[0], &contents[0]));
-    let published = Published::of(vintages.with(read_all(&changed[1], &contents[1])));
+    let vintages = Vintages::new(policy).with(read_all(&changed[0], &contents[0])).unwrap();
+    let published = Published::of(vintages.with(read_all(&changed[1], &contents[1])).unwrap());
     let trace = format!("{published:?}");
     assert!(trace.contains("987") && !trace.contains("431") && !trace.contains("432"), "{trace}");
 }

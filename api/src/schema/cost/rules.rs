@@ -10,7 +10,6 @@ use entities::{Moment, Year};
 use super::{Given, WrittenType};
 use crate::{
     delivery::{sizes::Sizes, snapshot::Snapshot},
-    figures::vintage::What,
     graphql::{DEFAULT_FIRST, MAX_FIRST, is_of_earlier},
 };
 
@@ -283,7 +282,7 @@ impl<'a> Scope<'a> {
             ConstValue::Number(year) => Year::try_from(year.as_i64()?).ok()?,
             _ => return None,
         };
-        u64::try_from(self.snapshot?.figures.vintages.history(&(category, year)).count()).ok()
+        Some(self.snapshot?.figures.vintages.publications(Some(&(category, year))))
     }
 
     /// How many sheets were published or withdrawn since a moment.
@@ -294,9 +293,7 @@ impl<'a> Scope<'a> {
             _ => None,
         };
         let moment: DateTime<Utc> = moment.unwrap_or(DateTime::<Utc>::MIN_UTC);
-        let events = snapshot.figures.vintages.events();
-        let since = events.filter(|event| event.at > moment && matches!(event.what, What::Sheet(..))).count();
-        u64::try_from(since).unwrap_or(u64::MAX).min(self.sizes.sheets)
+        u64::try_from(snapshot.figures.vintages.sheets_since(moment)).unwrap_or(u64::MAX)
     }
 }
 
