@@ -2,9 +2,14 @@
 //!
 //! There is no limit per account alone: it would let anyone lock an account by failing.
 
-use std::{num::NonZeroU32, time::Duration};
+use std::{
+    num::NonZeroU32,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
 
 use aws_lc_rs::digest;
+use chrono::{DateTime, Utc};
 use entities::Email;
 use governor::{NotUntil, Quota, RateLimiter, middleware::NoOpMiddleware, state::keyed::DashMapStateStore};
 use uuid::Uuid;
@@ -37,7 +42,7 @@ impl Throttle {
     /// A throttle that counts from now on.
     #[must_use]
     pub fn new(clock: Clock) -> Self {
-        let clock = ThrottleClock(clock);
+        let clock = ThrottleClock::new(clock);
         Self {
             accounts: RateLimiter::dashmap_with_clock(quota(PER_ACCOUNT), clock.clone()),
             networks: RateLimiter::dashmap_with_clock(quota(PER_NETWORK), clock.clone()),
@@ -95,14 +100,35 @@ fn check(limiter: &Limiter, key: &str) -> Result<()> {
     limiter.check_key(&hash).map_err(wait)
 }
 
+/// How much time has passed. A clock that is set back makes it stand still for a moment; else nobody could sign in until the
+/// clock is where it was.
 #[derive(Clone)]
-struct ThrottleClock(Clock);
+struct ThrottleClock {
+    clock: Clock,
+    passed: Arc<Mutex<Passed>>,
+}
+
+struct Passed {
+    time: Duration,
+    until: DateTime<Utc>,
+}
+
+impl ThrottleClock {
+    fn new(clock: Clock) -> Self {
+        let passed = Passed { time: Duration::ZERO, until: clock.now() };
+        Self { clock, passed: Arc::new(Mutex::new(passed)) }
+    }
+}
 
 impl governor::clock::Clock for ThrottleClock {
-    /// Since the Unix epoch.
+    /// Since the throttle began.
     type Instant = Duration;
 
     fn now(&self) -> Duration {
-        Duration::from_millis(u64::try_from(self.0.now().timestamp_millis()).unwrap_or_default())
+        let now = self.clock.now();
+        let mut passed = self.passed.lock().unwrap_or_else(PoisonError::into_inner);
+        passed.time += (now - passed.until).to_std().unwrap_or_default();
+        passed.until = now;
+        passed.time
     }
 }

@@ -61,8 +61,8 @@ async fn what_a_hostile_document_may_cost_is_decided_before_it_is_run() {
         assert!(errors <= 100, "{}: {errors} errors", attack.name);
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
-    // One for each document that asks for texts of pages that are not in memory.
-    assert!(statements <= 3, "{statements} statements");
+    // One for each document that asks for texts of pages that are not in memory, and one for what was public earlier.
+    assert!(statements <= 4, "{statements} statements");
 }
 
 #[tokio::test]

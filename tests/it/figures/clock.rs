@@ -23,12 +23,12 @@ async fn publish(app: &TestApp, editor: &Client, version: i64, value: i64) -> St
         input["reason"] = json!("Counted again");
     }
     bulk_done(editor, input).await;
-    whole(&app.anonymous(), "locale: \"en\"").await.text().to_owned()
+    whole(&app.anonymous(), "locale: \"en\"").await.answer()
 }
 
 async fn as_of(app: &TestApp, moment: DateTime<Utc>) -> String {
     let arguments = format!("locale: \"en\", asOf: \"{}\"", moment.to_rfc3339());
-    whole(&app.anonymous(), &arguments).await.text().to_owned()
+    whole(&app.anonymous(), &arguments).await.answer()
 }
 
 /// When each publication of the year was, as three queries tell.
