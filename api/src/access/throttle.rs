@@ -127,7 +127,8 @@ impl governor::clock::Clock for ThrottleClock {
     fn now(&self) -> Duration {
         let now = self.clock.now();
         let mut passed = self.passed.lock().unwrap_or_else(PoisonError::into_inner);
-        passed.time += (now - passed.until).to_std().unwrap_or_default();
+        let since = (now - passed.until).to_std().unwrap_or_default();
+        passed.time += since;
         passed.until = now;
         passed.time
     }

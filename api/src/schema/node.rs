@@ -130,7 +130,7 @@ fn published(ctx: &Context<'_>, id: &GlobalId, argument: &str) -> Result<Option<
                 if moment.get() > ctx.state().now() {
                     return Err(Error::invalid([argument], Rule::InTheFuture));
                 }
-                figures = figures.as_of(moment.get());
+                figures = reading.figures_as_of(moment.get());
             }
             match id.type_name.as_str() {
                 "Country" => Country::find(&figures, id.id, &preference).map(Node::Country),
