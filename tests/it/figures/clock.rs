@@ -58,11 +58,13 @@ on_both_databases! {
         app.clock().advance(Duration::minutes(1));
         let (first, at_first) = (publish(&app, &editor(&app).await, 0, 10).await, app.clock().now());
         app.clock().advance(AHEAD);
-        let second = publish(&app, &editor(&app).await, 1, 20).await;
+        publish(&app, &editor(&app).await, 1, 20).await;
         app.clock().advance(Duration::minutes(1) - AHEAD);
 
         // Nothing is published since; still, what is public is what is told of now.
         feed::look(app.state()).await.expect("a look");
+        let second = whole(&app.anonymous(), "locale: \"en\"").await.answer();
+        assert!(second.contains("\"publishedTotal\":20"), "{second}");
         assert_eq!(as_of(&app, app.clock().now()).await, second);
         assert_eq!(as_of(&app, at_first).await, first);
 
