@@ -16,32 +16,16 @@ use crate::{
 
 /// How long a device is remembered after its last refresh.
 const LIFETIME: Duration = Duration::days(180);
-/// The media type and the audience of the tokens, so that none passes for an access token.
-const TYPE: &str = "device+jwt";
-const AUDIENCE: &str = "almanac-device";
+const DEVICE: token::Kind = token::Kind { media_type: "device+jwt", audience: "almanac-device" };
 
 /// What the token says.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Serialize, Deserialize)]
 struct Claims {
-    iss: String,
-    aud: String,
     /// The account.
     sub: Uuid,
     /// The session that the device signed in to. A device keeps it through every refresh, so a client cannot collect
     /// tokens of many devices without knowing the password.
     jti: Uuid,
-    nbf: i64,
-    exp: i64,
-}
-
-impl token::Lifetime for Claims {
-    fn not_before(&self) -> i64 {
-        self.nbf
-    }
-
-    fn expires(&self) -> i64 {
-        self.exp
-    }
 }
 
 /// A token for the device that holds this session of an account.
@@ -50,15 +34,7 @@ impl token::Lifetime for Claims {
 /// When there is no key to sign with.
 pub fn issue(state: &State, account: &account::Model, session: Uuid) -> Result<String> {
     let now = state.now();
-    let claims = Claims {
-        iss: state.config().public_url(),
-        aud: AUDIENCE.to_owned(),
-        sub: account.id,
-        jti: session,
-        nbf: now.timestamp(),
-        exp: (now + LIFETIME).timestamp(),
-    };
-    token::sign(state, TYPE, &claims)
+    token::sign(state, DEVICE, (now, now + LIFETIME), Claims { sub: account.id, jti: session })
 }
 
 /// The device that holds this token, if the token is one of ours for the account with this address.
@@ -66,7 +42,7 @@ pub fn issue(state: &State, account: &account::Model, session: Uuid) -> Result<S
 /// # Errors
 /// When the database cannot be read.
 pub async fn recognise(state: &State, email: &Email, device_token: &str) -> Result<Option<Uuid>> {
-    let Some(claims) = token::open::<Claims>(state, TYPE, AUDIENCE, device_token) else { return Ok(None) };
+    let Some(claims) = token::open::<Claims>(state, DEVICE, device_token) else { return Ok(None) };
     let account = accounts::find_by_email(state.database().reader(), email).await?;
     Ok(account.filter(|account| account.id == claims.sub).map(|_| claims.jti))
 }

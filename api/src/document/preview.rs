@@ -43,29 +43,13 @@ pub const LONGEST: Duration = Duration::days(7);
 /// How long it lasts when nothing else is said.
 pub const USUAL: Duration = Duration::hours(1);
 
-/// The media type and the audience of the tokens, so that none passes for an access token.
-const TYPE: &str = "preview+jwt";
-const AUDIENCE: &str = "almanac-preview";
+const PREVIEW: token::Kind = token::Kind { media_type: "preview+jwt", audience: "almanac-preview" };
 
 /// What the token of a preview says.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Claims {
-    iss: String,
-    aud: String,
+#[derive(Clone, Serialize, Deserialize)]
+struct Claims {
     /// The preview.
     jti: Uuid,
-    nbf: i64,
-    exp: i64,
-}
-
-impl token::Lifetime for Claims {
-    fn not_before(&self) -> i64 {
-        self.nbf
-    }
-
-    fn expires(&self) -> i64 {
-        self.exp
-    }
 }
 
 /// Makes a preview of one revision of a document; returns it with its token, which cannot be read again.
@@ -103,14 +87,8 @@ pub async fn create(
     };
     let made = row.insert(edit.connection()).await?;
     edit.transaction().targets(TYPE_NAME, made.id);
-    let claims = Claims {
-        iss: state.config().public_url(),
-        aud: AUDIENCE.to_owned(),
-        jti: made.id,
-        nbf: now.timestamp(),
-        exp: expires_at.timestamp(),
-    };
-    Ok((made, kind, token::sign(&state, TYPE, &claims)?))
+    let token = token::sign(&state, PREVIEW, (now, expires_at), Claims { jti: made.id })?;
+    Ok((made, kind, token))
 }
 
 /// Whether an editor manages the previews of all documents of this kind: those who may publish them do.
@@ -244,7 +222,7 @@ pub async fn list(
 /// [`Error::PreviewEnded`] when the token is not one of ours, has expired or was revoked, when its maker may not read the
 /// document any more, or when its revision cannot be shown beside what is public by now.
 pub async fn snapshot(state: &State, token: &str) -> Result<Arc<Snapshot>> {
-    let claims: Claims = token::open(state, TYPE, AUDIENCE, token).ok_or(Error::PreviewEnded)?;
+    let claims: Claims = token::open(state, PREVIEW, token).ok_or(Error::PreviewEnded)?;
     let (reader, now) = (state.database().reader(), state.now());
     let found = preview::Entity::find_by_id(claims.jti).find_also_linked(OfDocument).one(reader).await?;
     let Some((preview, Some(row))) = found else { return Err(Error::PreviewEnded) };
