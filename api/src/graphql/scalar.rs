@@ -56,6 +56,9 @@ pub trait ScalarValue: Clone + Send + Sync + Sized + 'static {
 
 macro_rules! text_scalar {
     ($type:ty, $name:literal, $description:literal $(, $url:literal)?) => {
+        text_scalar!($type, $name, $description $(, $url)?; as_str);
+    };
+    ($type:ty, $name:literal, $description:literal $(, $url:literal)?; $text:ident) => {
         impl ScalarValue for $type {
             const NAME: &'static str = $name;
             const DESCRIPTION: &'static str = $description;
@@ -70,11 +73,11 @@ macro_rules! text_scalar {
             }
 
             fn write(&self) -> Value {
-                Value::String(self.as_str().to_owned())
+                Value::String(self.$text().into())
             }
 
             fn write_json(&self, out: &mut Writer) {
-                out.string(self.as_str());
+                out.string(self.$text().as_ref());
             }
         }
     };
@@ -147,29 +150,10 @@ number_scalar!(Count, "Int", "");
 number_scalar!(Position, "Int", "");
 number_scalar!(Threshold, "Int", "");
 
+/// A value that is no text in memory, and is written as one.
 macro_rules! time_scalar {
     ($type:ty, $name:literal, $description:literal $(, $url:literal)?) => {
-        impl ScalarValue for $type {
-            const NAME: &'static str = $name;
-            const DESCRIPTION: &'static str = $description;
-            $(const SPECIFIED_BY: Option<&'static str> = Some($url);)?
-            const WRONG_KIND: Rule = Rule::Format { expected: Form::Text };
-
-            fn read(value: &Value) -> Option<Result<Self, Rule>> {
-                match value {
-                    Value::String(text) => Some(text.parse()),
-                    _ => None,
-                }
-            }
-
-            fn write(&self) -> Value {
-                Value::String(self.to_string())
-            }
-
-            fn write_json(&self, out: &mut Writer) {
-                out.string(&self.to_string());
-            }
-        }
+        text_scalar!($type, $name, $description $(, $url)?; to_string);
     };
 }
 
