@@ -1,25 +1,17 @@
 //! The reference implementation: which operations are valid, and what they answer (`tests/graphql-js/`).
 
-use std::{io::Write as _, path::Path, process::Command};
+use std::process::Command;
 
 use tests::Backend;
 
-use crate::{blank::Blank, process::Server};
+use crate::{blank::Blank, node, process::Server};
 
 /// How many operations are compared, unless `ALMANAC_TEST_OPERATIONS` says so.
 const OPERATIONS: &str = "300";
 
 #[tokio::test]
 async fn what_is_valid_and_what_it_answers_is_what_graphql_js_says() {
-    let project = Path::new(env!("CARGO_MANIFEST_DIR")).join("graphql-js");
-    if !project.join("node_modules").exists() {
-        assert!(
-            option_env!("ALMANAC_REQUIRE_NODE").is_none(),
-            "graphql-js is not installed: npm ci in tests/graphql-js"
-        );
-        writeln!(std::io::stderr(), "graphql-js is not installed: the comparison with it is skipped.").ok();
-        return;
-    }
+    let Some(project) = node::program("graphql-js") else { return };
     let blank = Blank::on(Backend::Sqlite).await.expect("SQLite is always there");
     let server = Server::start(blank.serve(&["--log", "warn", "--rate-limit", "0"])).await;
     let operations = option_env!("ALMANAC_TEST_OPERATIONS").unwrap_or(OPERATIONS);

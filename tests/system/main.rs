@@ -8,6 +8,7 @@
 mod blank;
 mod http;
 mod ledger;
+mod node;
 mod process;
 mod proxy;
 

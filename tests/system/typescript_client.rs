@@ -3,7 +3,6 @@
 use std::{
     collections::BTreeMap,
     fs,
-    io::Write as _,
     path::{Path, PathBuf},
     process::Command,
 };
@@ -11,7 +10,7 @@ use std::{
 use serde_json::Value;
 use tests::Backend;
 
-use crate::{blank::Blank, process::Server};
+use crate::{blank::Blank, node, process::Server};
 
 /// Where README's server listens.
 const ADDRESS: &str = "127.0.0.1:8080";
@@ -63,15 +62,7 @@ async fn shell(folder: &Path, command: &str) -> (bool, String) {
 
 #[tokio::test]
 async fn the_typed_client_of_the_readme_runs_as_it_is_printed() {
-    let project = Path::new(env!("CARGO_MANIFEST_DIR")).join("typescript-client");
-    if !project.join("node_modules").exists() {
-        assert!(
-            option_env!("ALMANAC_REQUIRE_NODE").is_none(),
-            "what the client is built with is not installed: npm ci in tests/typescript-client"
-        );
-        writeln!(std::io::stderr(), "README's TypeScript client is skipped: its packages are not installed.").ok();
-        return;
-    }
+    let Some(project) = node::program("typescript-client") else { return };
     let Printed { files, commands } = printed();
     assert_eq!(files.keys().collect::<Vec<_>>(), ["codegen.ts", "src/almanac.ts", "src/main.ts", "tsconfig.json"]);
     let blank = Blank::on(Backend::Sqlite).await.expect("SQLite is always there");
