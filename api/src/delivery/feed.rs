@@ -164,7 +164,7 @@ pub async fn look(state: &State) -> Result<()> {
     let asked = state.now();
     let newest = newest(state, state.database().reader()).await?;
     if head::is_from_the_future(asked, newest.as_ref()) {
-        correct_clock(state).await?;
+        correct_clock(state, newest.as_ref()).await?;
     }
     let (changes, stable) = change::stable_changes(state.database(), state.snapshot().seq).await?;
     let changes: Vec<i64> = changes.into_iter().map(|change| change.seq).collect();
@@ -189,11 +189,10 @@ pub async fn newest(state: &State, connection: &impl ConnectionTrait) -> Result<
 
 /// Says in the feed what time it is, when its newest change claims to be from the future: what was published until then was
 /// published by now.
-async fn correct_clock(state: &State) -> Result<()> {
+async fn correct_clock(state: &State, known: Option<&Head>) -> Result<()> {
     // A server of its own decides, so that no process whose clock is behind corrects the others.
     let reader = state.database().reader();
-    let known = newest(state, reader).await?;
-    if !head::is_from_the_future(state.database_now(reader).await?, known.as_ref()) {
+    if !head::is_from_the_future(state.database_now(reader).await?, known) {
         return Ok(());
     }
     let turn = state.database().begin_write().await?;

@@ -2,7 +2,7 @@
 //!
 //! In memory is what is public now, and what the next state of each sheet is held against (`history.rs`): that is stored from
 //! time to time (`checkpoint.rs`), so that a start costs what is public and not how long the past is. Earlier states are read
-//! from publications and revisions when somebody asks for them (`past.rs`).
+//! from publications and revisions on demand (`past.rs`).
 //!
 //! Publications are in the order of their changes. A moment only says how far back one must go, and never goes back itself:
 //! what a clock that was ahead called later was published no later than what came after it.
@@ -26,7 +26,9 @@ use std::{
 use chrono::{DateTime, Utc};
 use entities::{CategoryCode, DisclosurePolicy, DocumentKind, Version, Year, clock_correction, document, publication};
 use imbl::OrdMap;
-use sea_orm::{ColumnTrait, Condition, DatabaseTransaction, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
+use sea_orm::{
+    ColumnTrait, Condition, ConnectionTrait, DatabaseTransaction, EntityTrait, QueryFilter, QueryOrder, QuerySelect,
+};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
@@ -153,19 +155,31 @@ enum Counted {
 
 impl Publication {
     /// None when it is nothing of figures.
-    fn read(changed: Changed, content: Option<serde_json::Value>) -> Result<Option<Self>> {
+    fn read(changed: &Changed, content: Option<serde_json::Value>) -> Result<Option<Self>> {
         let Changed { publication: row, kind, key } = changed;
-        let what = match kind {
-            DocumentKind::YearSheet => {
-                Counted::Sheet(sheet_key(&key)?, content.map(serde_json::from_value).transpose()?)
-            }
-            kind => match other(kind, row.document_id, content)? {
-                Some(what) => Counted::Other(what),
-                None => return Ok(None),
-            },
-        };
         let position = Position { seq: row.change_seq, at: row.published_at };
-        Ok(Some(Self { document: row.document_id, position, what }))
+        Self::of(row.document_id, *kind, sheet_of(*kind, key)?, position, content)
+    }
+
+    /// `sheet` is what the document is about, if it is a sheet. None when it is nothing of figures.
+    fn of(
+        document: Uuid,
+        kind: DocumentKind,
+        sheet: Option<SheetKey>,
+        position: Position,
+        content: Option<serde_json::Value>,
+    ) -> Result<Option<Self>> {
+        fn read<T: serde::de::DeserializeOwned>(content: Option<serde_json::Value>) -> Result<Option<T>> {
+            Ok(content.map(serde_json::from_value).transpose()?)
+        }
+        let what = match (kind, sheet) {
+            (_, Some(key)) => Counted::Sheet(key, read(content)?),
+            (DocumentKind::Country, _) => Counted::Other(What::Country(document, read(content)?.map(Arc::new))),
+            (DocumentKind::Category, _) => Counted::Other(What::Category(document, read(content)?.map(Arc::new))),
+            (DocumentKind::FactSheetMetadata, _) => Counted::Other(What::Metadata(read(content)?.map(Arc::new))),
+            _ => return Ok(None),
+        };
+        Ok(Some(Self { document, position, what }))
     }
 
     /// What is published together takes place in this order: sheets last, by category and year.
@@ -356,7 +370,7 @@ impl Vintages {
     /// When the content is not of the kind of its document.
     pub fn with_draft(&self, publication: Changed, content: serde_json::Value) -> Result<Self> {
         let mut next = self.clone();
-        if let Some(Publication { document, position, what }) = Publication::read(publication, Some(content))? {
+        if let Some(Publication { document, position, what }) = Publication::read(&publication, Some(content))? {
             next.push_unwritten(document, position, what)?;
         }
         Ok(next)
@@ -473,45 +487,45 @@ impl Vintages {
 
 /// What these published, in the order in which it took place.
 async fn publications(transaction: &DatabaseTransaction, changed: &[&Changed]) -> Result<Vec<Publication>> {
-    let numbers = changed.iter().filter_map(|one| Some((one.publication.document_id, one.publication.number?)));
-    let numbers: Vec<(Uuid, Version)> = numbers.collect();
-    let mut contents: HashMap<(Uuid, Version), serde_json::Value> = HashMap::with_capacity(numbers.len());
-    for revision in revision::of(transaction, &numbers).await? {
-        contents.insert((revision.document_id, revision.number), revision.content);
-    }
+    let revisions = changed.iter().map(|one| (one.publication.document_id, one.publication.number));
+    let contents = RevisionContents::read(transaction, revisions).await?;
     let mut published = Vec::with_capacity(changed.len());
     for one in changed {
-        let content = match one.publication.number {
-            // A revision may be published, withdrawn and published again.
-            Some(number) => {
-                let found = contents.get(&(one.publication.document_id, number)).cloned();
-                Some(found.ok_or(Error::NotFound("the revision"))?)
-            }
-            None => None,
-        };
-        published.extend(Publication::read((*one).clone(), content)?);
+        let content = contents.get(one.publication.document_id, one.publication.number)?;
+        published.extend(Publication::read(one, content)?);
     }
     published.sort_by(|a, b| a.order().cmp(&b.order()));
     Ok(published)
 }
 
-/// What a document of this kind published; none when it is no country, category or metadata.
-fn other(kind: DocumentKind, document: Uuid, content: Option<serde_json::Value>) -> Result<Option<What>> {
-    Ok(match kind {
-        DocumentKind::Country => Some(What::Country(document, read(content)?)),
-        DocumentKind::Category => Some(What::Category(document, read(content)?)),
-        DocumentKind::FactSheetMetadata => Some(What::Metadata(read(content)?)),
-        _ => None,
-    })
-}
-
-fn read<T: serde::de::DeserializeOwned>(content: Option<serde_json::Value>) -> Result<Option<Arc<T>>> {
-    Ok(content.map(serde_json::from_value).transpose()?)
-}
-
-/// The category and year in the key of a document (`YEAR_SHEET/RESIDENT/2022`).
-fn sheet_key(key: &str) -> Result<SheetKey> {
+/// The category and year of a document of this kind with this key (`YEAR_SHEET/RESIDENT/2022`); none when it is no sheet.
+fn sheet_of(kind: DocumentKind, key: &str) -> Result<Option<SheetKey>> {
+    if kind != DocumentKind::YearSheet {
+        return Ok(None);
+    }
     let mut parts = key.split('/').skip(1);
     let (category, year) = (parts.next().unwrap_or_default(), parts.next().unwrap_or_default());
-    Ok((category.parse().map_err(Error::internal)?, year.parse().map_err(Error::internal)?))
+    Ok(Some((category.parse().map_err(Error::internal)?, year.parse().map_err(Error::internal)?)))
+}
+
+/// What revisions hold.
+struct RevisionContents(HashMap<(Uuid, Version), serde_json::Value>);
+
+impl RevisionContents {
+    /// Reads the revisions of documents with these numbers, all at once. One that was withdrawn has no number.
+    async fn read(
+        connection: &impl ConnectionTrait,
+        revisions: impl Iterator<Item = (Uuid, Option<Version>)>,
+    ) -> Result<Self> {
+        let numbers: Vec<(Uuid, Version)> =
+            revisions.filter_map(|(document, number)| Some((document, number?))).collect();
+        let found = revision::of(connection, &numbers).await?;
+        Ok(Self(found.into_iter().map(|found| ((found.document_id, found.number), found.content)).collect()))
+    }
+
+    /// What a revision holds; it may be published, withdrawn and published again. None where there is no number.
+    fn get(&self, document: Uuid, number: Option<Version>) -> Result<Option<serde_json::Value>> {
+        let content = |number| self.0.get(&(document, number)).cloned().ok_or(Error::NotFound("the revision"));
+        number.map(content).transpose()
+    }
 }

@@ -1,10 +1,10 @@
-//! Earlier states of figures, read when somebody asks for them, and kept as far as there is room.
+//! Earlier states of figures, read on demand and kept as far as there is room.
 //!
 //! What is kept is little: the list of all publications, and of each sheet that was asked for its states, with each figure once
 //! for as long as it stayed what it was.
 
 use std::{
-    collections::{BTreeSet, HashMap},
+    collections::BTreeSet,
     fmt,
     sync::{
         Arc, Mutex, PoisonError,
@@ -19,12 +19,11 @@ use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder
 use uuid::Uuid;
 
 use super::{
-    BATCH, Contents, Corrections, Counted, KINDS, Position, Publication, SheetKey, Vintages, history::History,
-    sheet_key,
+    BATCH, Contents, Corrections, Counted, KINDS, Position, Publication, RevisionContents, SheetKey, Vintages,
+    history::History, sheet_of,
 };
 use crate::{
-    editorial::revision,
-    error::{Error, Result},
+    error::Result,
     figures::disclosure::{self, Figure},
 };
 
@@ -250,7 +249,7 @@ impl Vintages {
             .await?;
         let mut more = Vec::with_capacity(rows.len());
         for (row, document) in rows.into_iter().filter_map(|(row, document)| Some((row, document?))) {
-            let sheet = (document.kind == DocumentKind::YearSheet).then(|| sheet_key(&document.key)).transpose()?;
+            let sheet = sheet_of(document.kind, &document.key)?;
             more.push(Entry {
                 position: Position { seq: row.change_seq, at: row.published_at },
                 moment: row.published_at,
@@ -415,28 +414,12 @@ async fn others_of(connection: &impl ConnectionTrait, entries: &[Entry]) -> Resu
 
 /// What these published, in the same order.
 async fn read(connection: &impl ConnectionTrait, entries: &[&Entry]) -> Result<Vec<Publication>> {
-    let numbers: Vec<(Uuid, Version)> =
-        entries.iter().filter_map(|entry| Some((entry.document, entry.number?))).collect();
-    let mut contents: HashMap<(Uuid, Version), serde_json::Value> = HashMap::with_capacity(numbers.len());
-    for found in revision::of(connection, &numbers).await? {
-        contents.insert((found.document_id, found.number), found.content);
-    }
+    let contents =
+        RevisionContents::read(connection, entries.iter().map(|entry| (entry.document, entry.number))).await?;
     let mut published = Vec::with_capacity(entries.len());
     for entry in entries {
-        let content = match entry.number {
-            Some(number) => {
-                Some(contents.get(&(entry.document, number)).cloned().ok_or(Error::NotFound("the revision"))?)
-            }
-            None => None,
-        };
-        let what = match &entry.sheet {
-            Some(key) => Counted::Sheet(key.clone(), content.map(serde_json::from_value).transpose()?),
-            None => match super::other(entry.kind, entry.document, content)? {
-                Some(what) => Counted::Other(what),
-                None => continue,
-            },
-        };
-        published.push(Publication { document: entry.document, position: entry.position, what });
+        let content = contents.get(entry.document, entry.number)?;
+        published.extend(Publication::of(entry.document, entry.kind, entry.sheet.clone(), entry.position, content)?);
     }
     Ok(published)
 }

@@ -169,7 +169,7 @@ fn publications(steps: &[(Vec<Act>, i64)]) -> (Vec<Vec<Changed>>, Vec<Vec<serde_
 fn read_all(changed: &[Changed], contents: &[serde_json::Value]) -> Vec<Publication> {
     let one = |(changed, content): (&Changed, &serde_json::Value)| {
         let content = Some(content.clone()).filter(|content| !content.is_null());
-        Publication::read(changed.clone(), content).unwrap().unwrap()
+        Publication::read(changed, content).unwrap().unwrap()
     };
     changed.iter().zip(contents).map(one).collect()
 }
