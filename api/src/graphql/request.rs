@@ -8,6 +8,7 @@
 //! What does not belong here: HTTP, who the caller is, and execution.
 
 mod coercion;
+mod completeness;
 mod convert;
 mod error;
 mod literals;

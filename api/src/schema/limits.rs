@@ -13,7 +13,10 @@ mod weight;
 
 use serde_json::{Map, Value};
 
-pub use self::{scan::scan, weight::check};
+pub use self::{
+    scan::{is_name, names_and_colons, scan},
+    weight::check,
+};
 
 /// What one request may contain. Every limit is inclusive: a request exactly at its limit passes.
 ///

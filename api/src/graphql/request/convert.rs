@@ -2,10 +2,7 @@
 //!
 //! Its values may be nested as deep as the limits allow; they are checked before.
 
-use std::{
-    cell::Cell,
-    collections::{HashMap, hash_map::Entry},
-};
+use std::collections::{HashMap, hash_map::Entry};
 
 use apollo_compiler::{Node, ast, parser::SourceSpan};
 use async_graphql::{
@@ -24,9 +21,9 @@ use crate::error::Code;
 /// The engine's document.
 ///
 /// # Errors
-/// When two operations or two fragments cannot be told apart, or when a colon is missing.
+/// When two operations or two fragments cannot be told apart.
 pub(super) fn document(ast: &ast::Document, source: &Source<'_>) -> Result<ExecutableDocument, RequestError> {
-    let convert = Convert { source, unseparated: Cell::new(None) };
+    let convert = Convert { source };
     let (mut single, mut operations, mut fragments) = (None, HashMap::new(), HashMap::new());
     for definition in &ast.definitions {
         match definition {
@@ -52,10 +49,6 @@ pub(super) fn document(ast: &ast::Document, source: &Source<'_>) -> Result<Execu
             // Of a type system: validation refuses it.
             _ => {}
         }
-    }
-    if let Some(offset) = convert.unseparated.get() {
-        let message = "There is no colon between a name and its value.";
-        return Err(RequestError::at(Code::GraphqlParseFailed, message, Some(source.position(offset))));
     }
     let operations = match (single, operations.is_empty()) {
         (Some(operation), true) => DocumentOperations::Single(operation),
@@ -99,8 +92,6 @@ fn name(name: &ast::NamedType) -> Name {
 
 struct Convert<'a> {
     source: &'a Source<'a>,
-    /// Where a name stands that has no colon between it and its value, which the parser overlooks.
-    unseparated: Cell<Option<usize>>,
 }
 
 impl Convert<'_> {
@@ -120,19 +111,6 @@ impl Convert<'_> {
         RequestError::at(Code::GraphqlValidationFailed, message, Some(self.place(node.location())))
     }
 
-    /// Looks for the colon between a name and what belongs to it.
-    fn separate(&self, name: Option<SourceSpan>, value: Option<SourceSpan>) {
-        let (Some(name), Some(value)) = (name, value) else { return };
-        let between = self.source.text().get(name.end_offset()..value.offset()).unwrap_or_default();
-        let is_there = between.split(['\n', '\r']).any(|line| {
-            let code = line.split_once('#').map_or(line, |(code, _)| code);
-            code.contains(':')
-        });
-        if !is_there {
-            self.unseparated.set(self.unseparated.get().or(Some(name.offset())));
-        }
-    }
-
     fn operation(&self, operation: &ast::OperationDefinition) -> OperationDefinition {
         let variables = operation.variables.iter().map(|node| self.at(node, self.variable(node)));
         OperationDefinition {
@@ -148,10 +126,6 @@ impl Convert<'_> {
     }
 
     fn variable(&self, variable: &ast::VariableDefinition) -> VariableDefinition {
-        self.separate(variable.name.location(), variable.ty.location());
-        if let Some(default) = &variable.default_value {
-            self.value(default);
-        }
         VariableDefinition {
             name: self.name(&variable.name),
             var_type: self.at(&variable.ty, ty(&variable.ty)),
@@ -224,10 +198,7 @@ impl Convert<'_> {
     }
 
     fn arguments(&self, arguments: &[Node<ast::Argument>]) -> Vec<(Positioned<Name>, Positioned<Value>)> {
-        let one = |node: &Node<ast::Argument>| {
-            self.separate(node.name.location(), node.value.location());
-            (self.name(&node.name), self.at(&node.value, self.value(&node.value)))
-        };
+        let one = |node: &Node<ast::Argument>| (self.name(&node.name), self.at(&node.value, self.value(&node.value)));
         arguments.iter().map(one).collect()
     }
 
@@ -236,10 +207,7 @@ impl Convert<'_> {
             ast::Value::Variable(variable) => Value::Variable(name(variable)),
             ast::Value::List(items) => Value::List(items.iter().map(|item| self.value(item)).collect()),
             ast::Value::Object(members) => {
-                let one = |(key, member): &(ast::NamedType, Node<ast::Value>)| {
-                    self.separate(key.location(), member.location());
-                    (name(key), self.value(member))
-                };
+                let one = |(key, member): &(ast::NamedType, Node<ast::Value>)| (name(key), self.value(member));
                 Value::Object(members.iter().map(one).collect())
             }
             other => constant(other).into_value(),

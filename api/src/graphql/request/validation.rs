@@ -16,7 +16,7 @@ use apollo_compiler::{
 use async_graphql::{Name, parser::types::ExecutableDocument};
 
 use super::{
-    RequestError, convert,
+    RequestError, completeness, convert,
     error::{MAX_ERRORS, MAX_MESSAGE},
     literals,
     source::Source,
@@ -116,6 +116,7 @@ fn parse_ast(text: &str, source: &Source<'_>) -> Result<ast::Document, RequestEr
     if ast.definitions.is_empty() {
         return Err(RequestError::new(Code::GraphqlParseFailed, "The document is empty."));
     }
+    completeness::check(&ast, source)?;
     if let Some(offset) = literals::empty_selection(&ast) {
         let place = source.position(offset);
         return Err(RequestError::at(Code::GraphqlParseFailed, "A selection of fields is empty.", Some(place)));
@@ -214,6 +215,8 @@ mod tests {
             "query($n: Int = 1) { pages(first: $n) { totalCount } }",
             "{ nodes(ids: [\"a\", \"b\"]) { id } nodes(ids: [\"a\", \"b\"]) { id } }",
             "query A { locales { code } } query B { locales { code } }",
+            "query on { on: locales { code } ... @include(if: true) { locales { code } } ...query } fragment query on Query { site { name } }",
+            "\"query\" query($true: Boolean = true) { page(slug: \"a\") @include(if: $true) { ... on Page { slug } } }",
         ] {
             assert_eq!(verdict(text), Ok(()), "{text}");
         }
@@ -239,6 +242,15 @@ mod tests {
             "{ pages(filter: { parent \"a\" }) { totalCount } }",
             "query($n Int) { pages(first: $n) { totalCount } }",
             "query($f: PageFilter = { parent \"a\" }) { pages(filter: $f) { totalCount } }",
+            "{ pages(filter: { parent: \"a\" nope }) { totalCount } }",
+            "{ pages(filter: { nope parent: \"a\" }) { totalCount } }",
+            "{ pages(filter: { on }) { totalCount } }",
+            "{ pages(filter: { nope: }) { totalCount } }",
+            "query($f: PageFilter = { nope }) { pages(filter: $f) { totalCount } }",
+            "{ page(slug: \"a\", nope) { slug } }",
+            "{ locales @skip(if) { code } }",
+            "{ locales @skip(if true) { code } }",
+            "query($n) { pages(first: $n) { totalCount } }",
             "query Q",
             "{ ...on }",
             "fragment on on Page { slug } { locales { code } }",
@@ -246,7 +258,6 @@ mod tests {
             assert_eq!(verdict(text), Err(Code::GraphqlParseFailed), "{text}");
         }
         for text in [
-            "{ locales @skip(if true) { code } }",
             "{ nope }",
             "{ locales }",
             "{ locales { code { a } } }",

@@ -10,59 +10,24 @@ use super::{LimitExceeded, Limits, at_most};
 pub fn scan(source: &str, limits: &Limits) -> Result<(), LimitExceeded> {
     at_most(limits.document_bytes, source.len(), "document_bytes")?;
 
-    let bytes = source.as_bytes();
-    let mut at = 0;
-    let mut tokens = 0;
     let mut directives = 0;
     // One entry for every open bracket: `Some(items so far)` for a list, `None` for anything else.
     let mut open: Vec<Option<usize>> = Vec::new();
-    // Looking for the end of a block string again and again would be quadratic, so one failure is remembered.
-    let mut block_strings_end = true;
-
-    while at < bytes.len() {
-        let rest = &bytes[at..];
-        let (length, starts_value) = match rest[0] {
-            b' ' | b'\t' | b'\n' | b'\r' | b',' => {
-                at += 1;
-                continue;
-            }
-            b'#' => {
-                at += rest.iter().position(|byte| matches!(byte, b'\n' | b'\r')).unwrap_or(rest.len());
-                continue;
-            }
-            _ if rest.starts_with("\u{feff}".as_bytes()) => {
-                at += "\u{feff}".len();
-                continue;
-            }
-            b'"' if block_strings_end && rest.starts_with(b"\"\"\"") => match block_string_length(rest) {
-                Some(length) => (length, true),
-                None => {
-                    block_strings_end = false;
-                    continue;
-                }
-            },
-            b'"' => (string_length(rest).unwrap_or(1), true),
-            b'.' if rest.starts_with(b"...") => (3, false),
-            byte if byte.is_ascii_alphabetic() || byte == b'_' => {
-                (length_while(rest, |byte| byte.is_ascii_alphanumeric() || byte == b'_'), true)
-            }
-            byte if byte.is_ascii_digit() || byte == b'-' => (number_length(rest), true),
-            byte => (1, matches!(byte, b'[' | b'{')),
-        };
-
-        tokens += 1;
-        at_most(limits.tokens, tokens, "tokens")?;
+    for (index, (_, token)) in tokens(source).enumerate() {
+        at_most(limits.tokens, index + 1, "tokens")?;
+        let first = token[0];
+        let starts_value = is_name(token) || first.is_ascii_digit() || matches!(first, b'"' | b'-' | b'[' | b'{');
         if starts_value && let Some(Some(items)) = open.last_mut() {
             *items += 1;
             at_most(limits.list_items, *items, "list_items")?;
         }
-        match rest[0] {
+        match first {
             b'@' => {
                 directives += 1;
                 at_most(limits.directives, directives, "directives")?;
             }
-            bracket @ (b'(' | b'[' | b'{') => {
-                open.push((bracket == b'[').then_some(0));
+            b'(' | b'[' | b'{' => {
+                open.push((first == b'[').then_some(0));
                 at_most(limits.nesting, open.len(), "nesting")?;
             }
             b')' | b']' | b'}' => {
@@ -70,9 +35,64 @@ pub fn scan(source: &str, limits: &Limits) -> Result<(), LimitExceeded> {
             }
             _ => {}
         }
-        at += length;
     }
     Ok(())
+}
+
+/// Where each name and each colon of a text stands that is no comment and no string.
+pub fn names_and_colons(source: &str) -> impl Iterator<Item = (usize, &[u8])> {
+    tokens(source).filter(|(_, token)| is_name(token) || token[0] == b':')
+}
+
+/// Whether a token is a name.
+pub const fn is_name(token: &[u8]) -> bool {
+    matches!(token, [first, ..] if is_name_start(*first))
+}
+
+/// The tokens of a text, none of them empty, each with the place of its first byte.
+fn tokens(source: &str) -> impl Iterator<Item = (usize, &[u8])> {
+    let bytes = source.as_bytes();
+    let mut at = 0;
+    // Looking for the end of a block string again and again would be quadratic, so one failure is remembered.
+    let mut block_strings_end = true;
+    std::iter::from_fn(move || {
+        loop {
+            let rest = &bytes[at..];
+            let length = match *rest.first()? {
+                b' ' | b'\t' | b'\n' | b'\r' | b',' => {
+                    at += 1;
+                    continue;
+                }
+                b'#' => {
+                    at += rest.iter().position(|byte| matches!(byte, b'\n' | b'\r')).unwrap_or(rest.len());
+                    continue;
+                }
+                _ if rest.starts_with("\u{feff}".as_bytes()) => {
+                    at += "\u{feff}".len();
+                    continue;
+                }
+                b'"' if block_strings_end && rest.starts_with(b"\"\"\"") => {
+                    let Some(length) = block_string_length(rest) else {
+                        block_strings_end = false;
+                        continue;
+                    };
+                    length
+                }
+                b'"' => string_length(rest).unwrap_or(1),
+                b'.' if rest.starts_with(b"...") => 3,
+                byte if is_name_start(byte) => length_while(rest, |byte| is_name_start(byte) || byte.is_ascii_digit()),
+                byte if byte.is_ascii_digit() || byte == b'-' => number_length(rest),
+                _ => 1,
+            };
+            let place = at;
+            at += length;
+            return Some((place, &bytes[place..at]));
+        }
+    })
+}
+
+const fn is_name_start(byte: u8) -> bool {
+    byte.is_ascii_alphabetic() || byte == b'_'
 }
 
 fn length_while(bytes: &[u8], belongs: impl Fn(u8) -> bool) -> usize {
