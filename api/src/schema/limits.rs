@@ -14,7 +14,7 @@ mod weight;
 use serde_json::{Map, Value};
 
 pub use self::{
-    scan::{is_name, names_and_colons, scan},
+    scan::{is_name, names_and_colons, scan, without_commas},
     weight::check,
 };
 

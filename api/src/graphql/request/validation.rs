@@ -111,7 +111,7 @@ pub fn operation_names(text: &str) -> Vec<String> {
 }
 
 fn parse_ast(text: &str, source: &Source<'_>) -> Result<ast::Document, RequestError> {
-    let parsed = Parser::new().parse_ast(text, "operation");
+    let parsed = Parser::new().parse_ast(limits::without_commas(text), "operation");
     let ast = parsed.map_err(|invalid| refuse(&invalid.errors, source, Code::GraphqlParseFailed))?;
     if ast.definitions.is_empty() {
         return Err(RequestError::new(Code::GraphqlParseFailed, "The document is empty."));
@@ -211,6 +211,8 @@ mod tests {
             "{ node(id: \"\\uD83D\\uDE00\") { id } }",
             "{ node(id: -0) { id } }",
             "{ page(slug , : # a comment\n \"a\") { slug } }",
+            ",{,locales,{,a,: # , \n code,},},",
+            "\"What, it is for.\" , query Q { locales { code } }",
             "query($n: Int = null) { pages(first: $n) { totalCount } }",
             "query($n: Int = 1) { pages(first: $n) { totalCount } }",
             "{ nodes(ids: [\"a\", \"b\"]) { id } nodes(ids: [\"a\", \"b\"]) { id } }",

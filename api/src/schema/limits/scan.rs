@@ -44,6 +44,20 @@ pub fn names_and_colons(source: &str) -> impl Iterator<Item = (usize, &[u8])> {
     tokens(source).filter(|(_, token)| is_name(token) || token[0] == b':')
 }
 
+/// The text with spaces for its commas, which say nothing: the parser refuses some of them.
+pub fn without_commas(source: &str) -> String {
+    let mut replaced = String::with_capacity(source.len());
+    let mut end = 0;
+    // What is between two tokens is white space, commas and comments.
+    for (start, token) in tokens(source) {
+        replaced.push_str(&source[end..start].replace(',', " "));
+        end = start + token.len();
+        replaced.push_str(&source[start..end]);
+    }
+    replaced.push_str(&source[end..].replace(',', " "));
+    replaced
+}
+
 /// Whether a token is a name.
 pub const fn is_name(token: &[u8]) -> bool {
     matches!(token, [first, ..] if is_name_start(*first))
@@ -82,7 +96,8 @@ fn tokens(source: &str) -> impl Iterator<Item = (usize, &[u8])> {
                 b'.' if rest.starts_with(b"...") => 3,
                 byte if is_name_start(byte) => length_while(rest, |byte| is_name_start(byte) || byte.is_ascii_digit()),
                 byte if byte.is_ascii_digit() || byte == b'-' => number_length(rest),
-                _ => 1,
+                // A character belongs together, also where it has no place.
+                _ => source[at..].chars().next().map_or(1, char::len_utf8),
             };
             let place = at;
             at += length;
@@ -192,6 +207,21 @@ mod tests {
         assert_eq!(scanned(&format!("\u{feff}{{ f(a: \"{brackets}\\\"{brackets}\") }}")), Ok(()));
         assert_eq!(scanned(&format!("{{ f(a: \"\"\"{brackets}\n\\\"\"\"{brackets}\"\"\") }}")), Ok(()));
         assert_eq!(scanned(&format!("# {brackets}\r# {brackets}\n{{ f }}")), Ok(()));
+    }
+
+    #[test]
+    fn commas_between_tokens_are_spaces_and_those_in_strings_stay() {
+        let source = ",{ f(a: [1,2], b: \"日, \\\",\",c: \"\"\",\n\"\"\")# x, y\n,},";
+        assert_eq!(without_commas(source), " { f(a: [1 2]  b: \"日, \\\",\" c: \"\"\",\n\"\"\")# x  y\n } ");
+    }
+
+    #[test]
+    fn characters_that_have_no_place_are_tokens() {
+        assert_eq!(
+            tokens("語{\u{1f600}é").map(|(_, token)| token).collect::<Vec<_>>(),
+            ["語", "{", "\u{1f600}", "é"].map(str::as_bytes)
+        );
+        assert_eq!(without_commas("語,{\"語\n,"), "語 {\"語\n ");
     }
 
     #[test]
