@@ -138,7 +138,7 @@ impl Found<'_> {
     }
 
     fn directives(&mut self, directives: &ast::DirectiveList) {
-        for directive in directives.iter() {
+        for directive in directives {
             self.name(&directive.name, Kept::Name);
             self.arguments(&directive.arguments);
         }

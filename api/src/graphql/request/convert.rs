@@ -198,20 +198,19 @@ impl Convert<'_> {
     }
 
     fn arguments(&self, arguments: &[Node<ast::Argument>]) -> Vec<(Positioned<Name>, Positioned<Value>)> {
-        let one = |node: &Node<ast::Argument>| (self.name(&node.name), self.at(&node.value, self.value(&node.value)));
+        let one = |node: &Node<ast::Argument>| (self.name(&node.name), self.at(&node.value, value(&node.value)));
         arguments.iter().map(one).collect()
     }
+}
 
-    fn value(&self, written: &ast::Value) -> Value {
-        match written {
-            ast::Value::Variable(variable) => Value::Variable(name(variable)),
-            ast::Value::List(items) => Value::List(items.iter().map(|item| self.value(item)).collect()),
-            ast::Value::Object(members) => {
-                let one = |(key, member): &(ast::NamedType, Node<ast::Value>)| (name(key), self.value(member));
-                Value::Object(members.iter().map(one).collect())
-            }
-            other => constant(other).into_value(),
+fn value(written: &ast::Value) -> Value {
+    match written {
+        ast::Value::Variable(variable) => Value::Variable(name(variable)),
+        ast::Value::List(items) => Value::List(items.iter().map(|item| value(item)).collect()),
+        ast::Value::Object(members) => {
+            Value::Object(members.iter().map(|(key, member)| (name(key), value(member))).collect())
         }
+        other => constant(other).into_value(),
     }
 }
 
