@@ -228,8 +228,10 @@ impl Graphql {
         let operation = prepared.operation.operation.clone();
         let language = language::accepted(request.headers());
         let present = |error| schema::present(error, id.as_str(), language);
-        if !prepared.operation.is_public && matches!(caller.credential, Some(Credential::ApiToken(_))) {
-            // Drafts and writes do not rely on what this process has heard of the token: a revoked one is told so here, too.
+        let is_from_memory = matches!(caller.credential, Some(Credential::ApiToken(_) | Credential::Foreign(_)));
+        if !prepared.operation.is_public && is_from_memory {
+            // Drafts and writes do not rely on what this process has heard of a token or an account: one that has ended is told so
+            // here, too.
             caller.editor(&self.state, self.state.database().reader()).await?;
         }
         let idempotency = key.map(|key| KeyedRequest::new(key, fingerprint(&prepared)));

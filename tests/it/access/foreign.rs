@@ -1,7 +1,7 @@
 //! People whom another identity provider vouches for: what they may do is what the token says that they send, and what they
 //! made does not outlive what the provider says of them.
 
-use api::{access::api_token::memory, document::schedule::run_due};
+use api::{access::api_token::memory, delivery::feed, document::schedule::run_due};
 use chrono::Duration;
 use entities::audit_entry;
 use sea_orm::{EntityTrait, QueryOrder, QuerySelect};
@@ -65,6 +65,36 @@ on_both_databases! {
         assert_eq!(reduced.run(VIEWER, json!({})).await.at("/data/viewer/role"), "TRANSLATOR");
         let reply = reduced.run(CREATE, json!({ "input": { "slug": "by-a-translator" } })).await;
         assert_eq!(reply.user_codes("pageCreate"), ["FORBIDDEN"]);
+    }
+
+    async fn a_front_end_with_a_token_of_another_provider_reads_what_is_published_from_memory(app: TestApp) {
+        const READ: &str = "{ pages { totalCount } staff { name } }";
+        const DRAFTS: &str = "{ documents { totalCount } }";
+        let key = Pair::ed25519("k");
+        let provider = Provider::new(&[&key]).await;
+        let (app, _folder) = believing(&app, &provider).await;
+        let (replica, _other) = believing(&app, &provider).await;
+        let token = key.token(&editor("1", "nurse@example.org"));
+        let (nurse, elsewhere) = (app.bearer(&token), replica.bearer(&token));
+        // The account is made when its owner first comes.
+        assert_eq!(nurse.run(READ, json!({})).await.status(), 200);
+        feed::look(replica.state()).await.expect("the feed can be read");
+        for (app, client) in [(&app, &nurse), (&replica, &elsewhere)] {
+            app.statements().reset();
+            assert_eq!(client.run(READ, json!({})).await.data(), app.anonymous().run(READ, json!({})).await.data());
+            assert_eq!(app.statements().so_far(), 0);
+            assert_eq!(client.run(DRAFTS, json!({})).await.status(), 200);
+        }
+
+        // A disabled account stays out: of drafts at once, and of everything as soon as that is heard.
+        commands::disable(app.state(), "nurse@example.org").await.expect("disabled");
+        feed::look(app.state()).await.expect("the feed can be read");
+        for document in [READ, DRAFTS] {
+            assert_eq!(nurse.run(document, json!({})).await.code(), "UNAUTHENTICATED");
+        }
+        assert_eq!(elsewhere.run(DRAFTS, json!({})).await.code(), "UNAUTHENTICATED");
+        feed::look(replica.state()).await.expect("the feed can be read");
+        assert_eq!(elsewhere.run(READ, json!({})).await.code(), "UNAUTHENTICATED");
     }
 
     async fn who_is_not_vouched_for_is_refused_at_the_door(app: TestApp) {

@@ -1,5 +1,5 @@
-//! The API tokens that work, in memory: so that a front end reads what is published without the database. And their last
-//! uses, which are noted beside the requests, with those of accounts for which another provider vouches.
+//! The API tokens that work, and the accounts for which another provider vouches, in memory: so that a front end reads what is
+//! published without the database. And their last uses, which are noted beside the requests.
 //!
 //! Whoever ends a token, or an account, appends a change with [`TAG`]; each process loads the tokens again when it hears of
 //! it. Drafts and writes do not rely on this: they ask the database ([`live`](super::live)).
@@ -28,11 +28,13 @@ pub const TAG: &str = "api-tokens";
 /// How often uses are written down.
 pub const NOTED_EVERY: Duration = Duration::from_mins(1);
 
-/// The tokens that worked when they were loaded.
+/// The tokens that worked when they were loaded, and the accounts of people whom other providers vouch for.
 #[derive(Debug, Default)]
 pub struct ApiTokens {
     /// Id and end, by hash.
     known: HashMap<String, (Uuid, DateTime<Utc>)>,
+    /// By issuer and subject.
+    foreign: HashMap<String, HashMap<String, account::Model>>,
 }
 
 impl ApiTokens {
@@ -58,7 +60,23 @@ impl ApiTokens {
                 break;
             }
         }
-        Ok(Self { known: rows.into_iter().map(|token| (token.hash, (token.id, token.expires_at))).collect() })
+        let mut foreign: HashMap<String, HashMap<String, account::Model>> = HashMap::new();
+        if !issuers.is_empty() {
+            let accounts = account::Entity::find().filter(account::COLUMN.issuer.is_not_null());
+            for account in accounts.all(database.reader()).await? {
+                if let Some((issuer, subject)) = account.issuer.clone().zip(account.subject.clone()) {
+                    foreign.entry(issuer).or_default().insert(subject, account);
+                }
+            }
+        }
+        let known = rows.into_iter().map(|token| (token.hash, (token.id, token.expires_at))).collect();
+        Ok(Self { known, foreign })
+    }
+
+    /// The account of the person whom a provider calls this, if it is known.
+    #[must_use]
+    pub fn foreign(&self, issuer: &str, subject: &str) -> Option<&account::Model> {
+        self.foreign.get(issuer)?.get(subject)
     }
 
     /// The id of the token with this text, if it is known to work at `now`.
