@@ -1,7 +1,7 @@
 //! Faults of a database, made past the product: statements and commits that fail, and a disk without room.
 
 use api::database::Database;
-use sea_orm::{ConnectOptions, ConnectionTrait, DatabaseConnection};
+use sea_orm::{ConnectOptions, ConnectionTrait, DatabaseConnection, DbBackend, Statement};
 
 use crate::{app::TestApp, database::Backend};
 
@@ -53,12 +53,29 @@ impl Sabotage {
                 CREATE TRIGGER sabotage AFTER INSERT ON audit_entries BEGIN INSERT INTO sabotaged VALUES ('none'); END"
                     .to_owned()
             }
-            Backend::Postgres => format!(
-                "{}; CREATE CONSTRAINT TRIGGER sabotage AFTER INSERT ON audit_entries DEFERRABLE INITIALLY DEFERRED \
-                 FOR EACH ROW EXECUTE FUNCTION sabotage()",
-                function(code)
-            ),
+            Backend::Postgres => format!("{}; {ON_COMMIT}", function(code)),
         })
+        .await;
+    }
+
+    /// From now on PostgreSQL breaks off within every commit of a write, and takes no new connection.
+    ///
+    /// # Panics
+    /// On SQLite, which is in the process.
+    pub async fn break_off_commits(&self) {
+        let own = Statement::from_string(DbBackend::Postgres, "SELECT pg_backend_pid()");
+        let own = self.connection.query_one_raw(own).await.expect("PostgreSQL").expect("a row");
+        let own: i32 = own.try_get_by_index(0).expect("a number");
+        self.run(&format!(
+            "UPDATE pg_database SET datallowconn = false WHERE datname = current_database();
+             CREATE FUNCTION sabotage() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+                 PERFORM pg_terminate_backend(pid) FROM pg_stat_activity
+                 WHERE datname = current_database() AND pid NOT IN ({own}, pg_backend_pid());
+                 PERFORM pg_terminate_backend(pg_backend_pid());
+                 RETURN NULL;
+             END $$;
+             {ON_COMMIT}"
+        ))
         .await;
     }
 
@@ -66,11 +83,17 @@ impl Sabotage {
     pub async fn mend(&self) {
         self.run(match self.backend {
             Backend::Sqlite => "DROP TRIGGER IF EXISTS sabotage; DROP TABLE IF EXISTS sabotaged",
-            Backend::Postgres => "DROP FUNCTION IF EXISTS sabotage() CASCADE",
+            Backend::Postgres => {
+                "DROP FUNCTION IF EXISTS sabotage() CASCADE;
+                 UPDATE pg_database SET datallowconn = true WHERE datname = current_database()"
+            }
         })
         .await;
     }
 }
+
+const ON_COMMIT: &str = "CREATE CONSTRAINT TRIGGER sabotage AFTER INSERT ON audit_entries \
+    DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION sabotage()";
 
 fn function(code: &str) -> String {
     format!(
