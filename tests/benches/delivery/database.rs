@@ -20,8 +20,8 @@ pub enum Data {
     Seeded,
     /// What `tests/src/big_dataset.rs` makes.
     Big,
-    /// The built-in example with the pages that hostile documents are made for.
-    Crowded,
+    /// The big one, with the pages that hostile documents are made for.
+    Costly,
 }
 
 impl Data {
@@ -33,7 +33,7 @@ impl Data {
         match self {
             Self::Seeded => "seeded",
             Self::Big => "big",
-            Self::Crowded => "crowded",
+            Self::Costly => "costly",
         }
     }
 }
@@ -71,8 +71,8 @@ impl Databases {
     /// The file to copy. Importing the big dataset takes long, so what was made is kept from run to run.
     fn template(&self, data: Data) -> anyhow::Result<PathBuf> {
         let file = match data {
-            Data::Seeded | Data::Crowded => self.folder.path().join(format!("{}.db", data.name())),
-            Data::Big => self.templates.join(format!("big-{:016x}.db", version())),
+            Data::Seeded => self.folder.path().join("seeded.db"),
+            Data::Big | Data::Costly => self.templates.join(format!("{}-{:016x}.db", data.name(), version())),
         };
         if !file.exists() {
             let (started, password_file) = (Instant::now(), self.folder.path().join("password"));
@@ -91,6 +91,7 @@ impl Databases {
 fn version() -> u64 {
     let mut hasher = DefaultHasher::new();
     include_str!("../../src/big_dataset.rs").hash(&mut hasher);
+    include_str!("../../src/attacks.rs").hash(&mut hasher);
     include_str!("reading.rs").hash(&mut hasher);
     for step in migration::Migrator::migrations() {
         step.name().hash(&mut hasher);

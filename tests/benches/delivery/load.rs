@@ -4,7 +4,7 @@
 //! answer that differs from what was expected ends the run.
 
 use std::{
-    net::SocketAddr,
+    net::{Ipv4Addr, SocketAddr},
     ops::Range,
     sync::{
         Arc,
@@ -16,7 +16,7 @@ use std::{
 use anyhow::{Context as _, bail, ensure};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
-    net::TcpStream,
+    net::{TcpSocket, TcpStream},
     task::JoinSet,
 };
 
@@ -63,6 +63,28 @@ impl Connection {
         let stream = TcpStream::connect(address).await?;
         stream.set_nodelay(true)?;
         Ok(Self { stream, buffer: Vec::with_capacity(64 * 1024) })
+    }
+
+    /// Connects from this address of the machine: another network, as the server sees it.
+    ///
+    /// # Errors
+    /// When nobody listens, or there is no such address.
+    pub async fn open_from(source: Ipv4Addr, address: SocketAddr) -> anyhow::Result<Self> {
+        let socket = TcpSocket::new_v4()?;
+        socket.bind((source, 0).into())?;
+        let stream = socket.connect(address).await?;
+        stream.set_nodelay(true)?;
+        Ok(Self { stream, buffer: Vec::with_capacity(64 * 1024) })
+    }
+
+    /// Sends a part of a request, and hangs up a moment later.
+    ///
+    /// # Errors
+    /// When the connection is closed.
+    pub async fn hang_up(mut self, part: &[u8], after: Duration) -> anyhow::Result<()> {
+        self.stream.write_all(part).await?;
+        tokio::time::sleep(after).await;
+        Ok(())
     }
 
     /// Sends a request and waits for the whole answer.

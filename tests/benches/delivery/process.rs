@@ -30,11 +30,10 @@ use nix::{
     unistd::Pid,
 };
 use poem::{Body, Endpoint, Request, Response};
-use seed::{Dataset, Files};
-use tests::{attacks::crowd, big_dataset};
+use tests::{attacks::crowd, big_dataset, dataset::page};
 use tokio::{net::TcpListener, sync::oneshot};
 
-use crate::{database::Data, reading::READS};
+use crate::{costly, database::Data, reading::READS};
 
 /// The administrator whom every measured database has.
 pub const EMAIL: &str = "admin@example.org";
@@ -61,6 +60,14 @@ pub enum Command {
     /// Serve a database.
     #[command(hide = true)]
     Serve(Serve),
+    /// Send costly requests to a server.
+    #[command(hide = true)]
+    Flood {
+        /// Where it listens.
+        server: SocketAddr,
+    },
+    /// Measure what costly requests cost, and what another client notices of them. Limits that are passed fail the run.
+    Costly(costly::Choice),
 }
 
 /// How a process serves.
@@ -91,6 +98,8 @@ impl Command {
                 tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr).init();
                 runtime(workers)?.block_on(serve(config))
             }
+            Self::Flood { server } => costly::flood(server),
+            Self::Costly(choice) => costly::main(&choice),
         }
     }
 }
@@ -121,8 +130,9 @@ async fn make(config: Config, data: Data) -> anyhow::Result<()> {
     let dataset = match data {
         Data::Seeded => None,
         Data::Big => Some(big_dataset::big(big_dataset::PAGES)?),
-        Data::Crowded => {
-            let mut dataset = Dataset::parse(&Files::example())?;
+        Data::Costly => {
+            let mut dataset = big_dataset::big(big_dataset::PAGES)?;
+            dataset.pages.push(page("about-us", None, 1, &["ja", "en"], "About us", "A text"));
             crowd(&mut dataset);
             Some(dataset)
         }
@@ -207,6 +217,9 @@ pub struct Start {
     pub core: Option<usize>,
     /// Whether answers may come from the response cache.
     pub cached: bool,
+    /// Whether it gives memory back to the system as soon as it is free, so that what a request takes is not hidden by what
+    /// the one before has left.
+    pub gives_back: bool,
 }
 
 /// A process that serves.
@@ -233,6 +246,9 @@ impl Server {
         }
         // All of the load is one caller, who asks for more in a minute than anybody may.
         command.args(["--rate-limit", "0"]);
+        if start.gives_back {
+            command.env("MIMALLOC_PURGE_DELAY", "0");
+        }
         if !start.cached {
             command.args(["--response-cache-bytes", "0"]);
         }
@@ -327,7 +343,7 @@ pub fn make_database(file: &Path, password_file: &Path, data: Data) -> anyhow::R
 }
 
 /// This executable, in an empty environment: what is measured must not depend on settings of the shell.
-fn this_executable() -> io::Result<std::process::Command> {
+pub fn this_executable() -> io::Result<std::process::Command> {
     let mut command = std::process::Command::new(std::env::current_exe()?);
     command.env_clear();
     Ok(command)

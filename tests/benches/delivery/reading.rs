@@ -6,6 +6,7 @@
 use std::{sync::Arc, time::Duration};
 
 use anyhow::{Context as _, bail, ensure};
+use aws_lc_rs::digest::{SHA256, digest};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::{Value, json};
 use tests::big_dataset;
@@ -131,8 +132,8 @@ impl Read {
     /// The document, as far as it is known beforehand.
     pub fn text(&self) -> String {
         let slug = match self.data {
-            Data::Seeded | Data::Crowded => "mission-and-vision".to_owned(),
-            Data::Big => big_dataset::slug(big_dataset::PAGES / 2 + 1),
+            Data::Seeded => "mission-and-vision".to_owned(),
+            Data::Big | Data::Costly => big_dataset::slug(big_dataset::PAGES / 2 + 1),
         };
         format!("query {NAME} {{ {} }}", self.fields.replace("SLUG", &slug))
     }
@@ -273,6 +274,11 @@ pub fn post(document: &str, variables: &str, token: &str) -> Vec<u8> {
         _ => format!("{{\"query\":{query},\"variables\":{variables}}}"),
     };
     post_body(&body, token)
+}
+
+/// The hash by which a persisted operation is known.
+pub fn persisted_hash(document: &str) -> String {
+    digest(&SHA256, document.as_bytes()).as_ref().iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// A POST request with this body, with an access token unless that is empty.

@@ -5,12 +5,11 @@ use std::{sync::Arc, time::Duration};
 use clap::{Parser, builder::PossibleValuesParser};
 
 use crate::{
-    attacking,
     database::{Data, Databases},
     load::{self, Call, Connection, Load, Window},
     process::{self, Command, Server, Start},
     reading::{self, LIST_FAR, READS, Read, Way},
-    report::{Measured, Report, Row, at_least, at_most, median, percentile},
+    report::{Measured, Report, Row, at_least, at_most, median},
     updating::{self, WRITERS, Writer},
 };
 
@@ -28,7 +27,7 @@ struct Arguments {
     #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u8).range(1..=2))]
     cores: u8,
     /// What Cargo says to a benchmark, and not to a test.
-    #[arg(long, hide = true)]
+    #[arg(long, hide = true, global = true)]
     bench: bool,
     #[command(subcommand)]
     command: Option<Command>,
@@ -36,16 +35,12 @@ struct Arguments {
 
 /// The workload that is about starting.
 const START: &str = "start";
-/// The workload that is hostile.
-const ATTACK: &str = "attack";
-/// Points that a request costs at least whose time is held against them.
-const DEAR: u64 = 5_000;
 /// The workloads that write.
 const UPDATES: [(&str, Data); 2] = [("update", Data::Seeded), ("update-of-many", Data::Big)];
 
 fn names() -> Vec<&'static str> {
     let reads = READS.iter().map(|read| read.name);
-    reads.chain(UPDATES.into_iter().map(|(name, _)| name)).chain([START, ATTACK]).collect()
+    reads.chain(UPDATES.into_iter().map(|(name, _)| name)).chain([START]).collect()
 }
 
 /// Parses the command line and carries it out.
@@ -140,71 +135,18 @@ impl Run {
                 }
             }
         }
-        if self.wants(ATTACK) {
-            self.attacking().await?;
-        }
         Ok(())
-    }
-
-    /// Hostile documents: what the dearest of them costs, and what a client notices beside them who has no part in it.
-    async fn attacking(&mut self) -> anyhow::Result<()> {
-        let server = self.server(Data::Crowded, true)?;
-        let token = updating::sign_in(&server).await?;
-        let costs = attacking::costs(&server, &token).await?;
-        let row = |variant: String| Row { workload: ATTACK.to_owned(), variant, ..Row::default() };
-        if let Some(dearest) = costs.iter().max_by_key(|cost| cost.time) {
-            let millis = dearest.time.as_secs_f64() * 1e3;
-            let targets = vec![at_most(millis, 100.0, " ms")];
-            self.tell(Row { figure: format!("{millis:.1} ms"), targets, ..row(format!("CPU, {}", dearest.name)) });
-        }
-        if let Some(largest) = costs.iter().max_by_key(|cost| cost.memory) {
-            let megabytes = as_number(largest.memory) / 1e6;
-            let targets = vec![at_most(megabytes, 32.0, " MB")];
-            self.tell(Row {
-                figure: format!("{megabytes:.1} MB"),
-                targets,
-                ..row(format!("memory, {}", largest.name))
-            });
-        }
-        let mut load = Load::open(server.address()).await?;
-        let Some(page) = READS.iter().find(|read| read.name == "page") else { return Ok(()) };
-        let connection = load.connection()?;
-        let document = page.document(connection).await?;
-        let body = page.first_answer(connection, &document).await?;
-        let Some(call) = reading::call(connection, page, &document, Way::Post, &body).await? else { return Ok(()) };
-        // Of those that cost much, since what every request takes has no part in their price.
-        let dear =
-            costs.iter().filter_map(|cost| Some((cost.name, cost.time, cost.points.filter(|points| *points >= DEAR)?)));
-        let mut rates: Vec<(f64, &str)> =
-            dear.map(|(name, time, points)| (time.as_secs_f64() * 1e9 / as_number(points), name)).collect();
-        rates.sort_by(|a, b| a.0.total_cmp(&b.0));
-        if let (Some(middle), Some((most, name))) = (rates.get(rates.len() / 2), rates.last()) {
-            let figure = format!("{most:.0} ns, median {:.0} ns", middle.0);
-            self.tell(Row { figure, ..row(format!("CPU for a point, {name}")) });
-        }
-        // What else the machine does in one of the rounds decides on its p99, so all rounds are taken together.
-        let (mut quiet, mut attacked) = (Vec::new(), Vec::new());
-        for _ in 0..self.rounds {
-            quiet.extend(attacking::latencies(&server, &token, &call, self.length * 2, false).await?);
-            attacked.extend(attacking::latencies(&server, &token, &call, self.length * 2, true).await?);
-        }
-        let [quiet, attacked] = [quiet, attacked].map(|mut latencies| {
-            latencies.sort_unstable();
-            percentile(&latencies, 99).as_secs_f64() * 1e3
-        });
-        let times = attacked / quiet;
-        self.tell(Row {
-            figure: format!("{times:.2} ({attacked:.2} ms, else {quiet:.2} ms)"),
-            targets: vec![at_most(times, 2.0, "")],
-            ..row("p99 of another client, times its own".to_owned())
-        });
-        drop(load);
-        server.stop()
     }
 
     fn server(&mut self, data: Data, cached: bool) -> anyhow::Result<Server> {
         let core = self.pinned.then_some(0);
-        Server::start(&Start { database: self.databases.copy(data)?, workers: self.workers, core, cached })
+        Server::start(&Start {
+            database: self.databases.copy(data)?,
+            workers: self.workers,
+            core,
+            cached,
+            gives_back: false,
+        })
     }
 
     /// A line of the table is told at once, too: a run takes minutes.
@@ -370,7 +312,7 @@ impl Run {
         for count in WRITERS {
             // Each on a fresh copy: what others wrote before is not theirs to carry.
             let server = self.server(data, true)?;
-            let token = updating::sign_in(&server).await?;
+            let token = updating::sign_in(server.address()).await?;
             let mut writers = Vec::with_capacity(count);
             for number in 0..count {
                 writers.push(Writer::new(&server, &token, number).await?);

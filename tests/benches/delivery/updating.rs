@@ -2,6 +2,8 @@
 //!
 //! Each writer has a year sheet for itself, so that there are no conflicts; what they share is the database.
 
+use std::net::SocketAddr;
+
 use anyhow::{Context as _, ensure};
 use serde_json::{Value, json};
 use tests::big_dataset::{CATEGORIES, YEARS};
@@ -43,9 +45,9 @@ pub struct Writer {
 ///
 /// # Errors
 /// When that is refused.
-pub async fn sign_in(server: &Server) -> anyhow::Result<String> {
+pub async fn sign_in(server: SocketAddr) -> anyhow::Result<String> {
     let variables = json!({ "input": { "email": EMAIL, "password": PASSWORD } }).to_string();
-    let mut connection = Connection::open(server.address()).await?;
+    let mut connection = Connection::open(server).await?;
     let answer = data(&connection.ask(&post(SIGN_IN, &variables, "")).await?)?;
     let token = answer.pointer("/data/signIn/session/accessToken").and_then(Value::as_str);
     Ok(token.with_context(|| answer.to_string())?.to_owned())
