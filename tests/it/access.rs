@@ -9,6 +9,7 @@ mod existence;
 mod foreign;
 mod issuers;
 mod matrix;
+mod may_know;
 mod people;
 mod quota;
 mod sessions;
