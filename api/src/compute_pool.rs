@@ -42,7 +42,7 @@ const MOST_NORMAL: usize = 2;
 /// Which threads do a job.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Priority {
-    /// Those of the process: for jobs of editors, and for passwords.
+    /// Threads that run after those that answer short requests: for jobs of editors, and for passwords.
     Normal,
     /// Threads that run when no other one wants to: for jobs that anybody can cause.
     Idle,
@@ -96,8 +96,8 @@ pub struct ComputePool(Arc<Inner>);
 struct Inner {
     lanes: Mutex<Lanes>,
     permits: [usize; 2],
-    /// Made when it is needed; nothing, if the system grants no threads.
-    idle_threads: OnceLock<Option<ThreadPool>>,
+    /// Those of each priority, made when they are needed; nothing, if the system grants no threads.
+    threads: [OnceLock<Option<ThreadPool>>; 2],
     refused: AtomicU64,
     abandoned: AtomicU64,
     /// Told whenever the load changes.
@@ -136,7 +136,7 @@ impl ComputePool {
         Self(Arc::new(Inner {
             lanes: Mutex::new(Lanes { free: permits, waiting }),
             permits,
-            idle_threads: OnceLock::new(),
+            threads: [OnceLock::new(), OnceLock::new()],
             refused: AtomicU64::new(0),
             abandoned: AtomicU64::new(0),
             changed: Notify::new(),
@@ -195,7 +195,7 @@ impl ComputePool {
                 let _ = tell.send(outcome);
             }
         };
-        match self.0.idle_threads().filter(|_| priority == Priority::Idle) {
+        match self.0.threads(priority) {
             Some(threads) => threads.spawn(job),
             None => drop(spawn_blocking(job)),
         }
@@ -224,7 +224,7 @@ impl ComputePool {
         }
         let work = || runtime.block_on(work);
         // The others that were to go on here go on elsewhere.
-        let outcome = block_in_place(|| match self.0.idle_threads().filter(|_| priority == Priority::Idle) {
+        let outcome = block_in_place(|| match self.0.threads(priority) {
             Some(threads) => threads.install(work),
             None => work(),
         });
@@ -286,12 +286,12 @@ impl Inner {
         }
     }
 
-    fn idle_threads(&self) -> Option<&ThreadPool> {
-        let threads = self.idle_threads.get_or_init(|| {
+    fn threads(&self, priority: Priority) -> Option<&ThreadPool> {
+        let threads = self.threads[priority as usize].get_or_init(|| {
             let threads = ThreadPoolBuilder::new()
-                .num_threads(self.permits[Priority::Idle as usize])
-                .thread_name(|_| "compute".to_owned())
-                .start_handler(|_| lower_thread_priority())
+                .num_threads(self.permits[priority as usize])
+                .thread_name(move |_| format!("compute-{}", priority.as_str()))
+                .start_handler(move |_| lower_thread_priority(priority))
                 // The job ends; who waits for it learns that it gave no result.
                 .panic_handler(|_| tracing::error!("a job of the compute pool panicked"))
                 .build();
@@ -375,17 +375,27 @@ impl Drop for CancelOnDrop<'_> {
     }
 }
 
-/// Has this thread run when no other one wants to, nearly. Other systems than Linux have no word for that.
-fn lower_thread_priority() {
+/// Has this thread run after those that answer short requests; at idle priority, when no other one wants to, nearly. Other
+/// systems than Linux have no word for that.
+#[cfg_attr(not(target_os = "linux"), expect(unused_variables, reason = "only Linux has a word for it"))]
+fn lower_thread_priority(priority: Priority) {
     #[cfg(target_os = "linux")]
     {
         use thread_priority::{
             NormalThreadSchedulePolicy, ThreadPriority, ThreadSchedulePolicy, set_thread_priority_and_policy,
             thread_native_id,
         };
-        let idle = ThreadSchedulePolicy::Normal(NormalThreadSchedulePolicy::Idle);
-        // A low priority alone is not enough: its turns, though few, are whole time slices of milliseconds.
-        if let Err(error) = set_thread_priority_and_policy(thread_native_id(), ThreadPriority::Min, idle) {
+        // For idle jobs a low priority alone is not enough: its turns, though few, are whole time slices of milliseconds.
+        let (policy, niceness) = match priority {
+            // A niceness of 9, an eighth of the time where others want it, too.
+            Priority::Normal => (
+                NormalThreadSchedulePolicy::Other,
+                24.try_into().map_or(ThreadPriority::Min, ThreadPriority::Crossplatform),
+            ),
+            Priority::Idle => (NormalThreadSchedulePolicy::Idle, ThreadPriority::Min),
+        };
+        let policy = ThreadSchedulePolicy::Normal(policy);
+        if let Err(error) = set_thread_priority_and_policy(thread_native_id(), niceness, policy) {
             tracing::warn!(%error, "a thread keeps its priority");
         }
     }

@@ -126,10 +126,17 @@ impl Preference {
         Self(Arc::new(Wanted { requested: requested.clone(), fallback: fallback.clone(), text }))
     }
 
-    /// The locales as text: two with the same text serve the same.
+    /// The locales as text: two with the same text serve the same. A locale counts where it stands first, so that a list
+    /// cannot be stated in endlessly many ways.
     #[must_use]
     pub fn fingerprint(&self) -> String {
-        std::iter::once(self.requested()).chain(&self.0.fallback).map(Locale::as_str).collect::<Vec<_>>().join(",")
+        let mut locales: Vec<&str> = Vec::new();
+        for locale in std::iter::once(self.requested()).chain(&self.0.fallback).map(Locale::as_str) {
+            if !locales.contains(&locale) {
+                locales.push(locale);
+            }
+        }
+        locales.join(",")
     }
 }
 
@@ -162,4 +169,28 @@ pub fn unknown<'a>(
 ) -> impl Iterator<Item = Fault> {
     let unknown = locales.into_iter().filter(|locale| !offered.contains(*locale));
     unknown.map(|locale| Fault::new(path.iter().copied().chain([locale.as_str()]), Rule::Unknown))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_fallback_that_is_stated_again_makes_no_other_list() {
+        let locale = |code: &str| code.parse::<Locale>().expect("a locale");
+        let offered = |code| SiteLocale {
+            code: locale(code),
+            name: code.to_owned(),
+            direction: TextDirection::LeftToRight,
+            fallback: Vec::new(),
+        };
+        let locales = SiteLocales { default: locale("ja"), all: vec![offered("ja"), offered("en")] };
+        let fingerprint = |fallback: &[&str]| {
+            let fallback = fallback.iter().map(|code| locale(code)).collect();
+            locales.preference(None, Some(fallback)).expect("locales of the site").fingerprint()
+        };
+        assert_eq!(fingerprint(&["en"]), "ja,en");
+        assert_eq!(fingerprint(&["ja", "en", "ja", "en", "en"]), "ja,en");
+        assert_eq!(fingerprint(&["ja", "ja"]), fingerprint(&[]));
+    }
 }

@@ -25,6 +25,7 @@ mod m20261127_000014_keep_checkpoints;
 mod m20261127_000015_record_delegations;
 mod m20261127_000016_refresh_generations;
 mod m20261127_000018_name_targets_of_audit_entries;
+mod m20261127_000050_index_revisions;
 
 /// All steps, oldest first.
 pub struct Migrator;
@@ -50,6 +51,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261127_000015_record_delegations::Migration),
             Box::new(m20261127_000016_refresh_generations::Migration),
             Box::new(m20261127_000018_name_targets_of_audit_entries::Migration),
+            Box::new(m20261127_000050_index_revisions::Migration),
         ]
     }
 }

@@ -16,8 +16,11 @@ use std::{collections::BTreeSet, sync::Arc};
 use chrono::{DateTime, Duration, Utc};
 use entities::{DocumentKind, Rule, Version, document, preview, revision};
 use sea_orm::{
-    ActiveModelTrait, ActiveValue::Set, ColumnTrait, Condition, ConnectionTrait, EntityTrait, Iterable, LinkDef,
-    Linked, QueryFilter, QueryOrder, QuerySelect, SelectTwo, sea_query::Query,
+    ActiveModelTrait,
+    ActiveValue::Set,
+    ColumnTrait, Condition, ConnectionTrait, EntityTrait, ExprTrait, Iterable, LinkDef, Linked, QueryFilter,
+    QueryOrder, QuerySelect, SelectTwo,
+    sea_query::{Expr, Query},
 };
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
@@ -151,12 +154,16 @@ fn visible(editor: &Editor, now: DateTime<Utc>) -> Result<SelectTwo<preview::Ent
     editor.permit_any(Action::Read)?;
     let of_kinds = |is_theirs: fn(&Editor, DocumentKind) -> bool| {
         let kinds = DocumentKind::iter().filter(|kind| is_theirs(editor, *kind));
-        let documents = Query::select()
-            .column(document::Column::Id)
+        let its_document =
+            Expr::col((document::Entity, document::Column::Id)).equals((preview::Entity, preview::Column::DocumentId));
+        // Looked up for each preview: a list of all documents of these kinds would be as long as the site.
+        let document = Query::select()
+            .expr(Expr::val(1))
             .from(document::Entity)
+            .and_where(its_document)
             .and_where(document::COLUMN.kind.is_in(kinds))
             .to_owned();
-        preview::COLUMN.document_id.in_subquery(documents)
+        Expr::exists(document)
     };
     let own = editor
         .actor()

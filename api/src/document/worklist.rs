@@ -176,12 +176,14 @@ pub async fn list(
             Utc.timestamp_millis_opt(millis).single().ok_or_else(|| Error::invalid(["after"], Rule::ForeignCursor))?;
         let earlier = Condition::any()
             .add(revision::COLUMN.created_at.lt(at))
-            .add(Condition::all().add(revision::COLUMN.created_at.eq(at)).add(document::COLUMN.id.lt(id)));
-        select = select.filter(earlier);
+            .add(Condition::all().add(revision::COLUMN.created_at.eq(at)).add(revision::COLUMN.document_id.lt(id)));
+        // The first condition is there for the index.
+        select = select.filter(revision::COLUMN.created_at.lte(at)).filter(earlier);
     }
+    // In the order of an index on revisions: however many documents there are, only those that are asked for are read.
     let mut rows = select
         .order_by(revision::Column::CreatedAt, Order::Desc)
-        .order_by(document::Column::Id, Order::Desc)
+        .order_by(revision::Column::DocumentId, Order::Desc)
         .limit(first + 1)
         .all(connection)
         .await?;

@@ -57,7 +57,7 @@ const LARGE_REQUEST_BYTES: usize = 2 * 1024;
 /// The longest operation of an anonymous client, in bytes, that a persisted operation may have and be answered where the
 /// request came in.
 const LARGE_OPERATION_BYTES: usize = 8 * LARGE_REQUEST_BYTES;
-/// What an operation of an anonymous client costs at most that the engine answers where it came in.
+/// What an operation costs at most that is answered where it came in: more would keep others waiting for that thread.
 const EXPENSIVE_COST: usize = 5_000;
 
 /// The schema as it is served over HTTP.
@@ -204,7 +204,7 @@ impl Service {
         present: impl Fn(ServerError) -> ServerError + Sync,
     ) -> Result<Executed, Refusal> {
         loop {
-            let may_take_long = prepared.is_long || context.asking.reading.is_large();
+            let may_take_long = prepared.is_long || prepared.cost > EXPENSIVE_COST || context.asking.reading.is_large();
             let written =
                 self.in_pool_if(may_take_long, &context.caller, Self::write(prepared, &context.asking)).await?;
             let Some(written) = written else { break };
@@ -215,8 +215,8 @@ impl Service {
         }
         loop {
             let is_large = prepared.is_long || prepared.cost > EXPENSIVE_COST || context.asking.reading.is_large();
-            // Mutations and editors use the database: others would wait for what they hold meanwhile.
-            let may_take_long = is_large && prepared.is_query() && context.caller.credential.is_none();
+            // Mutations hold what other writers wait for.
+            let may_take_long = is_large && prepared.is_query();
             let run = self.run(prepared, &context, &present);
             let executed = self.in_pool_if(may_take_long, &context.caller, run).await?;
             // Only queries read what is published, so nothing is done twice.
@@ -240,7 +240,9 @@ impl Service {
         if !may_take_long {
             return Ok(work.await);
         }
-        self.pool.run_in_place(Priority::Idle, &Client::of(caller), work).await.map_err(Refusal::from)
+        // Editors use the database: at idle priority, others would wait for the connections that they hold meanwhile.
+        let priority = if caller.credential.is_some() { Priority::Normal } else { Priority::Idle };
+        self.pool.run_in_place(priority, &Client::of(caller), work).await.map_err(Refusal::from)
     }
 
     /// The answer from the plan; nothing, if there is none or an error has to be told.

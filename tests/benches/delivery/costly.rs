@@ -1,7 +1,8 @@
 //! Costly requests: what each of them costs the server, and what another client notices while all of them are sent.
 //! `cargo bench -p tests -- costly`. Unlike the other numbers, these have limits that fail the run.
 //!
-//! `requests.rs` lists the requests, `material.rs` has what they need, `flood.rs` sends all of them.
+//! `requests.rs` and `writes.rs` list the requests, `files.rs` makes files to be imported, `material.rs` has what they need,
+//! `flood.rs` sends all of them.
 //!
 //! **Each by itself**: the processor time of the server and the growth of its peak memory, from when it is at rest until it
 //! is at rest again, first for a request whose answer is read to the end, then for one whose client hangs up. A value over
@@ -24,6 +25,7 @@ mod files;
 mod flood;
 mod material;
 mod requests;
+mod writes;
 
 use std::{
     collections::BTreeMap,

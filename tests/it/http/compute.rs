@@ -109,6 +109,30 @@ async fn passwords_wait_for_a_permit_and_are_refused_beyond_the_queue() {
     app.sign_in(EDITOR).await;
 }
 
+#[tokio::test]
+async fn an_operation_that_costs_much_is_worked_out_in_the_pool_however_short_it_is() {
+    let app = TestApp::new().await;
+    let pool = app.state().compute_pool();
+    let figures: String =
+        (0..30).map(|alias| format!("a{alias}:factSheet{{categories{{countries{{counts{{value}}}}}}}}")).collect();
+    let list =
+        "documents(first: 100) { nodes { id key title version state changedAt changedBy published { __typename } } }";
+    let documents: String = (0..10).map(|alias| format!("b{alias}: {list} ")).collect();
+    let asked = [
+        (app.anonymous(), Priority::Idle, format!("{{{figures}}}")),
+        (app.editor().await, Priority::Normal, format!("{{ {documents} }}")),
+    ];
+    for (client, priority, query) in asked {
+        let crowd = Crowd::take_permits(pool, priority).await;
+        let freed = async {
+            timeout(PATIENCE, pool.until(priority, |load| load.waiting == 1)).await.expect("it waits for a permit");
+            drop(crowd);
+        };
+        let (reply, ()) = tokio::join!(client.run(&query, json!({})), freed);
+        assert!(reply.data().is_object());
+    }
+}
+
 fn left(reply: &Reply) -> u64 {
     let header = reply.header("ratelimit").expect("what is left");
     header.strip_prefix("\"cost\";r=").and_then(|rest| rest.split(';').next()?.parse().ok()).expect("points")

@@ -13,11 +13,8 @@ use tests::{
     mutation,
 };
 
-use super::{files, material::Material};
-use crate::{
-    process::{EMAIL, PASSWORD},
-    reading::{persisted_hash, post, post_body},
-};
+use super::{material::Material, writes};
+use crate::reading::{persisted_hash, post, post_body};
 
 /// Makes a request with a number.
 type Make = Box<dyn Fn(usize) -> Vec<u8> + Send + Sync>;
@@ -40,11 +37,22 @@ pub struct Costly {
 
 /// All of them, in the order in which they are measured: what adds figures comes last.
 pub fn requests(material: &Arc<Material>) -> Vec<Costly> {
-    let groups = [documents, introspection, persisted, figures, sign_ins, lists, previews, oversized, saves, imports];
+    let groups = [
+        documents,
+        introspection,
+        persisted,
+        figures,
+        writes::sign_ins,
+        lists,
+        previews,
+        oversized,
+        writes::saves,
+        writes::imports,
+    ];
     groups.iter().flat_map(|group| group(material)).collect()
 }
 
-fn costly(
+pub fn costly(
     name: impl Into<String>,
     part: &'static str,
     make: impl Fn(usize) -> Vec<u8> + Send + Sync + 'static,
@@ -66,7 +74,7 @@ fn editors(material: &Material, name: &str, part: &'static str, text: impl Into<
 }
 
 /// A mutation of an editor, with the input that it has for a number.
-fn writes(
+pub fn mutates(
     material: &Arc<Material>,
     name: &str,
     what: &'static str,
@@ -117,10 +125,10 @@ fn documents(material: &Arc<Material>) -> Vec<Costly> {
             }
         }),
         query("3 aggregates by country, year and category", "a2", aliases(3, |n| format!("visitCounts({filter}, groupBy: [COUNTRY, YEAR, CATEGORY], top: {}) {{ rank }}", n + 1))),
-        query("26 aggregates with every field", "a25", aliases(26, |n| format!("visitCounts({filter}, groupBy: [YEAR, CATEGORY], top: {}) {{ sum share change changeRate rank missing flags isOthers }}", n + 1))),
+        query("26 aggregates with every field", "a25", aliases(26, |n| format!("visitCounts({filter}, groupBy: [REGION, YEAR], top: {}) {{ sum share change changeRate rank missing flags isOthers }}", n + 1))),
         query("an aggregate of as many figures as may be", "visitCounts", "{ visitCounts(filter: { from: 2012 }, groupBy: [COUNTRY, YEAR, CATEGORY]) { sum figures country { code name } year category { code } region { code } share change changeRate rank } }"),
         query("90 histories of figures", "a89", aliases(90, |n| format!("figureHistory(category: \"{}\", country: \"CN\", year: {}) {{ publishedAt before {{ value }} after {{ value }} }}", CATEGORIES[n % 2], 1993 + n % 30))),
-        query("what changed since long ago, 3 times", "a2", aliases(3, |n| format!("figureChanges(since: \"2001-01-01T00:00:{n:02}Z\") {{ until figures {{ year }} }}"))),
+        query("what changed since long ago, which is too much, 3 times", "TOO_MANY", aliases(3, |n| format!("figureChanges(since: \"2001-01-01T00:00:{n:02}Z\") {{ until figures {{ year }} }}"))),
         query("all vintages, 30 times", "", aliases(30, |n| format!("vintages(category: \"{}\") {{ publishedAt year }}", CATEGORIES[n % 2]))),
         query("all figures of an earlier moment", "yearlyTotals", format!("{{ {} }}", sheet.replacen("factSheet", &format!("factSheet(asOf: \"{}\")", material.moment), 1))),
     ]);
@@ -208,7 +216,11 @@ fn figures(material: &Arc<Material>) -> Vec<Costly> {
         ("workbook of all figures", "/figures/fact-sheet.xlsx?", "PK"),
         ("JSON-stat of all figures", "/figures/fact-sheet.json?", "dataset"),
         ("JSON-LD of all figures", "/figures/fact-sheet.jsonld?", "Dataset"),
-        ("CSV of earlier figures", &format!("/figures/fact-sheet.csv?asOf={}&", material.moment), "TRAVEL"),
+        (
+            "CSV of earlier figures",
+            &format!("/figures/fact-sheet.csv?asOf={}&", utf8_percent_encode(&material.moment, NON_ALPHANUMERIC)),
+            "TRAVEL",
+        ),
         ("SVG of totals", "/figures/chart.svg?width=2400&height=1600&", "<svg"),
         ("SVG of countries", "/figures/chart.svg?kind=countries&top=11&width=2400&height=1600&", "<svg"),
         ("SVG of shares", "/figures/chart.svg?kind=share&top=11&width=2400&height=1600&", "<svg"),
@@ -232,34 +244,6 @@ fn figures(material: &Arc<Material>) -> Vec<Costly> {
         true,
     );
     requests
-}
-
-fn sign_ins(material: &Arc<Material>) -> Vec<Costly> {
-    let sign_in = |name: &str, part, email: fn(usize) -> String, password: &'static str| {
-        costly(name, part, move |number| {
-            let input = json!({ "email": email(number), "password": password });
-            post(&mutation("signIn", &input), &json!({ "input": input }).to_string(), "")
-        })
-    };
-    vec![
-        sign_in(
-            "sign-in of an unknown account",
-            "errors",
-            |number| format!("x{number}@example.org"),
-            "a wrong password",
-        ),
-        sign_in("sign-in with a wrong password", "errors", |_| EMAIL.to_owned(), "a wrong password"),
-        sign_in("sign-in with the right password", "accessToken", |_| EMAIL.to_owned(), PASSWORD),
-        // Substituted letters take the estimator longest. It is refused in the end: the account stays as it is.
-        writes(material, "a new password that takes long to judge", "passwordChange", |_, number| {
-            let hard: String = "4@8({[<369&#!1/|0$5+7%2".chars().cycle().skip(number % 23).take(250).collect();
-            json!({ "currentPassword": PASSWORD, "newPassword": format!("{hard}x") })
-        }),
-        costly("a new password by a link that there is not", "passwordSet", |number| {
-            let input = json!({ "token": format!("{number:064x}"), "password": "4@8({[<369&#!1/|0$5+7%2".repeat(11) });
-            post(&mutation("passwordSet", &input), &json!({ "input": input }).to_string(), "")
-        }),
-    ]
 }
 
 /// What editors list and compare.
@@ -379,7 +363,7 @@ fn previews(material: &Arc<Material>) -> Vec<Costly> {
         })
     };
     vec![
-        writes(
+        mutates(
             material,
             "a preview, made",
             "previewCreate",
@@ -467,71 +451,6 @@ fn oversized(_: &Arc<Material>) -> Vec<Costly> {
                 )
             }),
         ),
-    ]
-}
-
-/// Large documents and many figures, saved and compared with what was there.
-fn saves(material: &Arc<Material>) -> Vec<Costly> {
-    let text = |line: &'static str| {
-        move |material: &Material, number: usize| {
-            let page = material.drafts.get(number % material.drafts.len().max(1));
-            let body: String = format!("{number} {line}").chars().cycle().take(199_000).collect();
-            json!({ "pageId": page, "locale": "en", "expectedVersion": 0, "title": "Long", "body": body })
-        }
-    };
-    let sheets = |count: usize, dry: bool| {
-        move |material: &Material, number: usize| {
-            let sheets: Vec<Value> = (0..count)
-                .map(|sheet| {
-                    let counts = files::countries(material).map(|code| json!({ "country": code, "value": (number + sheet) % 999 + 1 }));
-                    json!({ "category": CATEGORIES[sheet % 2], "year": 1993 + sheet / 2, "expectedVersion": 1, "counts": counts.collect::<Vec<_>>() })
-                })
-                .collect();
-            json!({ "sheets": sheets, "dryRun": dry })
-        }
-    };
-    let plain = "A long text is made of **many** such words, [links](https://www.example.org) and `code`.\n\n";
-    let nasty = "[a](<b> *c **d _e ~~f~~ ![g](h \"i\n- > 1. # j | k\n";
-    vec![
-        writes(material, "a page of 199,000 characters", "pageTextSave", text(plain)),
-        writes(material, "a page of 199,000 signs of Markdown", "pageTextSave", text(nasty)),
-        writes(material, "60 year sheets of 249 figures, tried", "visitCountsBulkUpdate", sheets(60, true)),
-        writes(material, "20 year sheets of 249 figures, saved", "visitCountsBulkUpdate", sheets(20, false)),
-    ]
-}
-
-/// Files of figures, read to see what they would change, and written.
-fn imports(material: &Arc<Material>) -> Vec<Costly> {
-    let all = 1993..=2022;
-    // No import is answered from memory, so that one file serves for all.
-    let read = |name: &str, file: Vec<u8>| {
-        let input = json!({ "category": CATEGORIES[0], "content": files::base64(&file) });
-        let variables = json!({ "input": input }).to_string();
-        let request = post(&mutation("figuresImport", &input), &variables, &material.token);
-        Costly { signed_in: true, ..costly(name, "figuresImport", move |_| request.clone()) }
-    };
-    let written = |name: &str, publish: bool| {
-        let category = CATEGORIES[usize::from(publish)];
-        writes(material, name, "figuresImport", move |material, number| {
-            // The first of a year is written, what follows is a conflict.
-            let year = 2023 + number % 10;
-            json!({
-                "category": category, "content": files::base64(&files::csv(material, year..=year, number)),
-                "dryRun": false, "expectedVersions": [{ "category": category, "year": year, "version": 0 }],
-                "publish": publish,
-            })
-        })
-    };
-    vec![
-        read("a CSV file of all figures, tried", files::csv(material, all.clone(), 1)),
-        read("a CSV file as long as can be, tried", files::longest_csv(material)),
-        read("a CSV file of 20,000 unknown countries, tried", files::unknown_csv()),
-        read("a workbook of all figures, tried", files::workbook(&files::grid(material, all))),
-        read("a workbook of 3,000 rows and 50 columns, tried", files::workbook(&files::numbers(3_000, 50))),
-        read("a workbook as large as can be, tried", files::workbook(&files::numbers(5_000, 98))),
-        read("a JSON-stat file of all figures, tried", files::json_stat(material)),
-        written("a CSV file, written", false),
-        written("a CSV file, published", true),
     ]
 }
 
