@@ -25,6 +25,7 @@ use tokio::{
     sync::{Notify, oneshot},
     task::{block_in_place, spawn_blocking},
 };
+use tracing::Instrument;
 use uuid::Uuid;
 
 use self::queue::{Bounds, FairQueue};
@@ -204,6 +205,21 @@ impl ComputePool {
         outcome.map_err(Error::internal)
     }
 
+    /// [`ComputePool::run`] for work that may wait for the database.
+    ///
+    /// # Errors
+    /// The same.
+    pub async fn run_async<T: Send + 'static, F: Future<Output = T>>(
+        &self,
+        priority: Priority,
+        client: &Client,
+        work: impl FnOnce(Cancellation) -> F + Send + 'static,
+    ) -> Result<T> {
+        let (runtime, span) = (Handle::current(), tracing::Span::current());
+        let work = move |cancellation: &Cancellation| runtime.block_on(work(cancellation.clone()).instrument(span));
+        self.run(priority, client, work).await
+    }
+
     /// Works on `work`, which may borrow, on a thread of this priority. A client that hangs up is noticed only when it is
     /// done.
     ///
@@ -351,6 +367,11 @@ impl Cancellation {
         self.0.load(Ordering::Relaxed)
     }
 
+    /// Tells the job that nobody waits for the outcome any more.
+    pub(crate) fn cancel(&self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+
     /// Nothing, as long as somebody waits for the outcome.
     ///
     /// # Errors
@@ -369,7 +390,7 @@ struct CancelOnDrop<'a> {
 impl Drop for CancelOnDrop<'_> {
     fn drop(&mut self) {
         if let Some(pool) = self.pool {
-            self.cancellation.0.store(true, Ordering::Relaxed);
+            self.cancellation.cancel();
             pool.abandoned.fetch_add(1, Ordering::Relaxed);
         }
     }

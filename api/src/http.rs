@@ -227,7 +227,8 @@ impl Graphql {
         let prepared = self.service.prepare(&caller, &received, find, &asking(Arc::clone(&snapshot))).await?;
         let operation = prepared.operation.operation.clone();
         let language = language::accepted(request.headers());
-        let present = |error| schema::present(error, id.as_str(), language);
+        let name = id.clone();
+        let present = move |error| schema::present(error, name.as_str(), language);
         let is_from_memory = matches!(caller.credential, Some(Credential::ApiToken(_) | Credential::Foreign(_)));
         if !prepared.operation.is_public && is_from_memory {
             // Drafts and writes do not rely on what this process has heard of a token or an account: one that has ended is told so

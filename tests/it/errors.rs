@@ -1,6 +1,13 @@
 //! The catalogue of error codes: what README.md lists, what a client can meet, and what it never reads.
 
-use api::{compute_pool::Priority, error::Code, schema};
+use std::io::Write;
+
+use api::{
+    compute_pool::{Cancellation, Priority},
+    delivery::response_memory::BodyWriter,
+    error::Code,
+    schema,
+};
 use async_graphql::{ErrorExtensions, Pos, ServerError};
 use chrono::Duration;
 use entities::Language;
@@ -141,7 +148,11 @@ async fn meet(app: &TestApp, code: Code) -> (u16, String) {
             // Small enough to be taken up by a few responses that nobody reads.
             let small = app.with(|config| config.max_response_bytes = 1024 * 1024).await;
             let memory = small.state().response_memory();
-            let unread = || memory.hold(vec![b'1'; memory.max_response()]).ok();
+            let unread = || {
+                let mut body = BodyWriter::new(memory, &Cancellation::default());
+                body.write_all(&vec![b'1'; memory.max_response()]).ok()?;
+                body.finish().ok()
+            };
             let held: Vec<_> = std::iter::from_fn(unread).collect();
             let reply = small.anonymous().run(include_str!("introspection.graphql"), json!({})).await;
             assert_eq!(

@@ -48,6 +48,45 @@ async fn a_job_keeps_its_permit_until_it_is_done_even_when_its_client_hangs_up()
     }
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn work_on_a_request_that_was_hung_up_never_begins_if_it_waits_and_is_told_if_it_runs() {
+    for priority in Priority::ALL {
+        let pool = ComputePool::with_permits(1, 1);
+        let (begun, has_begun) = mpsc::channel();
+        let (proceed, may_proceed) = mpsc::channel::<()>();
+        let (ended, has_ended) = mpsc::channel();
+        let running = tokio::spawn({
+            let (pool, begun) = (pool.clone(), begun.clone());
+            async move {
+                let work = async move |cancellation: Cancellation| {
+                    begun.send("running").expect("the test listens");
+                    may_proceed.recv().expect("the test says so");
+                    ended.send(cancellation.is_cancelled()).expect("the test listens");
+                };
+                pool.run_async(priority, &client(1), work).await
+            }
+        });
+        assert_eq!(has_begun.recv(), Ok("running"));
+        let waiting = tokio::spawn({
+            let pool = pool.clone();
+            async move {
+                let work = async move |_| begun.send("waiting").expect("the test listens");
+                pool.run_async(priority, &client(2), work).await
+            }
+        });
+        pool.until(priority, |load| load.waiting == 1).await;
+        for request in [waiting, running] {
+            request.abort();
+            assert!(request.await.is_err_and(|error| error.is_cancelled()), "the client has hung up");
+        }
+        assert_eq!(pool.load(priority), Load { permits: 1, running: 1, waiting: 0 }, "{priority:?}");
+        proceed.send(()).expect("the job waits");
+        assert_eq!(has_ended.recv(), Ok(true), "the job knows that nobody waits");
+        drop(pool.acquire(priority, &client(3)).await.expect("a permit"));
+        assert!(has_begun.recv().is_err(), "what waited is gone, and did not begin");
+    }
+}
+
 #[tokio::test]
 async fn clients_take_turns_and_who_hangs_up_leaves_the_queue() {
     let pool = ComputePool::with_permits(1, 1);

@@ -1,4 +1,4 @@
-//! Figures as pictures: [`svg()`] and [`png()`] draw a [`Chart`], [`table()`] says the same as a table.
+//! Figures as pictures: [`svg()`] and [`png()`] draw a [`Chart`], [`page()`] says the same as a table.
 //!
 //! A picture stands by itself: no script, no reference to anything outside it. The same chart always gives the same
 //! bytes. What has no value is never drawn as zero, and no line joins figures that cannot be compared.
@@ -15,9 +15,15 @@ mod words;
 #[cfg(test)]
 mod tests;
 
+use std::io;
+
 use entities::{Count, Language, ObservationStatus, Year};
 
-pub use self::{page::page, png::png, svg::svg, table::table};
+pub use self::{
+    page::page,
+    png::{png, workspace},
+    svg::svg,
+};
 
 /// How many series fit in one picture.
 pub const MAX_SERIES: usize = 12;
@@ -145,6 +151,15 @@ pub enum ChartError {
     /// The picture could not be made from the SVG.
     #[error("the picture could not be made: {0}")]
     Picture(String),
+    /// What it is written to takes no more.
+    #[error("the picture is not written to its end")]
+    Unwritten,
+}
+
+impl From<io::Error> for ChartError {
+    fn from(_: io::Error) -> Self {
+        Self::Unwritten
+    }
 }
 
 impl Chart {

@@ -10,6 +10,7 @@ use async_graphql::{
 
 use super::{RequestContext, writer::BYTES_PER_POINT};
 use crate::{
+    compute_pool::Cancellation,
     delivery::response_memory::{Overflow, Reservation, ResponseMemory},
     error::Code,
 };
@@ -34,6 +35,7 @@ struct Inner {
     fields: usize,
     bytes: usize,
     overflow: Option<Overflow>,
+    cancellation: Cancellation,
 }
 
 impl Budget {
@@ -41,7 +43,16 @@ impl Budget {
     #[must_use]
     pub fn new(memory: &Arc<ResponseMemory>, max_cost: usize) -> Self {
         let (reservation, max_bytes) = (Reservation::new(memory), memory.max_response());
-        Self(Mutex::new(Inner { reservation, max_bytes, max_cost, values: 0, fields: 0, bytes: 0, overflow: None }))
+        Self(Mutex::new(Inner {
+            reservation,
+            max_bytes,
+            max_cost,
+            values: 0,
+            fields: 0,
+            bytes: 0,
+            overflow: None,
+            cancellation: Cancellation::default(),
+        }))
     }
 
     /// The same for an answer that is made again.
@@ -49,6 +60,11 @@ impl Budget {
     pub fn anew(&self) -> Self {
         let inner = self.lock();
         Self::new(inner.reservation.memory(), inner.max_cost)
+    }
+
+    /// Resolves no more when this tells it so.
+    pub fn until(&self, cancellation: Cancellation) {
+        self.lock().cancellation = cancellation;
     }
 
     /// Why the answer is not complete, if it is not.
@@ -69,7 +85,9 @@ impl Budget {
         inner.fields += fields;
         inner.bytes = inner.bytes.saturating_add(bytes);
         let memory = inner.values.saturating_mul(VALUE_BYTES).saturating_add(inner.bytes);
-        let found = if inner.bytes > inner.max_bytes {
+        let found = if inner.cancellation.is_cancelled() {
+            Some(Overflow::Abandoned)
+        } else if inner.bytes > inner.max_bytes {
             Some(Overflow::TooLong)
         } else if inner.cost() > inner.max_cost {
             Some(Overflow::TooExpensive)
@@ -156,7 +174,10 @@ fn exceeded(overflow: Overflow, place: &QueryPathNode<'_>) -> ServerError {
     let (code, message) = match overflow {
         Overflow::TooLong => (Code::LimitExceeded, "The response is longer than a response may be."),
         Overflow::TooExpensive => (Code::LimitExceeded, "The response costs more than a request may cost."),
-        Overflow::OutOfMemory => (Code::Overloaded, "The server has no memory for this response now; try again."),
+        // Of one whose client has hung up nobody reads it.
+        Overflow::OutOfMemory | Overflow::Abandoned => {
+            (Code::Overloaded, "The server has no memory for this response now; try again.")
+        }
     };
     let segments = std::iter::successors(Some(place), |node| node.parent).map(|node| node.segment);
     let mut path: Vec<PathSegment> = segments
@@ -169,4 +190,20 @@ fn exceeded(overflow: Overflow, place: &QueryPathNode<'_>) -> ServerError {
     let mut error = ServerError { path, ..ServerError::new(message, None) };
     error.extensions.get_or_insert_default().set("code", code.as_str());
     error
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_more_is_resolved_when_the_client_hangs_up() {
+        let memory = Arc::new(ResponseMemory::new(1_000_000, 0));
+        let (budget, cancellation) = (Budget::new(&memory, 10_000), Cancellation::default());
+        budget.until(cancellation.clone());
+        assert_eq!(budget.count(1, 10), Ok(()));
+        cancellation.cancel();
+        assert_eq!(budget.count(1, 10), Err(Overflow::Abandoned));
+        assert_eq!(budget.overflow(), Some(Overflow::Abandoned));
+    }
 }

@@ -5,7 +5,10 @@ use std::{io, sync::Arc};
 use bytes::Bytes;
 
 use super::{direct::Output, plan::Plan};
-use crate::delivery::response_memory::{Overflow, Reservation, ResponseMemory};
+use crate::{
+    compute_pool::Cancellation,
+    delivery::response_memory::{Overflow, Reservation, ResponseMemory},
+};
 
 /// Bytes of a response of usual size.
 const USUAL: usize = 16 * 1024;
@@ -58,6 +61,7 @@ pub struct Writer {
     fields: usize,
     max_cost: usize,
     overflow: Option<Overflow>,
+    cancellation: Cancellation,
 }
 
 impl Writer {
@@ -71,7 +75,14 @@ impl Writer {
             fields: 0,
             max_cost,
             overflow: None,
+            cancellation: Cancellation::default(),
         }
+    }
+
+    /// The same, which stops when this tells it so.
+    #[must_use]
+    pub fn until(self, cancellation: &Cancellation) -> Self {
+        Self { cancellation: cancellation.clone(), ..self }
     }
 
     /// What was written.
@@ -102,6 +113,13 @@ impl Writer {
     #[inline]
     fn goes_on(&mut self) -> bool {
         self.bytes.len() <= self.room || self.make_room()
+    }
+
+    /// Stops where nobody waits for more.
+    fn stop_when_abandoned(&mut self) {
+        if self.cancellation.is_cancelled() {
+            self.stop(Overflow::Abandoned);
+        }
     }
 
     #[cold]
@@ -227,6 +245,7 @@ impl Writer {
             self.bytes.push(if first { b'[' } else { b',' });
             first = false;
             item.write(plan, self);
+            self.stop_when_abandoned();
             if !self.goes_on() {
                 return;
             }
@@ -246,5 +265,26 @@ impl io::Write for Writer {
 
     fn flush(&mut self) -> io::Result<()> {
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_list_ends_with_the_item_at_which_the_client_hangs_up() {
+        let memory = Arc::new(ResponseMemory::new(1_000_000, 0));
+        let cancellation = Cancellation::default();
+        let mut out = Writer::new(&memory, 10_000).until(&cancellation);
+        let mut taken = 0;
+        let items = (0..1_000_i64).inspect(|item| {
+            taken += 1;
+            if *item == 2 {
+                cancellation.cancel();
+            }
+        });
+        out.list(items, &Plan::default());
+        assert_eq!((taken, out.finish()), (3, Err(Overflow::Abandoned)));
     }
 }

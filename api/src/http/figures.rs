@@ -19,7 +19,7 @@ use super::{
     PREVIEW, VARY,
     caller::{self, RequestId},
     freshness,
-    graphql::Refusal,
+    graphql::{Refusal, refuse_overflow},
     language,
     media_type::{MediaType, codings, prefer},
     meter::{self, Meter},
@@ -37,7 +37,7 @@ use crate::{
     figures::{
         Published,
         chart::{self, Chart, ChartError, plan},
-        exchange::{csv, json_ld, json_stat, table::table, xlsx},
+        exchange::{Row, Table, csv, json_ld, json_stat, table::table, xlsx},
     },
     schema,
     state::State,
@@ -128,11 +128,12 @@ impl Figures {
                 None => Arc::clone(&of.figures),
             };
             let work = move |cancellation: &Cancellation| {
-                make(what, &of, &published, parameters, address, &asked, cancellation, &memory)
+                let asked = Asked { format: what, snapshot: &of, published: &published, address, query: &asked };
+                make(&asked, parameters, cancellation, &memory)
             };
             let bytes = self.state.compute_pool().run(priority, &client, work).await??;
             let tags = [tag::SITE, tag::FIGURES].map(str::to_owned).to_vec();
-            Ok::<_, Error>(Arc::new(Answer::new(snapshot.seq, tags, bytes)))
+            Ok::<_, Refusal>(Arc::new(Answer::new(snapshot.seq, tags, bytes)))
         };
         let answer = if is_private {
             meter.charge(cost)?;
@@ -229,53 +230,70 @@ fn wanted(request: &Request) -> Result<(Format, bool), Refusal> {
     }
 }
 
+/// A file or picture, bounded while it is written: whatever `Format` there is writes into a [`BodyWriter`], and nothing else
+/// makes a body.
 fn make(
-    format: Format,
-    snapshot: &Snapshot,
-    published: &Published,
+    asked: &Asked<'_>,
     parameters: Parameters,
-    address: String,
-    query: &str,
     cancellation: &Cancellation,
     memory: &Arc<ResponseMemory>,
-) -> Result<Bytes> {
+) -> Result<Bytes, Refusal> {
+    let mut body = BodyWriter::new(memory, cancellation);
+    let written = write(asked, parameters, &mut body);
+    // Who writes it knows that it stopped, and the body knows why.
+    let bytes = body.finish().map_err(|overflow| refuse_overflow(overflow, memory))?;
+    written?;
+    Ok(bytes)
+}
+
+/// What is to be made, and of what.
+struct Asked<'a> {
+    format: Format,
+    snapshot: &'a Snapshot,
+    published: &'a Published,
+    /// The address of the fact sheet.
+    address: String,
+    query: &'a str,
+}
+
+fn write(asked: &Asked<'_>, parameters: Parameters, body: &mut BodyWriter) -> Result<()> {
+    let Asked { format, snapshot, published, .. } = asked;
     let preference =
         snapshot.content.site.locales.preference(parameters.locale.clone(), parameters.fallback.clone())?;
     let scale = parameters.scale;
     let chart = |parameters: Parameters| -> Result<Chart> {
         let Parameters { selection, kind, countries, top, theme, width, height, .. } = parameters;
-        let request = plan::Request { kind, selection, countries, top, theme, width, height };
-        let chart = plan::plan(published, request, &preference)?;
-        cancellation.check()?;
-        Ok(chart)
+        plan::plan(published, plan::Request { kind, selection, countries, top, theme, width, height }, &preference)
+    };
+    let table = |parameters: Parameters, body: &mut BodyWriter| -> Result<Table> {
+        let made = table(published, parameters.selection, &preference, Some(asked.address.clone()))?;
+        body.reserve_workspace(made.rows.len() * size_of::<Row>()).map_err(Error::internal)?;
+        Ok(made)
     };
     let of_chart = |error: ChartError| match error {
         ChartError::Size => Error::invalid(["scale"], Rule::TooLarge),
         ChartError::NoFont => Error::NoFont,
         error => Error::internal(error),
     };
-    let made = match format {
-        Format::Svg => chart::svg(&chart(parameters)?).map_err(of_chart)?.into_bytes(),
-        Format::Png => chart::png(&chart(parameters)?, scale).map_err(of_chart)?,
-        Format::Html => chart::page(&chart(parameters)?).into_bytes(),
-        Format::Csv | Format::Xlsx | Format::JsonStat | Format::JsonLd => {
-            let table = table(published, parameters.selection, &preference, Some(address))?;
-            cancellation.check()?;
-            let mut body = BodyWriter::new(memory);
-            match format {
-                Format::Xlsx => xlsx::write(&table).map_err(Error::internal)?,
-                Format::JsonLd => json_ld::write(&table.about, query).into_bytes(),
-                // Why it stopped, if it did, is told when it is finished.
-                Format::JsonStat => {
-                    let _ = json_stat::write(&table, &mut body);
-                    return body.finish().map_err(|overflow| overflow.error(memory));
-                }
-                _ => {
-                    let _ = csv::write(&table, &mut body);
-                    return body.finish().map_err(|overflow| overflow.error(memory));
-                }
-            }
+    match format {
+        Format::Svg => chart::svg(&chart(parameters)?, body).map_err(of_chart),
+        Format::Png => {
+            let chart = chart(parameters)?;
+            body.reserve_workspace(chart::workspace(&chart, scale).map_err(of_chart)?).map_err(Error::internal)?;
+            chart::png(&chart, scale, body).map_err(of_chart)
         }
-    };
-    memory.hold(made).map_err(|overflow| overflow.error(memory))
+        Format::Html => chart::page(&chart(parameters)?, body).map_err(Error::internal),
+        Format::Csv => csv::write(&table(parameters, body)?, body).map_err(Error::internal),
+        Format::Xlsx => {
+            let table = table(parameters, body)?;
+            body.reserve_workspace(xlsx::workspace(&table)).map_err(Error::internal)?;
+            xlsx::write(&table, body).map_err(Error::internal)
+        }
+        Format::JsonStat => {
+            let table = table(parameters, body)?;
+            body.reserve_workspace(json_stat::workspace(&table)).map_err(Error::internal)?;
+            json_stat::write(&table, body).map_err(Error::internal)
+        }
+        Format::JsonLd => json_ld::write(&table(parameters, body)?.about, asked.query, body).map_err(Error::internal),
+    }
 }

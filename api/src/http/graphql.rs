@@ -33,7 +33,7 @@ use super::{
 };
 use crate::{
     access::{Caller, quota::Exceeded},
-    compute_pool::{Client, ComputePool, Priority},
+    compute_pool::{Cancellation, Client, ComputePool, Priority},
     delivery::{
         answer::AnswerKey,
         change_token,
@@ -52,7 +52,8 @@ use crate::{
     },
 };
 
-/// The longest request of an anonymous client, in bytes, that is read and answered where it came in.
+/// The longest request of an anonymous client, in bytes, that is read and answered where it came in; the longest document of
+/// any client that is read there.
 const LARGE_REQUEST_BYTES: usize = 2 * 1024;
 /// The longest operation of an anonymous client, in bytes, that a persisted operation may have and be answered where the
 /// request came in.
@@ -154,15 +155,25 @@ impl Service {
         received: &Received,
         find: impl FnOnce(RequestedDocument) -> F + Send,
         asking: &Asking,
-    ) -> Result<Prepared, Refusal> {
-        // Texts of editors are long.
+    ) -> Result<Arc<Prepared>, Refusal> {
+        // Texts of editors are long, their documents are not.
         let is_stranger = caller.credential.is_none();
         let is_long = is_stranger && received.sent().sent.len() > LARGE_REQUEST_BYTES;
         let prepare = async {
             let (document, parameters) = received.parse()?;
-            self.check(&find(document).await?, parameters, caller, asking, is_long).await
+            let name = parameters.operation_name.as_deref();
+            let is_new = document.text().is_some_and(|text| self.is_new_and_long(text, name));
+            let is_apart = !is_long && is_new;
+            let check =
+                async { self.check(&find(document).await?, parameters, caller, asking, is_long, is_apart).await };
+            self.in_pool_if(is_apart, caller, check).await?
         };
-        self.in_pool_if(is_long, caller, prepare).await?
+        self.in_pool_if(is_long, caller, prepare).await?.map(Arc::new)
+    }
+
+    /// Whether it takes long to read this document: it has not been read lately.
+    fn is_new_and_long(&self, text: &str, name: Option<&str>) -> bool {
+        text.len() > LARGE_REQUEST_BYTES && self.operations.get(text, name).is_none()
     }
 
     async fn check(
@@ -172,6 +183,7 @@ impl Service {
         caller: &Caller,
         asking: &Asking,
         is_long: bool,
+        is_apart: bool,
     ) -> Result<Prepared, Refusal> {
         let Parameters { operation_name, variables, extensions, method } = parameters;
         let name = operation_name.as_deref();
@@ -179,11 +191,8 @@ impl Service {
         // A short request may ask for a long document by its name. What takes as long as the document is done apart, too,
         // unless it is so already; what was done before takes no time.
         let is_stranger = caller.credential.is_none();
-        let is_apart = is_stranger && !is_long && text.len() > LARGE_REQUEST_BYTES;
-        let operation = match self.operations.get(text, name) {
-            Some(operation) => operation,
-            None => self.in_pool_if(is_apart, caller, async { self.operations.prepare(text, name) }).await??,
-        };
+        let takes_long = !is_long && !is_apart && self.is_new_and_long(text, name);
+        let operation = self.in_pool_if(takes_long, caller, async { self.operations.prepare(text, name) }).await??;
         check_operation_type(operation.operation.kind, &method)?;
         let variables = operation.coerce(variables)?;
         let cost = operation.estimate(&variables, asking)?;
@@ -199,14 +208,20 @@ impl Service {
     /// When it fails validation after all; then nothing was executed. When it reads too much.
     pub async fn execute(
         &self,
-        prepared: &Prepared,
+        prepared: &Arc<Prepared>,
         mut context: RequestContext,
-        present: impl Fn(ServerError) -> ServerError + Sync,
+        present: impl Fn(ServerError) -> ServerError + Clone + Send + Sync + 'static,
     ) -> Result<Executed, Refusal> {
+        let (client, priority) = (Client::of(&context.caller), priority(&context.caller));
         loop {
             let may_take_long = prepared.is_long || prepared.cost > EXPENSIVE_COST || context.asking.reading.is_large();
-            let written =
-                self.in_pool_if(may_take_long, &context.caller, Self::write(prepared, &context.asking)).await?;
+            let written = if may_take_long {
+                let (prepared, asking) = (Arc::clone(prepared), context.asking.clone());
+                let work = async move |cancellation: Cancellation| Self::write(&prepared, &asking, &cancellation).await;
+                self.pool.run_async(priority, &client, work).await?
+            } else {
+                Self::write(prepared, &context.asking, &Cancellation::default()).await
+            };
             let Some(written) = written else { break };
             match complete(&context.asking).await? {
                 Some(asking) => context.asking = asking,
@@ -217,8 +232,17 @@ impl Service {
             let is_large = prepared.is_long || prepared.cost > EXPENSIVE_COST || context.asking.reading.is_large();
             // Mutations hold what other writers wait for.
             let may_take_long = is_large && prepared.is_query();
-            let run = self.run(prepared, &context, &present);
-            let executed = self.in_pool_if(may_take_long, &context.caller, run).await?;
+            let executed = if may_take_long {
+                let (schema, prepared, context) = (self.schema.clone(), Arc::clone(prepared), context.clone());
+                let present = present.clone();
+                let work = async move |cancellation: Cancellation| {
+                    context.budget.until(cancellation);
+                    Self::run(&schema, &prepared, &context, &present).await
+                };
+                self.pool.run_async(priority, &client, work).await?
+            } else {
+                Self::run(&self.schema, prepared, &context, &present).await
+            };
             // Only queries read what is published, so nothing is done twice.
             match complete(&context.asking).await? {
                 Some(asking) => {
@@ -240,16 +264,18 @@ impl Service {
         if !may_take_long {
             return Ok(work.await);
         }
-        // Editors use the database: at idle priority, others would wait for the connections that they hold meanwhile.
-        let priority = if caller.credential.is_some() { Priority::Normal } else { Priority::Idle };
-        self.pool.run_in_place(priority, &Client::of(caller), work).await.map_err(Refusal::from)
+        self.pool.run_in_place(priority(caller), &Client::of(caller), work).await.map_err(Refusal::from)
     }
 
     /// The answer from the plan; nothing, if there is none or an error has to be told.
-    async fn write(prepared: &Prepared, asking: &Asking) -> Option<Result<Executed, Refusal>> {
+    async fn write(
+        prepared: &Prepared,
+        asking: &Asking,
+        cancellation: &Cancellation,
+    ) -> Option<Result<Executed, Refusal>> {
         let plan = prepared.operation.plan(&prepared.variables)?;
         let memory = asking.state.response_memory();
-        let mut out = Writer::new(memory, MAX_COST);
+        let mut out = Writer::new(memory, MAX_COST).until(cancellation);
         out.raw(br#"{"data":"#);
         plan.write(asking, &prepared.variables, &mut out).ok()?;
         prepared.count(out.overflow().map_or_else(|| out.cost(), |_| MAX_COST));
@@ -262,7 +288,7 @@ impl Service {
 
     /// The answer of the engine.
     async fn run(
-        &self,
+        schema: &Schema,
         prepared: &Prepared,
         context: &RequestContext,
         present: &(impl Fn(ServerError) -> ServerError + Sync),
@@ -271,7 +297,7 @@ impl Service {
         let mut request = async_graphql::Request::new(operation.text().as_ref()).variables(prepared.variables.clone());
         request.operation_name.clone_from(&operation.operation.name);
         request.set_parsed_query(operation.document.clone());
-        let response = self.schema.execute(request.data(context.clone())).await;
+        let response = schema.execute(request.data(context.clone())).await;
         let memory = context.asking.state.response_memory();
         prepared.count(context.budget.cost());
         // A mutation that stopped there has been undone, and tells so in its place; others beside it have not.
@@ -366,13 +392,19 @@ fn append(body: &mut Writer, value: &impl Serialize) -> Result<(), Refusal> {
 }
 
 /// Refuses a request whose response is not written to its end.
-fn refuse_overflow(overflow: Overflow, memory: &ResponseMemory) -> Refusal {
+pub(super) fn refuse_overflow(overflow: Overflow, memory: &ResponseMemory) -> Refusal {
     let exceeded = |limit, maximum: usize| LimitExceeded { limit, maximum, actual: maximum.saturating_add(1) };
     match overflow {
         Overflow::TooLong => exceeded("response_bytes", memory.max_response()).into(),
         Overflow::TooExpensive => exceeded("cost", MAX_COST).into(),
-        Overflow::OutOfMemory => Error::Overloaded.into(),
+        Overflow::OutOfMemory | Overflow::Abandoned => overflow.error(memory).into(),
     }
+}
+
+/// Those who are signed in do not wait for strangers; and they use the database, so that others would wait for the connections that
+/// they hold at idle priority.
+const fn priority(caller: &Caller) -> Priority {
+    if caller.credential.is_some() { Priority::Normal } else { Priority::Idle }
 }
 
 /// The HTTP status of a refusal. Clients that take `application/json` expect 200 for everything that came out of

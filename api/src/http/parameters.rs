@@ -52,6 +52,16 @@ pub enum RequestedDocument {
     },
 }
 
+impl RequestedDocument {
+    /// The source text, if the request brings it.
+    pub fn text(&self) -> Option<&str> {
+        match self {
+            Self::Text(text) | Self::TextWithHash { text, .. } => Some(text),
+            Self::Id(_) | Self::Hash(_) => None,
+        }
+    }
+}
+
 /// The parameters of a well-formed GraphQL request over HTTP, beside the document.
 #[derive(Debug)]
 pub struct Parameters {

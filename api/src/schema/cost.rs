@@ -185,7 +185,7 @@ impl Introspection {
         match out.overflow() {
             Some(Overflow::TooExpensive) => (MAX_COST + 1, true),
             Some(Overflow::TooLong) => (out.cost().min(MAX_COST), true),
-            Some(Overflow::OutOfMemory) => (out.cost().min(MAX_COST), false),
+            Some(Overflow::OutOfMemory | Overflow::Abandoned) => (out.cost().min(MAX_COST), false),
             None => (written.map_or(0, |()| out.cost()), true),
         }
     }

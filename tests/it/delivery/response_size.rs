@@ -47,7 +47,10 @@ on_both_databases! {
         } }";
         is_too_long(&editor.run(draft, json!({})).await, "a draft");
         for address in ["/figures/fact-sheet.json", "/figures/fact-sheet.csv", "/figures/chart.png?scale=4"] {
-            is_too_long(&anonymous.get(address).await, address);
+            let reply = anonymous.get(address).await;
+            is_too_long(&reply, address);
+            assert_eq!(reply.at("/errors/0/extensions/limit"), "response_bytes", "{address}");
+            assert_eq!(reply.at("/errors/0/extensions/maximum"), LIMIT, "{address}");
         }
         // What is shorter is answered as ever.
         for address in ["/figures/fact-sheet.jsonld", "/figures/chart.svg"] {
@@ -55,6 +58,30 @@ on_both_databases! {
         }
         let reply = anonymous.run("{ page(slug: \"long\") { title } vintages { year } }", json!({})).await;
         assert_eq!(reply.at("/data/page/title"), "Long");
+        assert_eq!(narrow.state().response_memory().reserved(), 0, "nothing is held for what was refused");
+    }
+
+    async fn no_file_or_picture_is_longer_than_the_setting_whatever_its_format(app: TestApp) {
+        // Shorter than any of them.
+        let narrow = app.with(|config| config.max_response_bytes = 200).await;
+        // Too little for the answer to a sign-in, too.
+        let editor = narrow.bearer(app.editor().await.token().expect("a token"));
+        for route in ["/figures/fact-sheet", "/figures/chart"] {
+            let formats = formats(&app, route).await;
+            assert!(formats.len() >= 3, "{route}: {formats:?}");
+            for format in &formats {
+                let made = app.anonymous().with("accept", format).get(route).await;
+                assert_eq!(made.status(), 200, "{route}, {format}: {}", made.text());
+                assert!(made.header("content-type").is_some_and(|of| of.starts_with(format.as_str())), "{route}, {format}");
+                assert!(made.bytes().len() > 200, "{route}, {format}");
+                for client in [narrow.anonymous(), editor.clone()] {
+                    let reply = client.with("accept", format).get(route).await;
+                    is_too_long(&reply, format);
+                    assert_eq!(reply.at("/errors/0/extensions/limit"), "response_bytes", "{format}");
+                    assert_eq!(reply.at("/errors/0/extensions/maximum"), 200, "{format}");
+                }
+            }
+        }
         assert_eq!(narrow.state().response_memory().reserved(), 0, "nothing is held for what was refused");
     }
 
@@ -81,6 +108,15 @@ on_both_databases! {
         let reply = editor.run(&save(""), json!({ "input": input })).await;
         assert_eq!(reply.at("/data/pageTextSave/document/version"), &Value::from(before["version"].as_i64().expect("a number") + 1));
     }
+}
+
+/// The formats of a route, as it tells those who take none of them.
+async fn formats(app: &TestApp, route: &str) -> Vec<String> {
+    let refused = app.anonymous().with("accept", "text/x-none").get(route).await;
+    assert_eq!(refused.code(), "NOT_ACCEPTABLE");
+    let message = refused.at("/errors/0/message").as_str().expect("a message");
+    let listed = message.strip_prefix("this address serves ").expect("the formats");
+    listed.split(", ").map(str::to_owned).collect()
 }
 
 #[tokio::test]

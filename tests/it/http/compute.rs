@@ -97,6 +97,67 @@ async fn a_network_that_asks_for_too_much_is_refused_and_another_one_is_not() {
     assert!(metric(&wire, "almanac_compute_jobs_refused_total").await >= 3);
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_long_document_of_an_editor_is_read_in_the_pool_once_and_a_long_text_needs_no_permit() {
+    let app = TestApp::new().await;
+    let pool = app.state().compute_pool();
+    let editor = app.editor().await;
+    let long = json!({ "query": format!("{{ site {{ name }} }} # {}", "x".repeat(4_000)) });
+    let crowd = Crowd::take_permits(pool, Priority::Normal).await;
+    let asked = tokio::spawn({
+        let (editor, long) = (editor.clone(), long.clone());
+        async move { editor.post(&long).await.status() }
+    });
+    pool.until(Priority::Normal, |load| load.waiting == 1).await;
+    let text = json!({
+        "query": "query($slug: String!) { page(slug: $slug) { title } }",
+        "variables": { "slug": "x".repeat(20_000) }
+    });
+    let answered = editor.post(&text).await;
+    assert!(answered.status() < 500, "{}", answered.text());
+    assert_eq!(pool.load(Priority::Normal).waiting, 1, "a text is not read as a document is");
+    drop(crowd);
+    assert_eq!(asked.await.expect("an answer"), 200);
+
+    let _crowd = Crowd::take_permits(pool, Priority::Normal).await;
+    assert_eq!(editor.post(&long).await.status(), 200, "what was read is not read again");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_long_document_whose_editor_hangs_up_is_never_read() {
+    let app = TestApp::new().await;
+    let pool = app.state().compute_pool();
+    let editor = app.editor().await;
+    let wire = Wire::serve(&app, Settings::default()).await;
+    let token = editor.token().expect("a token").to_owned();
+    let crowd = Crowd::take_permits(pool, Priority::Normal).await;
+    let request =
+        post("/graphql", "", &long_query(0)).replacen("\r\n", &format!("\r\nAuthorization: Bearer {token}\r\n"), 1);
+    let client = wire.send(&request).await;
+    pool.until(Priority::Normal, |load| load.waiting == 1).await;
+    drop(client);
+    pool.until(Priority::Normal, |load| load.waiting == 0).await;
+    while metric(&wire, "almanac_requests_hung_up_total").await < 1 {}
+    assert_eq!(pool.load(Priority::Normal).running, crowd.permits(), "it has not begun");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_query_that_runs_is_noticed_to_be_abandoned_when_its_client_hangs_up() {
+    let app = TestApp::new().await;
+    let pool = app.state().compute_pool();
+    let wire = Wire::serve(&app, Settings::default()).await;
+    // The engine answers what asks for earlier figures.
+    let part = |name: char| format!("{name}: __schema {{ types {{ name fields {{ name args {{ name }} }} }} }}");
+    let parts: String = ('a'..='d').map(part).collect();
+    let query = json!({ "query": format!("{{ vintages {{ year }} {parts} }}") }).to_string();
+    let client = wire.send(&post("/graphql", "", &query)).await;
+    timeout(PATIENCE, pool.until(Priority::Idle, |load| load.running == 1)).await.expect("it runs");
+    drop(client);
+    while metric(&wire, "almanac_requests_hung_up_total").await < 1 {}
+    assert_eq!(metric(&wire, "almanac_compute_jobs_abandoned_total").await, 1);
+    timeout(PATIENCE, pool.until(Priority::Idle, |load| load.running == 0)).await.expect("the permit comes back");
+}
+
 #[tokio::test]
 async fn passwords_wait_for_a_permit_and_are_refused_beyond_the_queue() {
     let app = TestApp::new().await;

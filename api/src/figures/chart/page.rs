@@ -1,23 +1,29 @@
 //! The table of a chart as a page of its own, for who cannot see the picture.
 
+use std::io;
+
 use entities::Language;
 
-use super::{Chart, table, text::escape};
+use super::{Chart, table::table, text::escape};
 
-/// The page. It loads nothing and runs nothing.
-#[must_use]
-pub fn page(chart: &Chart) -> String {
+/// Writes the page. It loads nothing and runs nothing.
+///
+/// # Errors
+/// When `out` takes no more.
+pub fn page(chart: &Chart, mut out: impl io::Write) -> io::Result<()> {
     let language = match chart.language {
         Language::English => "en",
         Language::Japanese => "ja",
     };
-    format!(
+    write!(
+        out,
         "<!DOCTYPE html>\n<html lang=\"{language}\">\n<head>\n<meta charset=\"utf-8\">\n\
          <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n<title>{}</title>\n<style>{STYLE}</style>\n\
-         </head>\n<body>\n{}\n</body>\n</html>\n",
+         </head>\n<body>\n",
         escape(&chart.title),
-        table(chart),
-    )
+    )?;
+    table(chart, &mut out)?;
+    out.write_all(b"\n</body>\n</html>\n")
 }
 
 const STYLE: &str = ":root{color-scheme:light dark;font-family:system-ui,sans-serif}body{margin:1rem;overflow-x:auto}\

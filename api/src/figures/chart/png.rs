@@ -1,6 +1,9 @@
 //! A chart as PNG, made from its SVG with the fonts of the system.
 
-use std::sync::{Arc, LazyLock};
+use std::{
+    io,
+    sync::{Arc, LazyLock},
+};
 
 use png::{BitDepth, ColorType, Compression, Encoder, EncodingError};
 use resvg::{
@@ -42,30 +45,44 @@ static FONTS: LazyLock<Arc<Database>> = LazyLock::new(|| {
     Arc::new(fonts)
 });
 
-/// The chart as PNG, each of its pixels `scale` wide and high.
+/// Bytes of memory that the pixels of a picture take while it is painted.
+///
+/// # Errors
+/// [`ChartError::Size`] for too many pixels.
+pub fn workspace(chart: &Chart, scale: u16) -> Result<usize, ChartError> {
+    let (width, height) = size(chart.width, chart.height, scale)?;
+    Ok(usize::try_from(u64::from(width) * u64::from(height) * 4).unwrap_or(usize::MAX))
+}
+
+/// Writes the chart as PNG, each of its pixels `scale` wide and high.
 ///
 /// # Errors
 /// What `svg` refuses; [`ChartError::Size`] for too many pixels; [`ChartError::NoFont`] when letters would
 /// be boxes.
-pub fn png(chart: &Chart, scale: u16) -> Result<Vec<u8>, ChartError> {
+pub fn png(chart: &Chart, scale: u16, mut out: impl io::Write) -> Result<(), ChartError> {
     // Before anything is laid out.
     size(chart.width, chart.height, scale)?;
     let theme = if chart.theme == Theme::Auto { Theme::Light } else { chart.theme };
-    paint(&svg(&Chart { theme, ..chart.clone() })?, scale, &FONTS)
+    let mut drawn = Vec::new();
+    svg(&Chart { theme, ..chart.clone() }, &mut drawn)?;
+    out.flush()?;
+    paint(&drawn, scale, &FONTS, out)
 }
 
-pub(super) fn paint(svg: &str, scale: u16, fonts: &Arc<Database>) -> Result<Vec<u8>, ChartError> {
+pub(super) fn paint(svg: &[u8], scale: u16, fonts: &Arc<Database>, mut out: impl io::Write) -> Result<(), ChartError> {
     let options = Options { fontdb: Arc::clone(fonts), font_family: "sans-serif".to_owned(), ..Options::default() };
-    let tree = Tree::from_str(svg, &options).map_err(|error| ChartError::Picture(error.to_string()))?;
+    let tree = Tree::from_data(svg, &options).map_err(|error| ChartError::Picture(error.to_string()))?;
     // Without any font, texts are left out.
     if fonts.is_empty() || !readable(tree.root()) {
         return Err(ChartError::NoFont);
     }
     let natural = tree.size().to_int_size();
     let (width, height) = size(natural.width(), natural.height(), scale)?;
+    out.flush()?;
     let mut pixels = Pixmap::new(width, height).ok_or(ChartError::Size)?;
     resvg::render(&tree, Transform::from_scale(scale.into(), scale.into()), &mut pixels.as_mut());
-    encode(width, height, &pixels.take_demultiplied()).map_err(|error| ChartError::Picture(error.to_string()))
+    out.flush()?;
+    encode(width, height, &pixels.take_demultiplied(), out).map_err(|error| ChartError::Picture(error.to_string()))
 }
 
 /// The pixels of a picture, to be.
@@ -77,16 +94,14 @@ fn size(width: u32, height: u32, scale: u16) -> Result<(u32, u32), ChartError> {
 }
 
 /// `Pixmap::encode_png` copies the picture first, and takes long to save few bytes.
-fn encode(width: u32, height: u32, pixels: &[u8]) -> Result<Vec<u8>, EncodingError> {
-    let mut bytes = Vec::new();
-    let mut encoder = Encoder::new(&mut bytes, width, height);
+fn encode(width: u32, height: u32, pixels: &[u8], out: impl io::Write) -> Result<(), EncodingError> {
+    let mut encoder = Encoder::new(out, width, height);
     encoder.set_color(ColorType::Rgba);
     encoder.set_depth(BitDepth::Eight);
     encoder.set_compression(Compression::Fast);
     let mut writer = encoder.write_header()?;
     writer.write_image_data(pixels)?;
-    writer.finish()?;
-    Ok(bytes)
+    writer.finish()
 }
 
 fn readable(group: &Group) -> bool {

@@ -3,7 +3,7 @@
 //! From the outside in: title and notes take what they need, within bounds; the figures get the rest. Names stand at the
 //! ends of the lines where there is room for them, else in a legend.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, io};
 
 use entities::ObservationStatus as Status;
 use plotters::coord::{
@@ -18,11 +18,11 @@ use super::{
 };
 use crate::figures::status;
 
-/// The chart as SVG.
+/// Writes the chart as SVG.
 ///
 /// # Errors
 /// What a [`ChartError`] says, but for those that only a PNG has.
-pub fn svg(chart: &Chart) -> Result<String, ChartError> {
+pub fn svg(chart: &Chart, mut out: impl io::Write) -> Result<(), ChartError> {
     chart.check()?;
     let (width, height) = (f64::from(chart.width), f64::from(chart.height));
     let size = (width.min(height * 16.0 / 9.0) / 58.0).clamp(11.0, 22.0);
@@ -41,11 +41,12 @@ pub fn svg(chart: &Chart) -> Result<String, ChartError> {
         drawing.area = Area { left: size, top: size, right: width - size, bottom: height - size };
         drawing.body.clear();
         drawing.cut.clear();
+        out.flush()?;
         if drawing.draw() >= height * 0.34 {
             break;
         }
     }
-    Ok(drawing.finish())
+    Ok(drawing.finish(out)?)
 }
 
 /// How much room is given to what stands around the figures: lines of the title, part of the height for notes, rows for
@@ -209,7 +210,8 @@ impl Drawing<'_> {
     }
 
     /// The document around what was drawn.
-    fn finish(self) -> String {
+    /// Writes the picture. Its parts have a bound of their own, since a chart has.
+    fn finish(self, mut out: impl io::Write) -> io::Result<()> {
         let (chart, language) = (self.chart, self.chart.language);
         let fonts = say(
             language,
@@ -221,7 +223,8 @@ impl Drawing<'_> {
         description.extend(self.cut);
         description.retain(|text| !text.trim().is_empty());
         let (width, height) = (chart.width, chart.height);
-        format!(
+        write!(
+            out,
             "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"{width}\" height=\"{height}\" viewBox=\"0 0 {width} \
              {height}\" role=\"img\" aria-labelledby=\"title desc\" lang=\"{0}\" xml:lang=\"{0}\" font-family=\"{fonts}\">\
              <title id=\"title\">{1}</title><desc id=\"desc\">{2}</desc><style>{3}</style>{4}\

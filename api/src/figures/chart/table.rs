@@ -1,5 +1,7 @@
 //! A chart as a table in HTML, for those who cannot see it or want the numbers.
 
+use std::io;
+
 use entities::{Language, ObservationStatus};
 
 use super::{
@@ -9,40 +11,40 @@ use super::{
 };
 use crate::figures::status;
 
-/// The figures of a chart as a `<table>`: a row for each year, a column for each series, and what is to be known about
-/// them below.
-pub fn table(chart: &Chart) -> String {
+/// Writes the figures of a chart as a `<table>`: a row for each year, a column for each series, and what is to be known
+/// about them below.
+pub fn table(chart: &Chart, out: &mut impl io::Write) -> io::Result<()> {
     let language = chart.language;
-    let mut html = format!(
+    write!(
+        out,
         "<table lang=\"{}\"><caption>{} ({})</caption><thead><tr><th scope=\"col\">{}</th>",
         say(language, "en", "ja"),
         escape(&chart.title),
         escape(&chart.unit),
         say(language, "Year", "年")
-    );
+    )?;
     for series in &chart.series {
-        html.push_str(&format!("<th scope=\"col\">{}</th>", escape(&series.label)));
+        write!(out, "<th scope=\"col\">{}</th>", escape(&series.label))?;
     }
-    html.push_str("</tr></thead><tbody>");
+    write!(out, "</tr></thead><tbody>")?;
     for (index, year) in chart.years.iter().enumerate() {
-        html.push_str(&format!("<tr><th scope=\"row\">{}</th>", year.get()));
+        write!(out, "<tr><th scope=\"row\">{}</th>", year.get())?;
         let whole = (chart.kind == Kind::Share).then(|| chart.whole(index)).flatten();
         for point in chart.series.iter().filter_map(|series| series.points.get(index)) {
-            html.push_str(&format!("<td>{}</td>", cell(language, *point, whole)));
+            write!(out, "<td>{}</td>", cell(language, *point, whole))?;
         }
-        html.push_str("</tr>");
+        write!(out, "</tr>")?;
     }
-    html.push_str("</tbody>");
+    write!(out, "</tbody>")?;
     let notes = notes(chart);
     if !notes.is_empty() {
-        html.push_str("<tfoot>");
+        write!(out, "<tfoot>")?;
         for note in notes {
-            html.push_str(&format!("<tr><td colspan=\"{}\">{}</td></tr>", chart.series.len() + 1, escape(&note)));
+            write!(out, "<tr><td colspan=\"{}\">{}</td></tr>", chart.series.len() + 1, escape(&note))?;
         }
-        html.push_str("</tfoot>");
+        write!(out, "</tfoot>")?;
     }
-    html.push_str("</table>");
-    html
+    write!(out, "</table>")
 }
 
 fn cell(language: Language, point: Point, whole: Option<i64>) -> String {

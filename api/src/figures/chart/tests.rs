@@ -54,6 +54,24 @@ fn five(kind: Kind) -> Chart {
     chart(kind, &[("Travel", travel), ("Resident", resident)])
 }
 
+fn svg(chart: &Chart) -> Result<String, ChartError> {
+    let mut drawn = Vec::new();
+    super::svg(chart, &mut drawn)?;
+    Ok(String::from_utf8(drawn).unwrap())
+}
+
+fn png(chart: &Chart, scale: u16) -> Result<Vec<u8>, ChartError> {
+    let mut painted = Vec::new();
+    super::png(chart, scale, &mut painted)?;
+    Ok(painted)
+}
+
+fn table(chart: &Chart) -> String {
+    let mut written = Vec::new();
+    table::table(chart, &mut written).unwrap();
+    String::from_utf8(written).unwrap()
+}
+
 fn named<'a>(document: &'a Document, name: &str) -> Vec<Node<'a, 'a>> {
     document.descendants().filter(|node| node.has_tag_name(("http://www.w3.org/2000/svg", name))).collect()
 }
@@ -356,7 +374,7 @@ fn a_png_has_letters_or_is_none() {
     let mut chart = five(Kind::Countries);
     chart.theme = Theme::Light;
     chart.title = "日本".to_owned();
-    assert_eq!(png::paint(&svg(&chart).unwrap(), 1, &none), Err(ChartError::NoFont));
+    assert_eq!(png::paint(svg(&chart).unwrap().as_bytes(), 1, &none, Vec::new()), Err(ChartError::NoFont));
     // Where there are fonts, twice the same bytes; where there are none, the error that says so.
     let first = png(&chart, 1);
     assert!(first.as_ref().map_or_else(|error| *error == ChartError::NoFont, |png| png.starts_with(b"\x89PNG")));

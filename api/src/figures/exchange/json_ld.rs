@@ -1,5 +1,7 @@
 //! What a table is about, for search engines: a schema.org `Dataset` as JSON-LD.
 
+use std::io;
+
 use chrono::SecondsFormat;
 use serde_json::{Value, json};
 
@@ -12,10 +14,12 @@ const FORMATS: [(&str, &str); 3] = [
     ("json", "application/json"),
 ];
 
-/// The description as JSON that may stand in a `<script>` element. `query` is what the addresses of the files have after
-/// the question mark; it may be empty.
-#[must_use]
-pub fn write(about: &About, query: &str) -> String {
+/// Writes the description as JSON that may stand in a `<script>` element. `query` is what the addresses of the files have
+/// after the question mark; it may be empty.
+///
+/// # Errors
+/// When `out` takes no more.
+pub fn write(about: &About, query: &str, out: impl io::Write) -> serde_json::Result<()> {
     let organization = about.publisher.as_ref().map(|name| json!({ "@type": "Organization", "name": name }));
     let file = |address: &str, (extension, media_type)| {
         let question = if query.is_empty() { "" } else { "?" };
@@ -57,8 +61,27 @@ pub fn write(about: &About, query: &str) -> String {
             dataset[name] = value;
         }
     }
-    // JSON has `<` in texts only, where the escape means the same; without it no text can end the element.
-    dataset.to_string().replace('<', "\\u003c")
+    serde_json::to_writer(WithoutTags(out), &dataset)
+}
+
+/// Takes JSON, and escapes each `<`: it is in texts only, where the escape means the same; without it no text can end the
+/// element.
+struct WithoutTags<W>(W);
+
+impl<W: io::Write> io::Write for WithoutTags<W> {
+    fn write(&mut self, json: &[u8]) -> io::Result<usize> {
+        let mut parts = json.split(|byte| *byte == b'<');
+        self.0.write_all(parts.next().unwrap_or_default())?;
+        for part in parts {
+            self.0.write_all(br"\u003c")?;
+            self.0.write_all(part)?;
+        }
+        Ok(json.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.0.flush()
+    }
 }
 
 #[cfg(test)]
@@ -68,9 +91,15 @@ mod tests {
     use super::*;
     use crate::figures::exchange::sample;
 
+    fn written(about: &About, query: &str) -> String {
+        let mut bytes = Vec::new();
+        write(about, query, &mut bytes).unwrap();
+        String::from_utf8(bytes).unwrap()
+    }
+
     #[test]
     fn a_table_is_a_dataset() {
-        let text = write(&sample::small().about, "locale=ja&years=2021");
+        let text = written(&sample::small().about, "locale=ja&years=2021");
         assert!(!text.contains('<'));
         let dataset: Value = serde_json::from_str(&text).unwrap();
         assert_eq!(
@@ -115,14 +144,14 @@ mod tests {
 
     #[test]
     fn what_is_not_known_is_left_out() {
-        let dataset: Value = serde_json::from_str(&write(&About::default(), "")).unwrap();
+        let dataset: Value = serde_json::from_str(&written(&About::default(), "")).unwrap();
         assert_eq!(dataset.as_object().unwrap().len(), 4);
     }
 
     proptest! {
         #[test]
         fn no_text_can_end_the_script(table in sample::tables()) {
-            let text = write(&table.about, "");
+            let text = written(&table.about, "");
             prop_assert!(!text.contains('<'));
             let dataset: Value = serde_json::from_str(&text).unwrap();
             prop_assert_eq!(dataset["name"].as_str(), Some(table.about.title.as_str()));

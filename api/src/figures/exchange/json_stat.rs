@@ -4,12 +4,20 @@ use std::{collections::BTreeMap, io};
 
 use chrono::SecondsFormat;
 use entities::{CategoryCode, Count, CountryCode, Year};
+use serde::{Serialize, Serializer};
 use serde_json::{Value, json};
 
 use crate::figures::{
-    exchange::{TOTAL, Table, total_name},
+    exchange::{Row, TOTAL, Table, total_name},
     status::sdmx_code,
 };
+
+/// Bytes of memory that it takes to write the table: the places of the cube, most of which have no row where figures are
+/// few.
+#[must_use]
+pub fn workspace(table: &Table) -> usize {
+    table.categories.len() * (table.countries.len() + 1) * table.years.len() * size_of::<Option<i64>>()
+}
 
 /// Writes the table as a JSON-stat dataset. The published total is a country, [`TOTAL`], whether or not a row has it. What
 /// JSON-stat has no place for is in `extension.almanac.rows`, an entry for every row.
@@ -31,50 +39,109 @@ pub fn write(table: &Table, out: impl io::Write) -> serde_json::Result<()> {
 
     let place = Places::of(table);
     let size = [categories.len(), countries.len(), years.len()];
-    let mut values = vec![Value::Null; size.iter().product()];
-    let mut statuses = serde_json::Map::new();
-    let mut rows = Vec::with_capacity(table.rows.len());
-    for row in &table.rows {
-        let Some(index) = place.index(&row.category, row.country.as_ref(), row.year) else { continue };
-        let observation = row.observation;
-        values[index] = observation.value().map(Count::get).into();
-        statuses.insert(index.to_string(), sdmx_code(observation.status()).into());
-        rows.push(json!({
-            "index": index,
-            "status": observation.flags().to_string(),
-            "confidentiality": row.confidentiality.as_str(),
-            "note": row.note.as_ref().map(|(_, note)| note),
-            "noteLocale": row.note.as_ref().map(|(locale, _)| locale.as_str()),
-        }));
+    // Nothing is made of each row that is not written at once.
+    let rows = || {
+        table.rows.iter().filter_map(|row| {
+            let index = place.index(&row.category, row.country.as_ref(), row.year)?;
+            Some((index, row))
+        })
+    };
+    let mut values: Vec<Option<i64>> = vec![None; size.iter().product()];
+    for (index, row) in rows() {
+        values[index] = row.observation.value().map(Count::get);
     }
-
-    let mut dataset = json!({
-        "version": "2.0",
-        "class": "dataset",
-        "label": about.title,
-        "id": ["category", "country", "year"],
-        "size": size,
-        "role": { "time": ["year"], "geo": ["country"] },
-        "dimension": {
+    let dataset = Dataset {
+        version: "2.0",
+        class: "dataset",
+        label: &about.title,
+        id: ["category", "country", "year"],
+        size,
+        role: json!({ "time": ["year"], "geo": ["country"] }),
+        dimension: json!({
             "category": dimension("category", &categories),
             "country": dimension("country", &countries),
             "year": dimension("year", &years),
-        },
-        "value": values,
-        "status": statuses,
-        "extension": { "almanac": { "rows": rows } },
-    });
-    if let Some(publisher) = &about.publisher {
-        dataset["source"] = publisher.as_str().into();
-    }
-    if let Some(updated_at) = about.updated_at {
-        dataset["updated"] = updated_at.to_rfc3339_opts(SecondsFormat::Secs, true).into();
-    }
-    let notes: Vec<&String> = about.description.iter().chain(&about.footnotes).collect();
-    if !notes.is_empty() {
-        dataset["note"] = json!(notes);
-    }
+        }),
+        value: values,
+        status: Pairs(|| rows().map(|(index, row)| (index, sdmx_code(row.observation.status())))),
+        extension: Extension { almanac: Almanac { rows: List(|| rows().map(|(index, row)| Entry::new(index, row))) } },
+        source: about.publisher.as_deref(),
+        updated: about.updated_at.map(|updated_at| updated_at.to_rfc3339_opts(SecondsFormat::Secs, true)),
+        note: about.description.iter().chain(&about.footnotes).map(String::as_str).collect(),
+    };
     serde_json::to_writer(out, &dataset)
+}
+
+/// A dataset of JSON-stat.
+#[derive(Serialize)]
+struct Dataset<'a, S: Serialize, R: Serialize> {
+    version: &'static str,
+    class: &'static str,
+    label: &'a str,
+    id: [&'static str; 3],
+    size: [usize; 3],
+    role: Value,
+    dimension: Value,
+    value: Vec<Option<i64>>,
+    status: S,
+    extension: Extension<R>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    source: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    updated: Option<String>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    note: Vec<&'a str>,
+}
+
+#[derive(Serialize)]
+struct Extension<R: Serialize> {
+    almanac: Almanac<R>,
+}
+
+#[derive(Serialize)]
+struct Almanac<R: Serialize> {
+    rows: R,
+}
+
+/// What JSON-stat has no place for of a row.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Entry<'a> {
+    index: usize,
+    status: String,
+    confidentiality: &'static str,
+    note: Option<&'a str>,
+    note_locale: Option<&'a str>,
+}
+
+impl<'a> Entry<'a> {
+    fn new(index: usize, row: &'a Row) -> Self {
+        Self {
+            index,
+            status: row.observation.flags().to_string(),
+            confidentiality: row.confidentiality.as_str(),
+            note: row.note.as_ref().map(|(_, note)| note.as_str()),
+            note_locale: row.note.as_ref().map(|(locale, _)| locale.as_str()),
+        }
+    }
+}
+
+/// A list that is made while it is written.
+struct List<F>(F);
+
+impl<F: Fn() -> I, I: IntoIterator<Item: Serialize>> Serialize for List<F> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq((self.0)())
+    }
+}
+
+/// An object that is made while it is written.
+struct Pairs<F>(F);
+
+impl<F: Fn() -> I, I: IntoIterator<Item = (usize, &'static str)>> Serialize for Pairs<F> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_map((self.0)())
+    }
 }
 
 fn dimension(label: &str, members: &[(&str, &str)]) -> Value {
@@ -114,7 +181,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::figures::exchange::{Row, sample};
+    use crate::figures::exchange::sample;
 
     fn written(table: &Table) -> Vec<u8> {
         let mut bytes = Vec::new();

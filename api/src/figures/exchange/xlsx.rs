@@ -3,7 +3,10 @@
 //! A number stays a number: what is said about it stands in a narrow column of its own beside it. No font is forced, so
 //! that a Japanese Excel chooses a Japanese one. The same table gives the same bytes.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    io,
+};
 
 use entities::{CategoryCode, Count, CountryCode, Language, ObservationStatus, Year};
 use rust_xlsxwriter::{
@@ -18,11 +21,22 @@ use crate::figures::{
 /// The sheet with the long form.
 pub const DATA: &str = "data";
 
-/// The table as a workbook.
+/// Bytes of memory that a cell takes before the workbook is packed, about.
+const CELL_BYTES: usize = 160;
+
+/// Bytes of memory that it takes to write the table as a workbook, about: it is put together before any of it is written.
+#[must_use]
+pub fn workspace(table: &Table) -> usize {
+    // A country has a name, and two cells a year.
+    let grid = table.categories.len() * (table.countries.len() + 1) * (1 + 2 * table.years.len());
+    (grid + table.rows.len() * COLUMNS.len()) * CELL_BYTES
+}
+
+/// Writes the table as a workbook. `out` is flushed before each sheet is made.
 ///
 /// # Errors
-/// More rows, columns or characters in a cell than Excel takes.
-pub fn write(table: &Table) -> Result<Vec<u8>, XlsxError> {
+/// More rows, columns or characters in a cell than Excel takes; when `out` takes no more.
+pub fn write(table: &Table, mut out: impl io::Write + Send) -> Result<(), XlsxError> {
     let language = table.language();
     let mut workbook = Workbook::new();
     // The time of writing would make every workbook a new one.
@@ -37,13 +51,16 @@ pub fn write(table: &Table) -> Result<Vec<u8>, XlsxError> {
     // Excel keeps "History" for itself.
     let mut taken: BTreeSet<String> = [DATA, legend, "history"].map(str::to_lowercase).into();
     for (code, name) in &table.categories {
+        out.flush()?;
         let sheet = workbook.add_worksheet();
         sheet.set_name(sheet_name(name, code, &mut taken))?;
         write_category(sheet, table, code, name)?;
     }
+    out.flush()?;
     write_data(workbook.add_worksheet().set_name(DATA)?, table)?;
     write_legend(workbook.add_worksheet().set_name(legend)?, language)?;
-    workbook.save_to_buffer()
+    out.flush()?;
+    workbook.save_to_writer(out)
 }
 
 fn say(language: Language, japanese: &'static str, english: &'static str) -> &'static str {
@@ -380,6 +397,12 @@ mod tests {
     use super::*;
     use crate::figures::exchange::sample;
 
+    fn written(table: &Table) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        write(table, &mut bytes).unwrap();
+        bytes
+    }
+
     fn open(bytes: &[u8]) -> Xlsx<Cursor<&[u8]>> {
         Xlsx::new(Cursor::new(bytes)).unwrap()
     }
@@ -398,7 +421,7 @@ mod tests {
 
     #[test]
     fn people_read_numbers_and_signs() {
-        let bytes = write(&sample::small()).unwrap();
+        let bytes = written(&sample::small());
         let mut book = open(&bytes);
         assert_eq!(book.sheet_names(), ["住民, 国内", "data", "凡例"]);
         let sheet = book.worksheet_range("住民, 国内").unwrap();
@@ -423,7 +446,7 @@ mod tests {
 
     #[test]
     fn the_same_table_gives_the_same_bytes() {
-        let both = || [sample::small(), Table::default()].map(|table| write(&table).unwrap());
+        let both = || [sample::small(), Table::default()].map(|table| written(&table));
         let first = both();
         assert!(first == both());
         // Nor does a workbook name the second in which it was written.
@@ -438,7 +461,7 @@ mod tests {
 
     #[test]
     fn an_empty_table_is_a_header_and_a_legend() {
-        let bytes = write(&Table::default()).unwrap();
+        let bytes = written(&Table::default());
         assert_eq!(open(&bytes).sheet_names(), ["data", "Legend"]);
         assert!(read(&bytes).is_empty());
     }
@@ -461,7 +484,7 @@ mod tests {
         #![proptest_config(ProptestConfig::with_cases(64))]
         #[test]
         fn every_table_comes_back(table in sample::tables()) {
-            let bytes = write(&table).unwrap();
+            let bytes = written(&table);
             prop_assert_eq!(read(&bytes), sample::reported(&table));
             prop_assert_eq!(open(&bytes).sheet_names().len(), table.categories.len() + 2);
         }
