@@ -182,16 +182,30 @@ pub struct Written {
     pub document: Option<Document>,
 }
 
-/// These documents after a mutation, in the same order: the one way from a mutation to what it answers.
+/// The versions of a year sheet that a document shows: the newest one and the published one. None of other documents, which hold no
+/// figures.
+pub fn sheet_versions(row: &document::Model) -> impl Iterator<Item = (Uuid, Version)> + use<> {
+    let is_sheet = row.kind == DocumentKind::YearSheet;
+    let published = row.published_number.filter(|number| *number != row.version);
+    let versions = is_sheet.then_some([Some(row.version), published]);
+    let id = row.id;
+    versions.into_iter().flatten().flatten().map(move |version| (id, version))
+}
+
+/// These documents after a mutation, in the same order: the one way from a mutation to what it answers. That it tells figures which
+/// the policy hides is recorded.
 ///
 /// # Errors
 /// When the database cannot be read.
-pub async fn written(edit: &Edit<'_>, ids: &[Uuid]) -> Result<Vec<Written>> {
+pub async fn written(edit: &mut Edit<'_>, ids: &[Uuid]) -> Result<Vec<Written>> {
     let connection = edit.connection();
     let rows = document::Entity::find().filter(document::COLUMN.id.is_in(ids.iter().copied())).all(connection).await?;
     let rows: HashMap<Uuid, document::Model> = rows.into_iter().map(|row| (row.id, row)).collect();
     let may_read = |row: &&document::Model| edit.editor().grants().allow(Action::Read, row.kind, None);
     let readable = load(connection, rows.values().filter(may_read).cloned().collect()).await?;
+    for (id, version) in readable.iter().flat_map(|document| sheet_versions(&document.row)) {
+        edit.transaction().reads(id, version);
+    }
     let mut readable: HashMap<Uuid, Document> =
         readable.into_iter().map(|document| (document.row.id, document)).collect();
     let written = |id: &Uuid| {
@@ -205,7 +219,7 @@ pub async fn written(edit: &Edit<'_>, ids: &[Uuid]) -> Result<Vec<Written>> {
 ///
 /// # Errors
 /// As [`written`].
-pub async fn written_one(edit: &Edit<'_>, id: Uuid) -> Result<Written> {
+pub async fn written_one(edit: &mut Edit<'_>, id: Uuid) -> Result<Written> {
     written(edit, &[id]).await?.pop().ok_or(Error::NotFound("the document"))
 }
 

@@ -200,7 +200,7 @@ impl Graphql {
         meter.identify(&caller)?;
         let key = caller::idempotency_key(request).map_err(|message| Refusal::new(Code::BadRequest, message))?;
         let is_public = caller.credential.is_none() && !request.headers().contains_key(PREVIEW);
-        let snapshot = freshness::snapshot(&self.state, request).await?;
+        let snapshot = freshness::snapshot(&self.state, &caller, request).await?;
         let received = Received::read(request, &self.body, caller.origin.network).await?;
         let answers = self.state.answers();
         if is_public && let Some(answer) = answers.recall(received.sent(), &snapshot) {

@@ -7,7 +7,7 @@
 //! allowed then. A key belongs to one request, whole: with any other request it is refused, whatever that asks for.
 
 use std::{
-    collections::HashMap,
+    collections::{BTreeSet, HashMap},
     sync::{Arc, Mutex, PoisonError},
 };
 
@@ -16,9 +16,10 @@ use aws_lc_rs::{
     digest,
 };
 use chrono::Duration;
-use entities::idempotency_key;
+use entities::{Version, idempotency_key};
 use sea_orm::{ActiveValue::Set, Condition, EntityTrait, QueryFilter};
 use serde::{Deserialize, Serialize};
+use uuid::Uuid;
 
 use crate::{
     access::{Editor, audit::sha256, permission::Grants},
@@ -120,12 +121,16 @@ pub struct Answer {
     pub json: Vec<u8>,
     /// The number of the change that it told of, if it told of one.
     pub change: Option<i64>,
+    /// The versions of year sheets of which it tells figures that the policy hides.
+    pub readings: BTreeSet<(Uuid, Version)>,
 }
 
 /// What is kept beside an answer, on a line before it.
 #[derive(Serialize, Deserialize)]
 struct Label {
     change: Option<i64>,
+    #[serde(default)]
+    readings: BTreeSet<(Uuid, Version)>,
     /// What the credential allowed that got the answer.
     grants: Option<Grants>,
 }
@@ -152,13 +157,13 @@ pub async fn recall(transaction: &Transaction, slot: &Slot) -> Result<Option<Ans
     let nonce = Nonce::try_assume_unique_for_key(nonce).map_err(Error::internal)?;
     let answer = slot.secret.open_in_place(nonce, Aad::empty(), answer).map_err(Error::internal)?;
     let mut lines = answer.splitn(2, |byte| *byte == b'\n');
-    let Label { change, grants: then } = serde_json::from_slice(lines.next().unwrap_or_default())?;
+    let Label { change, readings, grants: then } = serde_json::from_slice(lines.next().unwrap_or_default())?;
     if let Some(then) = then
         && slot.grants.as_ref().is_none_or(|now| !now.cover(&then))
     {
         return Err(Error::Forbidden);
     }
-    Ok(Some(Answer { json: lines.next().unwrap_or_default().to_vec(), change }))
+    Ok(Some(Answer { json: lines.next().unwrap_or_default().to_vec(), change, readings }))
 }
 
 const NONCE: usize = 12;
@@ -169,7 +174,7 @@ const NONCE: usize = 12;
 /// When the database cannot be written.
 pub async fn keep(transaction: &Transaction, slot: &Slot, answer: &Answer) -> Result<()> {
     let nonce: [u8; NONCE] = transaction.state().random().bytes();
-    let label = Label { change: answer.change, grants: slot.grants.clone() };
+    let label = Label { change: answer.change, readings: answer.readings.clone(), grants: slot.grants.clone() };
     let mut sealed = [serde_json::to_vec(&label)?.as_slice(), b"\n", &answer.json].concat();
     slot.secret
         .seal_in_place_append_tag(Nonce::assume_unique_for_key(nonce), Aad::empty(), &mut sealed)

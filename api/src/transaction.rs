@@ -144,6 +144,24 @@ impl Transaction {
         }
     }
 
+    /// What [`Self::reads`] has noted.
+    #[must_use]
+    pub const fn readings(&self) -> &BTreeSet<(Uuid, Version)> {
+        &self.pending.readings
+    }
+
+    /// Records what [`Self::reads`] has noted, and nothing else.
+    ///
+    /// # Errors
+    /// When the database cannot be written.
+    pub async fn record_readings(self) -> Result<()> {
+        if self.pending.readings.is_empty() {
+            return Ok(());
+        }
+        self.write(None).await?.commit().await?;
+        Ok(())
+    }
+
     /// Notes what other processes must look at again.
     pub fn tag(&mut self, tags: impl IntoIterator<Item = String>) {
         self.pending.tags.extend(tags);

@@ -39,6 +39,8 @@ pub struct Unexplained {
 /// One rule that a value broke, with the rule's own bounds. `Display` is English and safe to show.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Rule {
+    /// The document cannot be published, and the caller may not read why.
+    Unpublishable,
     /// A required value is absent or blank.
     Required,
     /// The text is longer than `max` characters.
@@ -260,6 +262,7 @@ impl Rule {
             Self::Duplicate => "DUPLICATE",
             Self::Unknown => "UNKNOWN",
             Self::Taken => "TAKEN",
+            Self::Unpublishable => "UNPUBLISHABLE",
             Self::InUse => "IN_USE",
             Self::ValueMissing => "VALUE_MISSING",
             Self::ValueNotAllowed => "VALUE_NOT_ALLOWED",
@@ -358,6 +361,9 @@ impl Rule {
                 "数値を直すか、総数の注記に差の理由を書いてください。",
             ),
             Self::Taken => ("Choose another name.", "別の名前にしてください。"),
+            Self::Unpublishable => {
+                ("Ask an editor who may read the draft.", "下書きを閲覧できる編集者に確認してください。")
+            }
             Self::Reserved => (
                 "Choose another name. If it is the old address of another page, replaceRedirect gives it to this one.",
                 "別の名前にしてください。別のページの以前のアドレスであれば、replaceRedirect を指定するとこのページで使えます。",
@@ -388,6 +394,9 @@ impl Rule {
             Self::Duplicate => "must not stand twice".into(),
             Self::Unknown => "names something that does not exist".into(),
             Self::Taken => "is already used".into(),
+            Self::Unpublishable => {
+                "cannot be published as it is; only those who may read the draft are told why".into()
+            }
             Self::InUse => "cannot be left out: published texts still need it".into(),
             Self::ValueMissing => "this status needs a value".into(),
             Self::ValueNotAllowed => "this status explains why there is no value, so it must not have one".into(),
@@ -485,6 +494,7 @@ impl Rule {
             Self::Duplicate => "重複しています".into(),
             Self::Unknown => "存在しないものを指しています".into(),
             Self::Taken => "すでに使われています".into(),
+            Self::Unpublishable => "このままでは公開できません。理由は下書きを閲覧できる人にのみ表示されます".into(),
             Self::InUse => "公開中の文章で使われているため、外せません".into(),
             Self::ValueMissing => "この状態には値が必要です".into(),
             Self::ValueNotAllowed => "この状態は値がない理由を示すため、値を入力できません".into(),

@@ -108,6 +108,7 @@ fn rules() -> Vec<Rule> {
         Rule::Duplicate,
         Rule::Unknown,
         Rule::Taken,
+        Rule::Unpublishable,
         Rule::InUse,
         Rule::ValueMissing,
         Rule::ValueNotAllowed,

@@ -25,6 +25,7 @@ pub use taxonomy::TaxonomyMutation;
 
 use async_graphql::{ComplexObject, Context, Enum, ID, Object, SimpleObject};
 use entities::{Language, Locale, Version, schedule};
+use uuid::Uuid;
 
 use crate::{
     access::{Editor, confidential},
@@ -357,14 +358,24 @@ impl From<Expected<Vec<document::Written>>> for DocumentsPayload {
     }
 }
 
-/// Records that somebody reads these, as far as they hold figures which the disclosure policy keeps from the public. What
-/// a mutation answers is recorded with it.
+/// Records that an editor reads the newest and the published version of these documents, as far as they hold figures which the
+/// disclosure policy keeps from the public. What a mutation answers is recorded with it.
 pub(crate) async fn record_reading<'a>(
     ctx: &Context<'_>,
     editor: &Editor,
     documents: impl IntoIterator<Item = &'a entities::document::Model> + Send,
 ) -> error::Result<()> {
-    let sheets = documents.into_iter().filter(|document| document.kind == entities::DocumentKind::YearSheet);
-    let sheets: Vec<_> = sheets.map(|document| (document.id, document.version)).collect();
+    let versions: Vec<_> = documents.into_iter().flat_map(document::sheet_versions).collect();
+    record_versions(ctx, editor, versions).await
+}
+
+/// Records that an editor reads these versions of year sheets.
+pub(crate) async fn record_versions(
+    ctx: &Context<'_>,
+    editor: &Editor,
+    mut sheets: Vec<(Uuid, Version)>,
+) -> error::Result<()> {
+    sheets.sort_unstable();
+    sheets.dedup();
     confidential::read_sheets(ctx.state(), editor, &ctx.caller().origin, &sheets).await
 }

@@ -26,7 +26,12 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::{
-    access::{Editor, delegation::Delegation, permission::Action, token},
+    access::{
+        Caller, Editor,
+        delegation::Delegation,
+        permission::{Action, Capability},
+        token,
+    },
     change::head,
     compute_pool::{Client, Priority},
     delivery::snapshot::Snapshot,
@@ -223,12 +228,15 @@ pub async fn list(
     Ok((previews, has_more))
 }
 
-/// What a request with this token is answered from.
+/// What a request of this caller with this token is answered from.
+///
+/// Where the policy in force hides figures, a draft of figures is shown only to those who may read them: what a draft shows by the
+/// rules, and what is published later shows by them, may tell a hidden count when both are held together.
 ///
 /// # Errors
-/// [`Error::PreviewEnded`] when the token is not one of ours, has expired or was revoked, when its maker may not read the
+/// [`Error::Forbidden`] for a draft of hidden figures; [`Error::PreviewEnded`] when the token is not one of ours, has expired or was revoked, when its maker may not read the
 /// document any more, or when its revision cannot be shown beside what is public by now.
-pub async fn snapshot(state: &State, token: &str) -> Result<Arc<Snapshot>> {
+pub async fn snapshot(state: &State, caller: &Caller, token: &str) -> Result<Arc<Snapshot>> {
     let claims: Claims = token::open(state, PREVIEW, token).ok_or(Error::PreviewEnded)?;
     let (reader, now) = (state.database().reader(), state.now());
     let found = preview::Entity::find_by_id(claims.jti).find_also_linked(OfDocument).one(reader).await?;
@@ -245,6 +253,13 @@ pub async fn snapshot(state: &State, token: &str) -> Result<Arc<Snapshot>> {
     }
 
     let base = state.snapshot();
+    if row.kind == DocumentKind::YearSheet && base.figures.policy.hides() {
+        match caller.editor(state, reader).await {
+            Ok(editor) => editor.require(Capability::ReadConfidential)?,
+            Err(Error::Unauthenticated) if caller.credential.is_none() => return Err(Error::Forbidden),
+            Err(error) => return Err(error),
+        }
+    }
     let owner = match row.owner_id.filter(|owner| !base.content.has(*owner)) {
         Some(owner) => document::Entity::find_by_id(owner).one(reader).await?,
         None => None,

@@ -5,20 +5,23 @@
 //! request bears an idempotency key, and then everything is committed at once. So there is no effect without its audit
 //! entry, and no answer to a write that is not durable.
 
-use std::{borrow::Cow, pin::Pin, time::Duration};
+use std::{borrow::Cow, collections::BTreeSet, pin::Pin, time::Duration};
 
 use async_graphql::{
     Context, ContextSelectionSet, OutputType, Positioned, ServerError, ServerResult, Value, parser::types::Field,
     registry::Registry,
 };
+use entities::{Rule, document};
+use sea_orm::{EntityTrait, QueryFilter};
 use tokio::sync::Mutex;
+use uuid::Uuid;
 
 use super::{ContextExt, Expected, expected};
 use crate::{
-    access::{Actor, Editor},
+    access::{Actor, Editor, permission::Action},
     database,
     delivery::change_token,
-    error::{Code, Error, Result},
+    error::{Blocker, Code, Error, Fault, Result},
     idempotency::{self, Answer, Holder, Slot},
     transaction::{Prepared, Transaction},
 };
@@ -64,7 +67,8 @@ impl Ending {
         if let Some(slot) = slot {
             // Written as it is sent, so that it comes back with its fields in the order of the selection.
             let change = if refused.is_none() { transaction.append_change().await? } else { None };
-            let answer = Answer { json: serde_json::to_vec(answer)?, change };
+            let readings = transaction.readings().clone();
+            let answer = Answer { json: serde_json::to_vec(answer)?, change, readings };
             idempotency::keep(&transaction, &slot, &answer).await?;
             // What was refused has been taken back; the answer that says so stays.
             transaction.checkpoint().await?;
@@ -155,7 +159,40 @@ async fn mutate_signed_in<T, P: From<Expected<T>>>(
     transaction.acts_as(editor.actor());
     transaction.checkpoint().await?;
     let place = place(ctx, Holder::of(&editor)?, field)?;
-    run(ctx, action, transaction, place, async move |transaction| operation(transaction, &editor).await).await
+    let operation = async move |transaction: &mut Transaction| match operation(transaction, &editor).await {
+        Err(Error::Blocked(blockers)) => Err(Error::Blocked(told(transaction, &editor, blockers).await?)),
+        outcome => outcome,
+    };
+    run(ctx, action, transaction, place, operation).await
+}
+
+/// What an editor may be told of what stands in the way: of documents that they may publish and not read, no more than that there is
+/// something. A sum of figures that the policy hides is recorded as a reading of them.
+async fn told(transaction: &mut Transaction, editor: &Editor, blockers: Vec<Blocker>) -> Result<Vec<Blocker>> {
+    let ids: BTreeSet<Uuid> = blockers.iter().map(|blocker| blocker.document_id).collect();
+    let kinds = document::Entity::find().filter(document::COLUMN.id.is_in(ids.iter().copied()));
+    let kinds = kinds.all(transaction.connection()).await?;
+    let readable = kinds.iter().filter(|row| editor.grants().allow(Action::Read, row.kind, None));
+    let readable: BTreeSet<Uuid> = readable.map(|row| row.id).collect();
+    let (mut told, mut unreadable) = (Vec::new(), BTreeSet::new());
+    for mut blocker in blockers {
+        if readable.contains(&blocker.document_id) {
+            told.push(blocker);
+        } else if unreadable.insert(blocker.document_id) {
+            blocker.fault = Fault { path: Vec::new(), rule: Rule::Unpublishable };
+            told.push(blocker);
+        }
+    }
+    let sums = told.iter().filter(|blocker| matches!(blocker.fault.rule, Rule::Unexplained(_)));
+    let sums: BTreeSet<Uuid> = sums.map(|blocker| blocker.document_id).collect();
+    if !sums.is_empty() {
+        // As they stand: what this transaction has saved is taken back.
+        let stand = document::Entity::find().filter(document::COLUMN.id.is_in(sums));
+        for row in stand.all(transaction.state().database().reader()).await? {
+            transaction.reads(row.id, row.version);
+        }
+    }
+    Ok(told)
 }
 
 /// Runs a mutation of a caller who need not be signed in. `admit` looks whether what they show, a password or a token, is
@@ -213,7 +250,12 @@ async fn run<T, P: From<Expected<T>>>(
     if let Some(place) = place {
         match idempotency::recall(&transaction, &place).await {
             Ok(None) => slot = Some(place),
-            Ok(Some(Answer { json, change })) => {
+            Ok(Some(Answer { json, change, readings })) => {
+                // It is told once more, and recorded once more.
+                for (document, version) in readings {
+                    transaction.reads(document, version);
+                }
+                transaction.record_readings().await?;
                 return Ok(Mutated(Outcome::Repeated { answer: serde_json::from_slice(&json)?, change }));
             }
             Err(error) => return refused(ctx, action, transaction, error, None).await,

@@ -112,7 +112,7 @@ impl Figures {
         let caller = caller::identify(&self.state, request, id).await?;
         meter.identify(&caller)?;
         let is_private = caller.credential.is_some() || request.headers().contains_key(PREVIEW);
-        let snapshot = freshness::snapshot(&self.state, request).await?;
+        let snapshot = freshness::snapshot(&self.state, &caller, request).await?;
         let (what, negotiated) = wanted(request)?;
         let parameters = Parameters::read(request, self.state.now())?;
         let address = format!("{}/figures/fact-sheet", self.state.config().public_url());

@@ -10,6 +10,7 @@ use poem::{
 
 use super::{CHANGE_TOKEN, PREVIEW, graphql::Refusal};
 use crate::{
+    access::Caller,
     delivery::{change_token, feed, snapshot::Snapshot},
     document::preview,
     error::Code,
@@ -25,7 +26,7 @@ const FRESH: Duration = Duration::from_secs(2);
 ///
 /// # Errors
 /// When the change is not here, or the preview has ended; or a header is not what it should be.
-pub(super) async fn snapshot(state: &State, request: &Request) -> Result<Arc<Snapshot>, Refusal> {
+pub(super) async fn snapshot(state: &State, caller: &Caller, request: &Request) -> Result<Arc<Snapshot>, Refusal> {
     if let Some(seq) = named_change(request)? {
         Box::pin(feed::reach(state, seq)).await?;
     }
@@ -36,7 +37,7 @@ pub(super) async fn snapshot(state: &State, request: &Request) -> Result<Arc<Sna
         }
         Some(token) => {
             let token = token.to_str().unwrap_or_default();
-            Ok(Box::pin(preview::snapshot(state, token)).await?)
+            Ok(Box::pin(preview::snapshot(state, caller, token)).await?)
         }
         None => Ok(state.snapshot()),
     }

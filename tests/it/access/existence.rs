@@ -52,6 +52,21 @@ on_both_databases! {
         }
     }
 
+    async fn a_caller_who_may_publish_but_not_read_drafts_is_not_told_what_is_wrong_with_them(app: TestApp) {
+        let editor = app.bearer(&app.sign_in(EDITOR).await.access_token);
+        let page = save(&editor, "pageCreate", json!({ "slug": "secret" })).await;
+        let body = "[x](/merger-with-another-hospital) ![](/media/unreleased.png)";
+        let text = json!({ "pageId": page, "locale": "en", "expectedVersion": 0, "title": "Secret", "body": body });
+        let text = save(&editor, "pageTextSave", text).await;
+        let client = client_with(&app, "PUBLISH_CONTENT").await;
+        let documents = json!([{ "id": page, "expectedVersion": 1 }, { "id": text, "expectedVersion": 1 }]);
+        let refused = client.mutate("publishMany", json!({ "documents": documents })).await;
+        assert_eq!(refused.user_codes("publishMany"), ["PUBLISH_BLOCKED"], "{}", refused.text());
+        assert!(!refused.text().contains("merger") && !refused.text().contains("unreleased"), "{}", refused.text());
+        let told = editor.mutate("publishMany", json!({ "documents": documents })).await;
+        assert!(told.text().contains("merger") && told.text().contains("unreleased"), "{}", told.text());
+    }
+
     async fn the_work_list_does_not_tell_who_has_an_account(app: TestApp) {
         let reader = app.bearer(&app.sign_in(tests::READER).await.access_token);
         let query = "query($email: String!) { documents(filter: { editor: $email }) { totalCount nodes { id } } }";

@@ -185,7 +185,7 @@ pub async fn save<K: Kind>(
         faults.into_result()?;
         let content = content.ok_or(Error::NotFound("the document"))?;
         let document = edit.save(base, &content, RevisionAction::Save, reason).await?;
-        document::written_one(&edit, document.id).await
+        document::written_one(&mut edit, document.id).await
     })
     .await
 }

@@ -66,7 +66,7 @@ impl LeaseMutation {
             let id = id.ok_or(Error::NotFound("the document"))?;
             let mut edit = Edit::new(transaction, editor);
             let acquired = lease::take(&mut edit, id, input.take_over).await?;
-            Ok((acquired, document::written_one(&edit, id).await?))
+            Ok((acquired, document::written_one(&mut edit, id).await?))
         })
         .await
     }
@@ -84,7 +84,7 @@ impl LeaseMutation {
             let id = id.ok_or(Error::NotFound("the document"))?;
             let mut edit = Edit::new(transaction, editor);
             lease::release(&mut edit, id).await?;
-            document::written_one(&edit, id).await
+            document::written_one(&mut edit, id).await
         })
         .await
     }

@@ -182,12 +182,12 @@ async fn one(
         let (document, reason) = seen(input.id, input.expected_version, input.reason)?;
         let mut edit = Edit::new(transaction, editor);
         operation(&mut edit, document, reason.as_deref()).await?;
-        document::written_one(&edit, document.id).await
+        document::written_one(&mut edit, document.id).await
     })
     .await
 }
 
-async fn all(edit: &Edit<'_>, seen: &[Seen]) -> Result<Vec<Written>> {
+async fn all(edit: &mut Edit<'_>, seen: &[Seen]) -> Result<Vec<Written>> {
     let ids: Vec<_> = seen.iter().map(|document| document.id).collect();
     document::written(edit, &ids).await
 }
@@ -210,7 +210,7 @@ impl DocumentMutation {
             let release = Release { kind: input.kind.map(Into::into), reason };
             let mut edit = Edit::new(transaction, editor);
             publish::publish(&mut edit, &[document], &release, |_| Vec::new()).await?;
-            document::written_one(&edit, document.id).await
+            document::written_one(&mut edit, document.id).await
         })
         .await
     }
@@ -231,7 +231,7 @@ impl DocumentMutation {
             let mut edit = Edit::new(transaction, editor);
             let path = |index: usize| vec!["documents".to_owned(), index.to_string()];
             publish::publish(&mut edit, &documents, &release, path).await?;
-            all(&edit, &documents).await
+            all(&mut edit, &documents).await
         })
         .await
     }
@@ -288,7 +288,7 @@ impl DocumentMutation {
             let (document, version) = document.zip(version).ok_or(Error::NotFound("the document"))?;
             let mut edit = Edit::new(transaction, editor);
             document::restore(&mut edit, document, version, reason).await?;
-            document::written_one(&edit, document.id).await
+            document::written_one(&mut edit, document.id).await
         })
         .await
     }
@@ -306,7 +306,7 @@ impl DocumentMutation {
             faults.into_result()?;
             let mut edit = Edit::new(transaction, editor);
             document::reorder(&mut edit, &documents, reason.as_deref()).await?;
-            all(&edit, &documents).await
+            all(&mut edit, &documents).await
         })
         .await
     }
@@ -336,7 +336,7 @@ impl DocumentMutation {
             let plan = Plan { action: input.action.into(), at, time_zone: input.time_zone, release };
             let mut edit = Edit::new(transaction, editor);
             schedule::set(&mut edit, document, plan).await?;
-            document::written_one(&edit, document.id).await
+            document::written_one(&mut edit, document.id).await
         })
         .await
     }
@@ -351,7 +351,7 @@ impl DocumentMutation {
             let id = named(&input.id, schedule::TYPE_NAME)?;
             let mut edit = Edit::new(transaction, editor);
             let document = schedule::cancel(&mut edit, id).await?;
-            document::written_one(&edit, document).await
+            document::written_one(&mut edit, document).await
         })
         .await
     }

@@ -162,7 +162,7 @@ pub struct PreviewMutation;
 #[Object]
 impl PreviewMutation {
     /// Makes a link that shows one version of a document to everyone who has it, for a while. Small counts are shown by the
-    /// disclosure policy in force. The link ends early when its maker may no longer read the document.
+    /// disclosure policy in force; where that hides figures, a year sheet is shown only to requests with `READ_CONFIDENTIAL` of their own. The link ends early when its maker may no longer read the document.
     async fn preview_create(
         &self,
         ctx: &Context<'_>,

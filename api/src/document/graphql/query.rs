@@ -8,7 +8,10 @@ use async_graphql::{
 use entities::{Email, Locale, Moment, Rule, Version, publication};
 use sea_orm::{EntityTrait, Iterable, QueryFilter, QueryOrder, QuerySelect};
 
-use super::{Document, DocumentKind, DocumentState, content::DocumentContent, input::DocumentSelector, record_reading};
+use super::{
+    Document, DocumentKind, DocumentState, content::DocumentContent, input::DocumentSelector, record_reading,
+    record_versions,
+};
 use crate::{
     access::{Editor, account, graphql::ActorKind, permission::Action},
     delivery::cursor,
@@ -264,7 +267,9 @@ impl DocumentQuery {
                 return Ok(None);
             }
             let saved = worklist::history(reader, &editor, &row, first, before).await?;
-            record_reading(ctx, &editor, [&row]).await?;
+            let is_sheet = row.kind == entities::DocumentKind::YearSheet;
+            let shown = saved.iter().filter(|_| is_sheet).map(|revision| (row.id, revision.number));
+            record_versions(ctx, &editor, shown.collect()).await?;
             let published = publication::Entity::find()
                 .filter(publication::COLUMN.document_id.eq(id))
                 .order_by_desc(publication::COLUMN.change_seq)
@@ -328,7 +333,10 @@ impl DocumentQuery {
                 }
             }
             faults.into_result()?;
-            record_reading(ctx, &editor, [&document.row]).await?;
+            let is_sheet = document.row.kind == entities::DocumentKind::YearSheet;
+            let shown =
+                versions.iter().filter(|_| is_sheet).filter_map(|(_, version)| Some((document.row.id, (*version)?)));
+            record_versions(ctx, &editor, shown.collect()).await?;
             let [a, b] = contents.as_slice() else { return Ok(Vec::new()) };
             Ok(diff::diff(a, b).into_iter().map(Into::into).collect())
         };

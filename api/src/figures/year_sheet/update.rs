@@ -236,6 +236,10 @@ async fn as_written(
         Some(_) => live,
         None => None,
     };
+    let published_number = document.published_number.filter(|number| *number != document.version);
+    for version in [Some(document.version), published_number].into_iter().flatten() {
+        edit.transaction().reads(document.id, version);
+    }
     let saved = Saved { at: edit.transaction().now(), by: edit.editor().actor().account() };
     Ok(Editable { document: Some(document), saved: Some(saved), draft, published })
 }

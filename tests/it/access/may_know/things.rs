@@ -417,7 +417,9 @@ pub async fn all(app: &TestApp) -> Vec<Thing> {
     // Who may know does not depend on the database, only how documents are found in it.
     let states: &[State] = match app.backend() {
         Backend::Sqlite => &State::ALL,
-        Backend::Postgres => &[State::Draft, State::Scheduled, State::Archived, State::Published, State::Withdrawn],
+        Backend::Postgres => {
+            &[State::Draft, State::Scheduled, State::Archived, State::Published, State::Changed, State::Withdrawn]
+        }
     };
     let mut things = documents(&mut workshop, states).await;
     things.extend(workshop.people().await);
