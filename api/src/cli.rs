@@ -1,6 +1,7 @@
 //! The command line: what an operator can do, and how the process starts and ends.
 
 mod documents;
+mod reference;
 
 use std::{
     io::{IsTerminal, Read, Write},
@@ -61,7 +62,8 @@ pub struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Serve the API (what happens without a command).
+    /// Serve the API, as without a command. Brings the schema up to date first. On SIGTERM or SIGINT, requests in flight get 20 s to
+    /// finish.
     Serve,
     /// Bring the database to this version's schema, and nothing else.
     Migrate,
@@ -77,18 +79,26 @@ enum Command {
         #[arg(long)]
         weaken_disclosure: bool,
     },
-    /// Write what is published into a dataset folder.
+    /// Write what is published into a dataset folder. Prints the files of a dataset that it left there because no export wrote
+    /// them.
     Export {
         /// The folder: absent, empty, or a dataset to be replaced.
         dir: PathBuf,
     },
-    /// Copy the SQLite file as it is now, beside a running server. PostgreSQL is backed up with `pg_dump`.
+    /// Copy the SQLite file as it is now, beside a running server. The copy is complete, readable by its owner only, and never
+    /// replaces a file. PostgreSQL is backed up with `pg_dump`.
     Backup {
         /// The file to write; it must not exist yet.
         file: PathBuf,
     },
     /// Print the GraphQL schema.
     Schema,
+    /// Write the tables of settings, commands, error codes and limits into a folder, as `docs/reference` has them.
+    #[command(hide = true)]
+    Reference {
+        /// The folder; it must be there.
+        dir: PathBuf,
+    },
     /// Manage accounts.
     #[command(subcommand)]
     User(User),
@@ -112,7 +122,7 @@ enum User {
         /// What it may do.
         #[arg(long, value_enum)]
         role: RoleName,
-        /// A locale of a translator, such as `vi`; repeat for more.
+        /// A locale of a translator, such as `vi`; at least one, repeat for more.
         #[arg(long = "locale", value_name = "TAG")]
         locales: Vec<Locale>,
         /// Read the password from standard input. Without it, a random one is made and printed once.
@@ -121,12 +131,12 @@ enum User {
     },
     /// List the accounts, a line each: address, role, state, locales, and when it was last seen, separated by tabs.
     List,
-    /// Shut an account out and end its sessions.
+    /// Disable an account and end its sessions.
     Disable {
         /// Its address.
         email: Email,
     },
-    /// Let an account in again.
+    /// Enable a disabled account.
     Enable {
         /// Its address.
         email: Email,
@@ -171,7 +181,7 @@ impl From<RoleName> for Role {
 enum Audit {
     /// Check that no entry of the audit log was changed or removed, and print the last one. Writes nothing.
     Verify {
-        /// What an earlier run printed: an entry and its hash, kept out of reach of whoever can write to the database.
+        /// What an earlier run printed: an entry and its hash, kept where nobody who can write to the database reaches it.
         /// Without it, entries cut off the end go unnoticed.
         #[arg(long, value_name = "SEQ:HASH")]
         expect: Option<Mark>,
@@ -225,6 +235,7 @@ async fn run(cli: Cli) -> anyhow::Result<()> {
     match cli.command.unwrap_or(Command::Serve) {
         Command::Serve => serve(config).await,
         Command::Schema => say(&schema::sdl()),
+        Command::Reference { dir } => reference::write(&dir),
         Command::Migrate => {
             create_database(&config)?;
             open_database(&config).await?.migrate().await?;

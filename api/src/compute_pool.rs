@@ -35,7 +35,7 @@ use crate::{
 };
 
 /// Jobs that wait, by client and in total.
-const WAITING: Bounds = Bounds { client: 64, total: 512 };
+pub const WAITING: Bounds = Bounds { client: 64, total: 512 };
 /// Jobs of each priority that run at once at most, on however many cores: each may take some tens of megabytes.
 const MOST_IDLE: usize = 4;
 const MOST_NORMAL: usize = 2;

@@ -1,207 +1,23 @@
-//! What can go wrong, in one enum, and the one catalogue of codes that a client can meet.
+//! What can go wrong, in one enum. The codes by which clients know it are in `error/code.rs`.
 //!
 //! `Display` of [`Error`] is safe to show by definition; what an operator needs is in `source()` and in the log.
 //! Which error to use where: an operation returns [`Error`]; a resolver turns the expected ones into `errors` of its
 //! payload (`graphql.rs`) and passes the rest up; `schema.rs` masks whatever is not ours.
 
+mod code;
+
 use std::{sync::Arc, time::Duration};
 
 use chrono::{DateTime, Utc};
 use entities::{Language, Rule, Version};
-use poem::http::StatusCode;
 use sea_orm::DbErr;
 use uuid::Uuid;
 
+pub use self::code::Code;
 use crate::database::Failure;
 
 /// The result of an operation.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
-
-/// A stable error code: `extensions.code` of an error at the top level, `code` of a `UserError`.
-/// The table in README.md is held against this list by a test.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Code {
-    /// The HTTP request is no well-formed GraphQL request.
-    BadRequest,
-    /// The method is neither GET nor POST, or a mutation came by GET.
-    MethodNotAllowed,
-    /// The client accepts neither `application/graphql-response+json` nor `application/json`.
-    NotAcceptable,
-    /// The body is not `application/json` in UTF-8.
-    UnsupportedMediaType,
-    /// The body is too large.
-    PayloadTooLarge,
-    /// The body came too slowly.
-    RequestTimeout,
-    /// There is nothing at this address.
-    NotFoundPath,
-    /// The document is no GraphQL.
-    GraphqlParseFailed,
-    /// The document does not fit the schema.
-    GraphqlValidationFailed,
-    /// The operation to run is not in the document, or is not the only candidate.
-    OperationResolutionFailure,
-    /// No document has the `documentId` that was asked for.
-    DocumentNotFound,
-    /// The document is none of the trusted ones, and nobody signed in asks for it.
-    DocumentNotTrusted,
-    /// No document with this hash is known; send it once in full.
-    PersistedQueryNotFound,
-    /// The hash that came with a document is not its hash.
-    PersistedQueryHashMismatch,
-    /// The document is deeper, larger or dearer than allowed.
-    LimitExceeded,
-    /// An argument or input field breaks a rule.
-    BadUserInput,
-    /// The document was changed since the version that the client named.
-    VersionConflict,
-    /// What is to be changed does not exist.
-    NotFound,
-    /// The request needs a valid access token.
-    Unauthenticated,
-    /// The caller's role or token does not allow it.
-    Forbidden,
-    /// What is to be published is not fit for it yet.
-    PublishBlocked,
-    /// The idempotency key came with another request before.
-    IdempotencyKeyReused,
-    /// The preview link is unknown, expired or revoked.
-    PreviewEnded,
-    /// E-mail address and password do not match an account.
-    InvalidCredentials,
-    /// The refresh token is unknown, used, or of a session that has ended.
-    SessionEnded,
-    /// The link to set a password with is unknown, used or expired, or its account is shut out.
-    LinkEnded,
-    /// Too many attempts, or the quota is used up; try again later.
-    RateLimited,
-    /// The change that the client named is not here yet; try again.
-    ChangeNotSeen,
-    /// The database cannot be reached; try again.
-    Unavailable,
-    /// The disk of the database is full.
-    StorageFull,
-    /// The database did not say whether a write was carried out.
-    OutcomeUnknown,
-    /// Too many requests wait for the same, or there is no memory for the answer; try again.
-    Overloaded,
-    /// Something broke here; the log has it under the request id.
-    Internal,
-}
-
-impl Code {
-    /// Every code, in the order of the README's table.
-    pub const ALL: [Self; 33] = [
-        Self::BadRequest,
-        Self::MethodNotAllowed,
-        Self::NotAcceptable,
-        Self::UnsupportedMediaType,
-        Self::PayloadTooLarge,
-        Self::RequestTimeout,
-        Self::NotFoundPath,
-        Self::GraphqlParseFailed,
-        Self::GraphqlValidationFailed,
-        Self::OperationResolutionFailure,
-        Self::DocumentNotFound,
-        Self::DocumentNotTrusted,
-        Self::PersistedQueryNotFound,
-        Self::PersistedQueryHashMismatch,
-        Self::LimitExceeded,
-        Self::BadUserInput,
-        Self::VersionConflict,
-        Self::NotFound,
-        Self::Unauthenticated,
-        Self::Forbidden,
-        Self::PublishBlocked,
-        Self::IdempotencyKeyReused,
-        Self::PreviewEnded,
-        Self::InvalidCredentials,
-        Self::SessionEnded,
-        Self::LinkEnded,
-        Self::RateLimited,
-        Self::ChangeNotSeen,
-        Self::Unavailable,
-        Self::StorageFull,
-        Self::OutcomeUnknown,
-        Self::Overloaded,
-        Self::Internal,
-    ];
-
-    /// The code as it is sent.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::BadRequest => "BAD_REQUEST",
-            Self::MethodNotAllowed => "METHOD_NOT_ALLOWED",
-            Self::NotAcceptable => "NOT_ACCEPTABLE",
-            Self::UnsupportedMediaType => "UNSUPPORTED_MEDIA_TYPE",
-            Self::PayloadTooLarge => "PAYLOAD_TOO_LARGE",
-            Self::RequestTimeout => "REQUEST_TIMEOUT",
-            Self::NotFoundPath => "NOT_FOUND_PATH",
-            Self::GraphqlParseFailed => "GRAPHQL_PARSE_FAILED",
-            Self::GraphqlValidationFailed => "GRAPHQL_VALIDATION_FAILED",
-            Self::OperationResolutionFailure => "OPERATION_RESOLUTION_FAILURE",
-            Self::DocumentNotFound => "DOCUMENT_NOT_FOUND",
-            Self::DocumentNotTrusted => "DOCUMENT_NOT_TRUSTED",
-            Self::PersistedQueryNotFound => "PERSISTED_QUERY_NOT_FOUND",
-            Self::PersistedQueryHashMismatch => "PERSISTED_QUERY_HASH_MISMATCH",
-            Self::LimitExceeded => "LIMIT_EXCEEDED",
-            Self::BadUserInput => "BAD_USER_INPUT",
-            Self::VersionConflict => "VERSION_CONFLICT",
-            Self::NotFound => "NOT_FOUND",
-            Self::Unauthenticated => "UNAUTHENTICATED",
-            Self::Forbidden => "FORBIDDEN",
-            Self::PublishBlocked => "PUBLISH_BLOCKED",
-            Self::IdempotencyKeyReused => "IDEMPOTENCY_KEY_REUSED",
-            Self::PreviewEnded => "PREVIEW_ENDED",
-            Self::InvalidCredentials => "INVALID_CREDENTIALS",
-            Self::SessionEnded => "SESSION_ENDED",
-            Self::LinkEnded => "LINK_ENDED",
-            Self::RateLimited => "RATE_LIMITED",
-            Self::ChangeNotSeen => "CHANGE_NOT_SEEN",
-            Self::Unavailable => "UNAVAILABLE",
-            Self::StorageFull => "STORAGE_FULL",
-            Self::OutcomeUnknown => "OUTCOME_UNKNOWN",
-            Self::Overloaded => "OVERLOADED",
-            Self::Internal => "INTERNAL",
-        }
-    }
-
-    /// The HTTP status of a response that carries nothing but this error, under
-    /// `application/graphql-response+json`.
-    #[must_use]
-    pub const fn status(self) -> StatusCode {
-        match self {
-            Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
-            Self::NotAcceptable => StatusCode::NOT_ACCEPTABLE,
-            Self::UnsupportedMediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
-            Self::PayloadTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
-            Self::RequestTimeout => StatusCode::REQUEST_TIMEOUT,
-            Self::NotFoundPath | Self::DocumentNotFound | Self::PersistedQueryNotFound => StatusCode::NOT_FOUND,
-            Self::Unauthenticated => StatusCode::UNAUTHORIZED,
-            Self::Forbidden | Self::PreviewEnded | Self::DocumentNotTrusted => StatusCode::FORBIDDEN,
-            // draft-ietf-httpapi-idempotency-key-header, section 2.7.
-            Self::IdempotencyKeyReused => StatusCode::UNPROCESSABLE_ENTITY,
-            Self::RateLimited => StatusCode::TOO_MANY_REQUESTS,
-            Self::ChangeNotSeen | Self::Unavailable | Self::OutcomeUnknown | Self::Overloaded => {
-                StatusCode::SERVICE_UNAVAILABLE
-            }
-            Self::StorageFull => StatusCode::INSUFFICIENT_STORAGE,
-            Self::Internal => StatusCode::INTERNAL_SERVER_ERROR,
-            _ => StatusCode::BAD_REQUEST,
-        }
-    }
-
-    /// After how many seconds the same request may succeed, if waiting is all that it takes.
-    #[must_use]
-    pub const fn retry_after(self) -> Option<u64> {
-        match self {
-            Self::ChangeNotSeen | Self::Unavailable | Self::Overloaded => Some(1),
-            Self::StorageFull => Some(10),
-            _ => None,
-        }
-    }
-}
 
 /// One broken rule and where: the path of an input field (`["counts", "2", "country"]`).
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -10,7 +10,7 @@ use sea_orm::{DatabaseTransaction, EntityTrait};
 use crate::error::{Error, Fault, Result};
 
 /// The most locales of a fallback list.
-const MAX_FALLBACK: usize = 20;
+pub const MAX_FALLBACK: usize = 20;
 
 /// A locale that the site offers.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -3,7 +3,7 @@
 pub mod cost;
 mod introspection;
 pub mod limits;
-mod node;
+pub mod node;
 
 use std::error::Error as _;
 

@@ -29,6 +29,7 @@ mod lost;
 mod mixed;
 mod outage;
 mod people;
+mod reference;
 mod replicas;
 mod settings;
 mod typescript_client;

@@ -21,9 +21,9 @@ use crate::{
 };
 
 /// Attempts on one account from one network or one known device: five at once, then one every 30 seconds.
-const PER_ACCOUNT: (u32, Duration) = (5, Duration::from_secs(30));
+pub const PER_ACCOUNT: (u32, Duration) = (5, Duration::from_secs(30));
 /// Attempts from one network: thirty at once, then one every 2 seconds; a ward shares one address.
-const PER_NETWORK: (u32, Duration) = (30, Duration::from_secs(2));
+pub const PER_NETWORK: (u32, Duration) = (30, Duration::from_secs(2));
 /// Refusals of one network that are recorded: thirty at once, then one every 10 seconds.
 const RECORDED: (u32, Duration) = (30, Duration::from_secs(10));
 /// How many keys are kept before those that are back at full quota are dropped.

@@ -15,7 +15,7 @@ use crate::{
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Documents {
-    /// Trust the documents of a front end: all of them, or none when one has a fault.
+    /// Trust the documents of a front end: all of them, or none when one has a fault. Prints how many were added.
     Add {
         /// What its tools wrote down: persisted-documents.json of graphql-codegen, the file of Relay's persistConfig, a
         /// persisted query manifest of Apollo; or a `.graphql` file, whose id is the SHA-256 of its text.

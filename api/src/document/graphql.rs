@@ -15,7 +15,7 @@ mod taxonomy;
 
 pub use lease::LeaseMutation;
 pub use metadata::MetadataMutation;
-pub use mutation::DocumentMutation;
+pub use mutation::{DocumentMutation, MAX_DOCUMENTS};
 pub use page::PageMutation;
 pub use preview::{Preview, PreviewMutation, PreviewQuery};
 pub use query::DocumentQuery;

@@ -520,7 +520,7 @@ fn check_operation_type(kind: OperationType, method: &Method) -> Result<(), Refu
 /// After how many seconds it is worth asking again, when something was missing that comes back by itself.
 fn retry_after(errors: &[ServerError]) -> Option<u64> {
     let code = |error: &ServerError| match error.extensions.as_ref()?.get("code")? {
-        async_graphql::Value::String(code) => Code::ALL.into_iter().find(|known| known.as_str() == code),
+        async_graphql::Value::String(code) => Code::ALL.iter().copied().find(|known| known.as_str() == code),
         _ => None,
     };
     errors.iter().filter_map(code).filter_map(Code::retry_after).max()

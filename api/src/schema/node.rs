@@ -31,7 +31,7 @@ use crate::{
 };
 
 /// The most ids of one `nodes`.
-const MAX_NODES: usize = 100;
+pub const MAX_NODES: usize = 100;
 
 /// Whatever has a global id.
 #[derive(Interface)]

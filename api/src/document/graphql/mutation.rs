@@ -18,7 +18,7 @@ use crate::{
 };
 
 /// The most documents of one mutation.
-const MAX_DOCUMENTS: usize = 200;
+pub const MAX_DOCUMENTS: usize = 200;
 
 /// What to publish.
 #[derive(InputObject)]

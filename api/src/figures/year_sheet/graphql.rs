@@ -25,7 +25,7 @@ use crate::{
 };
 
 /// The most rows of one update: every country there is, twice.
-const MAX_ROWS: usize = 500;
+pub const MAX_ROWS: usize = 500;
 
 /// The most sheets of one update: two generations of years in two categories.
 const MAX_SHEETS: usize = 100;
