@@ -1,4 +1,4 @@
-//! What is over is kept for a while, so that people can see how it ended, and then removed. README.md ("Replicas, outages and
+//! What is over is kept for a while, so that people can see how it ended, and then removed. docs/operating.md ("Replicas, outages and
 //! backup") has the rule. History is never removed: revisions, publications, changes and audit entries.
 
 use std::time::Duration as StdDuration;

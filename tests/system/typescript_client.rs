@@ -1,4 +1,4 @@
-//! README's typed TypeScript client, as it is printed: its files, its commands, against a server.
+//! The typed TypeScript client of docs/clients.md, as it is printed: its files, its commands, against a server.
 
 use std::{
     collections::BTreeMap,
@@ -12,10 +12,10 @@ use tests::Backend;
 
 use crate::{blank::Blank, node, process::Server};
 
-/// Where README's server listens.
+/// Where the server of the docs listens.
 const ADDRESS: &str = "127.0.0.1:8080";
 
-/// What README prints under "A typed TypeScript client".
+/// What docs/clients.md prints under "A typed TypeScript client".
 struct Printed {
     /// The files, by the name that stands above each.
     files: BTreeMap<String, String>,
@@ -24,8 +24,8 @@ struct Printed {
 }
 
 fn printed() -> Printed {
-    let readme = fs::read_to_string(repository().join("README.md")).expect("README.md");
-    let section = readme.split_once("\n## A typed TypeScript client\n").expect("the section").1;
+    let text = fs::read_to_string(repository().join("docs/clients.md")).expect("docs/clients.md");
+    let section = text.split_once("\n## A typed TypeScript client\n").expect("the section").1;
     let section = section.split("\n## ").next().expect("its text");
     let (mut files, mut commands, mut name) = (BTreeMap::new(), Vec::new(), None);
     let mut lines = section.lines();
@@ -84,7 +84,7 @@ async fn the_typed_client_of_the_readme_runs_as_it_is_printed() {
             let mut wanted: Vec<&str> = packages.split(' ').collect();
             wanted.sort_unstable();
             let locked: Vec<&String> = lock["devDependencies"].as_object().expect("packages").keys().collect();
-            assert_eq!(wanted, locked, "tests/typescript-client has what README installs");
+            assert_eq!(wanted, locked, "tests/typescript-client has what docs/clients.md installs");
             std::os::unix::fs::symlink(project.join("node_modules"), folder.join("node_modules")).expect("a link");
             continue;
         }
@@ -97,7 +97,7 @@ async fn the_typed_client_of_the_readme_runs_as_it_is_printed() {
     assert!(output.contains(" en\n"), "the greeting is served in English: {output}");
     assert!(output.contains("2018 64 1\n"), "the total of 2018 differs from its sum by one: {output}");
 
-    // A variable and a field that the schema does not have are errors, as README says.
+    // A variable and a field that the schema does not have are errors, as docs/clients.md says.
     let main = folder.join("src/main.ts");
     let right = fs::read_to_string(&main).expect("main.ts");
     fs::write(&main, right.replace("{ slug: \"president-greeting\"", "{ slag: \"president-greeting\""))
