@@ -400,6 +400,9 @@ async fn open_database(config: &Config) -> anyhow::Result<Database> {
     if !["sqlite:", "postgres:", "postgresql:"].iter().any(|scheme| url.starts_with(scheme)) {
         bail!("--database-url must begin with sqlite:// or postgres://");
     }
+    if let Some(file) = database::file(&url).filter(|file| !file.exists()) {
+        bail!("there is no database {}; `almanac` makes one", file.display());
+    }
     let password = config.database_password_file.as_deref().map(setup::read_password).transpose()?;
     Database::open(&url, password).await.map_err(|error| {
         // A URL that cannot be read is repeated by whoever failed to read it, and may have a password in it.

@@ -292,14 +292,20 @@ async fn is_outside_of_transactions(connection: &mut SqliteConnection) -> Result
     Ok(is_outside)
 }
 
+/// The file of an SQLite database.
+#[must_use]
+pub fn file(url: &str) -> Option<&Path> {
+    let path = url.strip_prefix("sqlite://")?;
+    Some(Path::new(path.split_once('?').map_or(path, |(path, _)| path)))
+}
+
 /// Makes the file of `sqlite://path` when it is absent, readable by its owner only: password hashes and signing keys are
 /// in it. Does nothing for any other database.
 ///
 /// # Errors
 /// When the file cannot be made.
 pub fn create_file(url: &str) -> io::Result<()> {
-    let Some(path) = url.strip_prefix("sqlite://") else { return Ok(()) };
-    let path = path.split_once('?').map_or(path, |(path, _)| path);
+    let Some(path) = file(url) else { return Ok(()) };
     let mut options = OpenOptions::new();
     options.create(true).append(true);
     #[cfg(unix)]

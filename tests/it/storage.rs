@@ -5,7 +5,7 @@ use std::{pin::pin, time::Duration};
 
 use api::access::audit;
 use entities::document;
-use sea_orm::{ConnectionTrait, EntityTrait, QueryFilter, Statement};
+use sea_orm::{ConnectionTrait, DbBackend, EntityTrait, QueryFilter, Statement};
 use serde_json::{Value, json};
 use tests::{
     Backend, Client, Reply, TestApp, on_both_databases,
@@ -224,6 +224,19 @@ async fn postgresql_is_quoted_right_too() {
 
 /// Roles that may connect, and even read everything, cannot hold up those who write.
 #[tokio::test]
+async fn a_table_that_stays_locked_is_busy_and_no_fault_of_the_server() {
+    let Some(app) = TestApp::on(Backend::Postgres).await else { return };
+    let (editor, outsider) = (app.editor().await, Sabotage::of(&app).await);
+    let run = async |sql: &str| outsider.connection().execute_unprepared(sql).await.expect("done");
+    for table in ["documents", "revisions"] {
+        run(&format!("BEGIN; LOCK TABLE {table} IN ACCESS EXCLUSIVE MODE")).await;
+        let input = json!({ "category": "TRAVEL", "year": 2050, "expectedVersion": 0, "total": 1 });
+        assert_eq!(editor.mutate("visitCountsUpdate", input).await.code(), "UNAVAILABLE", "{table}");
+        run("ROLLBACK").await;
+    }
+}
+
+#[tokio::test]
 async fn who_may_not_write_cannot_hold_up_writers() {
     let Some(app) = TestApp::on(Backend::Postgres).await else { return };
     let (editor, outsider) = (app.editor().await, Sabotage::of(&app).await);
@@ -251,5 +264,23 @@ async fn who_may_not_write_cannot_hold_up_writers() {
         assert_eq!(created.user_errors("pageCreate"), [] as [Value; 0], "{role}");
         app.reopen().await;
         run("ROLLBACK; RESET ROLE; SELECT pg_advisory_unlock_all()").await.expect("the end");
+    }
+}
+
+#[tokio::test]
+async fn what_takes_the_place_of_a_failed_commit_in_the_log_is_written_each_time() {
+    let app = TestApp::on(Backend::Sqlite).await.expect("SQLite is always there");
+    let outside = Sabotage::of(&app).await;
+    // Differs from its last value when another connection has written a page.
+    let version = async || {
+        let statement = Statement::from_string(DbBackend::Sqlite, "PRAGMA data_version");
+        let row = outside.connection().query_one_raw(statement).await.expect("asked").expect("a row");
+        row.try_get_by_index::<i64>(0).expect("a number")
+    };
+    for _ in 0..3 {
+        let before = version().await;
+        let turn = app.state().database().begin_write().await.expect("a turn");
+        turn.overwrite().await.expect("written");
+        assert_ne!(version().await, before);
     }
 }

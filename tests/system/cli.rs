@@ -471,7 +471,7 @@ async fn a_command_about_a_database_that_is_not_there_says_so_and_makes_none() {
         let mut command = almanac(arguments);
         command.current_dir(folder.path());
         let complaint = run(command, "").await.complaint();
-        assert!(complaint.contains("the database cannot be opened"), "{complaint}");
+        assert!(complaint.contains("there is no database data/almanac.db"), "{complaint}");
         assert_eq!(std::fs::read_dir(folder.path()).expect("a folder").count(), 0, "{arguments:?}");
     }
 }

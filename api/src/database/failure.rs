@@ -112,7 +112,9 @@ fn of_postgres(code: &str) -> Failure {
         "53100" => Failure::StorageFull,
         // Insufficient resources; a lock took too long; a statement did; a deadlock; a serialization failure.
         _ if code.starts_with("53") => Failure::Busy,
-        "55P03" | "57014" | "40P01" | "40001" => Failure::Busy,
+        "55P03" | "57014" | "40P01" | "40001"
+        // An error before this one has ended the transaction: what it was, is told where it was met.
+        | "25P02" => Failure::Busy,
         // System errors, such as an input or output error; a damaged page or index.
         _ if code.starts_with("58") || code.starts_with("XX") => Failure::StorageFailed,
         // Insufficient privilege, invalid authorization.
@@ -123,7 +125,9 @@ fn of_postgres(code: &str) -> Failure {
 
 /// <https://www.sqlite.org/rescode.html>: the primary code is in the low byte.
 fn of_sqlite(code: &str) -> Failure {
-    match code.parse::<u32>().map(|code| code & 0xff) {
+    // IOERR_SHMSIZE: there is no room for the index of the log.
+    const NO_ROOM_FOR_INDEX: u32 = 4_874;
+    match code.parse::<u32>().map(|code| if code == NO_ROOM_FOR_INDEX { 13 } else { code & 0xff }) {
         // BUSY, LOCKED, NOMEM, INTERRUPT.
         Ok(5 | 6 | 7 | 9) => Failure::Busy,
         Ok(13) => Failure::StorageFull,
@@ -149,6 +153,7 @@ mod tests {
             ("53100", StorageFull),
             ("53300", Busy),
             ("55P03", Busy),
+            ("25P02", Busy),
             ("58030", StorageFailed),
             ("42501", Denied),
             ("28P01", Denied),
@@ -168,6 +173,7 @@ mod tests {
             ("5", Busy),
             ("517", Busy),
             ("13", StorageFull),
+            ("4874", StorageFull),
             ("778", StorageFailed),
             ("1034", StorageFailed),
             ("8", Denied),

@@ -42,6 +42,8 @@ const LONGEST_OUTAGE_INTERVAL: Duration = Duration::from_secs(2);
 const LONGEST_DEAFNESS: Duration = Duration::from_mins(1);
 /// How long a look may take, with the loading of what has changed.
 const LONGEST_LOOK: Duration = Duration::from_mins(1);
+/// How long the clock must be behind the newest change before that change is held to have been made with a clock that was ahead.
+const CLOCK_PATIENCE: TimeDelta = TimeDelta::minutes(10);
 /// How long a reader waits for a change that it names.
 const REACH_PATIENCE: Duration = Duration::from_secs(5);
 
@@ -53,6 +55,8 @@ pub struct Feed {
     looked: Mutex<Option<Instant>>,
     /// The newest change that was ever served.
     head: std::sync::Mutex<Option<Head>>,
+    /// Since when the clock is behind the newest change.
+    behind_since: std::sync::Mutex<Option<DateTime<Utc>>>,
 }
 
 impl Feed {
@@ -60,7 +64,12 @@ impl Feed {
     #[must_use]
     pub fn new(now: DateTime<Utc>, head: Option<Head>) -> Self {
         let confirmed = AtomicI64::new(now.timestamp_millis());
-        Self { confirmed, looked: Mutex::default(), head: std::sync::Mutex::new(head) }
+        Self {
+            confirmed,
+            looked: Mutex::default(),
+            head: std::sync::Mutex::new(head),
+            behind_since: std::sync::Mutex::default(),
+        }
     }
 
     /// Notes the newest change that is served.
@@ -69,6 +78,20 @@ impl Feed {
         if let Some(head) = head.filter(|head| known.as_ref().is_none_or(|known| known.seq < head.seq)) {
             *known = Some(head);
         }
+    }
+
+    /// Whether the clock has been behind the newest change long enough to be believed: then it was ahead when that change was made.
+    /// A clock that is behind itself, as at the start of a machine, is usually set right before.
+    fn is_clock_behind(&self, now: DateTime<Utc>, newest: Option<&Head>) -> bool {
+        let mut since = self.behind_since.lock().unwrap_or_else(PoisonError::into_inner);
+        if !head::is_from_the_future(now, newest) {
+            *since = None;
+            return false;
+        }
+        // Set back further, it begins anew.
+        let begun = since.filter(|since| *since <= now).unwrap_or(now);
+        *since = Some(begun);
+        now - begun >= CLOCK_PATIENCE
     }
 
     fn head(&self) -> Option<Head> {
@@ -163,7 +186,7 @@ impl Ear {
 pub async fn look(state: &State) -> Result<()> {
     let asked = state.now();
     let newest = newest(state, state.database().reader()).await?;
-    if head::is_from_the_future(asked, newest.as_ref()) {
+    if state.feed().is_clock_behind(asked, newest.as_ref()) {
         correct_clock(state, newest.as_ref()).await?;
     }
     let (changes, stable) = change::stable_changes(state.database(), state.snapshot().seq).await?;
@@ -200,7 +223,10 @@ async fn correct_clock(state: &State, known: Option<&Head>) -> Result<()> {
     // Another process may have been faster.
     let newest = newest(state, &*turn).await?;
     if head::is_from_the_future(now, newest.as_ref()) {
-        tracing::warn!("the clock was ahead when the newest change was made; it counts as made by now");
+        tracing::warn!(
+            claimed = %newest.map(|newest| newest.at).unwrap_or_default(),
+            "the newest change claims a moment that is still to come, so the clock was ahead then; it counts as made by now"
+        );
         change::append(&turn, now, [tag::CLOCK, tag::FIGURES].map(str::to_owned)).await?;
         turn.commit().await?;
     }

@@ -52,6 +52,8 @@ async fn moments(app: &TestApp) -> Vec<DateTime<Utc>> {
 }
 
 const AHEAD: Duration = Duration::days(400);
+/// How long a clock must say that it is earlier than the newest change before it is believed.
+const BELIEVED: Duration = Duration::minutes(10);
 
 on_both_databases! {
     async fn what_was_published_while_the_clock_was_ahead_is_there_as_of_now_and_so_is_what_came_after(app: TestApp) {
@@ -61,8 +63,11 @@ on_both_databases! {
         publish(&app, &editor(&app).await, 1, 20).await;
         app.clock().advance(Duration::minutes(1) - AHEAD);
 
-        // Nothing is published since; still, what is public is what is told of now.
-        feed::look(app.state()).await.expect("a look");
+        // Nothing is published since; still, what is public is what is told of now, once the clock is believed.
+        for _ in 0..2 {
+            feed::look(app.state()).await.expect("a look");
+            app.clock().advance(BELIEVED);
+        }
         let second = whole(&app.anonymous(), "locale: \"en\"").await.answer();
         assert!(second.contains("\"publishedTotal\":20"), "{second}");
         assert_eq!(as_of(&app, app.clock().now()).await, second);
@@ -89,6 +94,30 @@ on_both_databases! {
         assert_eq!(changes.at("/data/figureChanges/figures/0/after/value"), 30);
         let until: DateTime<Utc> = changes.at("/data/figureChanges/until").as_str().expect("a moment").parse().expect("a moment");
         assert!(until <= app.clock().now());
+    }
+
+    async fn a_clock_that_is_behind_for_a_while_changes_no_moment_of_what_was_published(app: TestApp) {
+        app.clock().advance(Duration::minutes(1));
+        let first = publish(&app, &editor(&app).await, 0, 10).await;
+        app.clock().advance(Duration::minutes(1));
+        publish(&app, &editor(&app).await, 1, 20).await;
+        let before = moments(&app).await;
+        for behind in [Duration::seconds(90), Duration::days(1), Duration::days(2_000)] {
+            app.clock().advance(-behind);
+            // As at the start of a machine, before its clock is set.
+            for process in [&app, &app.reopen().await] {
+                feed::look(process.state()).await.expect("a look");
+                process.clock().advance(BELIEVED - Duration::seconds(1));
+                feed::look(process.state()).await.expect("a look");
+                process.clock().advance(Duration::seconds(1) - BELIEVED);
+            }
+            app.clock().advance(behind);
+            feed::look(app.state()).await.expect("a look");
+            for process in [&app, &app.reopen().await] {
+                assert_eq!(moments(process).await, before);
+                assert_eq!(as_of(process, before[0]).await, first);
+            }
+        }
     }
 
     async fn what_is_published_at_once_after_the_clock_was_set_right_is_there_as_of_then(app: TestApp) {
