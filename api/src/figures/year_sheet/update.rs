@@ -305,8 +305,9 @@ pub async fn update_all(transaction: &mut Transaction, editor: &Editor, batch: B
         let was_published = is_published(&base);
         outcome.differences.extend(differences(before.as_ref(), &sheet));
         let known = base.document().cloned();
+        let is_changed = known.is_none() || before.as_ref() != Some(&sheet);
         let mut document = match known {
-            Some(document) if before.as_ref() == Some(&sheet) => {
+            Some(document) if !is_changed => {
                 edit.expect(&document, base.expected()).await.map_err(|error| error.at(&place_of(index)))?;
                 document
             }
@@ -329,9 +330,9 @@ pub async fn update_all(transaction: &mut Transaction, editor: &Editor, batch: B
                 return Err(Error::Invalid(unpublished.into_iter().map(place).collect()));
             }
             document = edit.publish(&document, &sheet, live.as_ref(), Release { kind, ..release.clone() }).await?;
-            published.push((document.id, sheet));
+            published.push((document.id, sheet.clone()));
         }
-        documents.push(document);
+        documents.push((document, is_changed.then_some((sheet, live))));
     }
     let mut blockers = Vec::new();
     for (id, sheet) in published {
@@ -341,8 +342,11 @@ pub async fn update_all(transaction: &mut Transaction, editor: &Editor, batch: B
     if !blockers.is_empty() {
         return Err(Error::Blocked(blockers));
     }
-    for document in documents {
-        outcome.sheets.push(load(edit.connection(), document).await?);
+    for (document, written) in documents {
+        outcome.sheets.push(match written {
+            Some((sheet, live)) => as_written(&mut edit, document, sheet, live).await?,
+            None => load(edit.connection(), document).await?,
+        });
     }
     Ok(outcome)
 }
