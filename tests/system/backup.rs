@@ -92,7 +92,7 @@ async fn a_backup_never_replaces_a_file_and_a_failed_one_leaves_nothing_behind()
     let mut absent = almanac(&["backup", &blank.path("copy.db")]);
     absent.env("ALMANAC_DATABASE_URL", format!("sqlite://{}", blank.path("absent.db")));
     let complaint = run(absent, "").await.complaint();
-    assert!(complaint.contains("the database cannot be opened"), "{complaint}");
+    assert!(complaint.contains("there is no database"), "{complaint}");
     assert!(
         !fs::exists(blank.path("copy.db")).expect("readable")
             && !fs::exists(blank.path("absent.db")).expect("readable")

@@ -129,7 +129,7 @@ async fn compare(app: &TestApp, group: Group) {
             for field in FIELDS {
                 // At the door, and where a preview stands beside a mutation, one of each kind says as much as all of them.
                 let is_brief = caller.is_turned_away || is_preview && !field.is_query;
-                let asked = |thing: &&Thing| !is_brief || thing.state == State::Draft;
+                let asked = |thing: &&Thing| !is_brief || thing.state == State::Draft || thing.kind.is_single();
                 for thing in things.iter().filter(asked).filter(|thing| !field.knows.of(caller, thing)) {
                     comparison.ask(field, thing).await;
                 }

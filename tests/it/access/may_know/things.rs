@@ -41,6 +41,11 @@ impl Kind {
         Self::ApiToken,
     ];
 
+    /// Whether there is one of it, which the public always sees.
+    pub const fn is_single(self) -> bool {
+        matches!(self, Self::Site | Self::FactSheetMetadata)
+    }
+
     /// What the API calls this kind of document; nothing for what is none.
     pub const fn name(self) -> Option<&'static str> {
         Some(match self {
@@ -315,7 +320,7 @@ impl Workshop<'_> {
             return None;
         }
         let mut thing = match kind {
-            Kind::Site | Kind::FactSheetMetadata if state != State::Changed => return None,
+            _ if kind.is_single() && state != State::Changed => return None,
             Kind::Site | Kind::FactSheetMetadata => {
                 let by =
                     if kind == Kind::Site { json!({ "site": true }) } else { json!({ "factSheetMetadata": true }) };
@@ -329,7 +334,7 @@ impl Workshop<'_> {
             }
             _ => self.create(kind, state).await,
         };
-        if !matches!(kind, Kind::Site | Kind::FactSheetMetadata) && state.was_public() {
+        if !kind.is_single() && state.was_public() {
             self.seen("publish", &thing).await;
         }
         match state {
