@@ -34,7 +34,12 @@ use crate::{
     },
     editorial::{self, Edit, Kind, revision::Revision},
     error::{Error, Fault, Result},
-    figures::{category::Category, country::Country, metadata::FactSheetMetadata, year_sheet::YearSheet},
+    figures::{
+        category::Category,
+        country::Country,
+        metadata::FactSheetMetadata,
+        year_sheet::{self, YearSheet},
+    },
 };
 
 /// The content of a document, whatever kind it is.
@@ -182,16 +187,6 @@ pub struct Written {
     pub document: Option<Document>,
 }
 
-/// The versions of a year sheet that a document shows: the newest one and the published one. None of other documents, which hold no
-/// figures.
-pub fn sheet_versions(row: &document::Model) -> impl Iterator<Item = (Uuid, Version)> + use<> {
-    let is_sheet = row.kind == DocumentKind::YearSheet;
-    let published = row.published_number.filter(|number| *number != row.version);
-    let versions = is_sheet.then_some([Some(row.version), published]);
-    let id = row.id;
-    versions.into_iter().flatten().flatten().map(move |version| (id, version))
-}
-
 /// These documents after a mutation, in the same order: the one way from a mutation to what it answers. That it tells figures which
 /// the policy hides is recorded.
 ///
@@ -203,7 +198,7 @@ pub async fn written(edit: &mut Edit<'_>, ids: &[Uuid]) -> Result<Vec<Written>> 
     let rows: HashMap<Uuid, document::Model> = rows.into_iter().map(|row| (row.id, row)).collect();
     let may_read = |row: &&document::Model| edit.editor().grants().allow(Action::Read, row.kind, None);
     let readable = load(connection, rows.values().filter(may_read).cloned().collect()).await?;
-    for (id, version) in readable.iter().flat_map(|document| sheet_versions(&document.row)) {
+    for (id, version) in readable.iter().flat_map(|document| year_sheet::shown_versions(&document.row)) {
         edit.transaction().reads(id, version);
     }
     let mut readable: HashMap<Uuid, Document> =

@@ -13,7 +13,7 @@ use crate::{
     delivery::reading::MAX_CHILDREN,
     document::graphql::MAX_DOCUMENTS,
     error::Code,
-    figures::year_sheet::graphql::MAX_ROWS,
+    figures::{chart, year_sheet::graphql::MAX_ROWS},
     graphql::MAX_FIRST,
     http::server,
     locale::MAX_FALLBACK,
@@ -178,6 +178,7 @@ fn limit_rows() -> Vec<(&'static str, String, String)> {
     } = Limits::default();
     let server::Settings { header_timeout, idle_timeout, .. } = server::Settings::default();
     let refused = |code: Code| format!("`{}`", code.as_str());
+    let grouped = |number: usize| chart::number(i64::try_from(number).unwrap_or(i64::MAX));
     let numbers = |all: &[usize]| all.iter().map(|number| grouped(*number)).collect::<Vec<_>>().join("; ");
     let [limit, input, overloaded] = [Code::LimitExceeded, Code::BadUserInput, Code::Overloaded].map(refused);
     let (limit, input, overloaded) = (|| limit.clone(), || input.clone(), || overloaded.clone());
@@ -247,7 +248,7 @@ fn limit_rows() -> Vec<(&'static str, String, String)> {
             refused(Code::PersistedQueryNotFound),
         ),
         ("a Markdown text", format!("{} characters", grouped(Markdown::MAX_CHARS)), input()),
-        ("a count, a total, the sum of a year's countries", grouped(Count::MAX), input()),
+        ("a count, a total, the sum of a year's countries", chart::number(Count::MAX), input()),
         (
             "attempts to sign in: per account and network, or per known device; per network",
             [PER_ACCOUNT, PER_NETWORK]
@@ -257,17 +258,4 @@ fn limit_rows() -> Vec<(&'static str, String, String)> {
         ),
         ("points of cost in a minute", "`--rate-limit`".into(), format!("429 {}", refused(Code::RateLimited))),
     ]
-}
-
-/// A number as people read it: `65,536`.
-fn grouped(number: impl ToString) -> String {
-    let digits = number.to_string();
-    let mut grouped = String::new();
-    for (at, digit) in digits.chars().enumerate() {
-        if at > 0 && (digits.len() - at).is_multiple_of(3) {
-            grouped.push(',');
-        }
-        grouped.push(digit);
-    }
-    grouped
 }

@@ -30,7 +30,7 @@ use uuid::Uuid;
 use crate::{
     access::{Editor, confidential},
     document, error,
-    figures::graphql::ReleaseKind,
+    figures::{graphql::ReleaseKind, year_sheet},
     graphql::{At, ContextExt, Expected, Input, Scalar, UserError, global_id},
 };
 use content::DocumentContent;
@@ -365,7 +365,7 @@ pub(crate) async fn record_reading<'a>(
     editor: &Editor,
     documents: impl IntoIterator<Item = &'a entities::document::Model> + Send,
 ) -> error::Result<()> {
-    let versions: Vec<_> = documents.into_iter().flat_map(document::sheet_versions).collect();
+    let versions: Vec<_> = documents.into_iter().flat_map(year_sheet::shown_versions).collect();
     record_versions(ctx, editor, versions).await
 }
 

@@ -95,6 +95,7 @@ codes! {
         "The caller's role or token does not allow it.",
     PublishBlocked "PUBLISH_BLOCKED" BAD_REQUEST "200"
         "The documents cannot be published yet; each error names a reason.",
+    // draft-ietf-httpapi-idempotency-key-header, section 2.7.
     IdempotencyKeyReused "IDEMPOTENCY_KEY_REUSED" UNPROCESSABLE_ENTITY "200"
         "The idempotency key was used with a different request before.",
     PreviewEnded "PREVIEW_ENDED" FORBIDDEN "403"

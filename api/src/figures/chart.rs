@@ -23,6 +23,7 @@ pub use self::{
     page::page,
     png::{png, workspace},
     svg::svg,
+    words::number,
 };
 
 /// How many series fit in one picture.

@@ -11,7 +11,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use chrono::{DateTime, Utc};
 use entities::{
     CategoryCode, Count, CountryCode, DocumentKind, Flags, Localized, Observation, ObservationStatus, Prose,
-    ReleaseKind, Rule, Unexplained, Year, category, country, visit_count, yearly_total,
+    ReleaseKind, Rule, Unexplained, Version, Year, category, country, document, visit_count, yearly_total,
 };
 use sea_orm::{
     ActiveValue::Set, ColumnTrait, DatabaseTransaction, EntityTrait, PaginatorTrait, QueryFilter, QuerySelect,
@@ -223,6 +223,22 @@ impl YearSheet {
     fn is_explained(&self) -> bool {
         self.total.as_ref().is_some_and(|total| !total.note.is_empty())
     }
+}
+
+/// The versions that editors see of a document: the newest one and the published one. None of a document that is no year sheet, which
+/// holds no figures.
+pub fn shown_versions(row: &document::Model) -> impl Iterator<Item = (Uuid, Version)> + use<> {
+    let published = row.published_number.filter(|number| *number != row.version);
+    figures_of(row, [Some(row.version), published].into_iter().flatten())
+}
+
+/// These versions of a document, each with its id, if it is a year sheet.
+pub fn figures_of<I>(row: &document::Model, versions: I) -> impl Iterator<Item = (Uuid, Version)> + use<I>
+where
+    I: IntoIterator<Item = Version>,
+{
+    let (id, is_sheet) = (row.id, row.kind == DocumentKind::YearSheet);
+    versions.into_iter().filter(move |_| is_sheet).map(move |version| (id, version))
 }
 
 /// Whether there is such a category, published or in preparation.

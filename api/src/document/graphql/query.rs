@@ -25,7 +25,7 @@ use crate::{
         revision,
     },
     error::{Error, Result},
-    figures::graphql::ReleaseKind,
+    figures::{graphql::ReleaseKind, year_sheet},
     graphql::{At, ContextExt, Described, Faults, Input, Paging, PublishBlocker, Scalar, page_size},
     transaction::Transaction,
 };
@@ -267,9 +267,8 @@ impl DocumentQuery {
                 return Ok(None);
             }
             let saved = worklist::history(reader, &editor, &row, first, before).await?;
-            let is_sheet = row.kind == entities::DocumentKind::YearSheet;
-            let shown = saved.iter().filter(|_| is_sheet).map(|revision| (row.id, revision.number));
-            record_versions(ctx, &editor, shown.collect()).await?;
+            let shown = saved.iter().map(|revision| revision.number);
+            record_versions(ctx, &editor, year_sheet::figures_of(&row, shown).collect()).await?;
             let published = publication::Entity::find()
                 .filter(publication::COLUMN.document_id.eq(id))
                 .order_by_desc(publication::COLUMN.change_seq)
@@ -333,10 +332,8 @@ impl DocumentQuery {
                 }
             }
             faults.into_result()?;
-            let is_sheet = document.row.kind == entities::DocumentKind::YearSheet;
-            let shown =
-                versions.iter().filter(|_| is_sheet).filter_map(|(_, version)| Some((document.row.id, (*version)?)));
-            record_versions(ctx, &editor, shown.collect()).await?;
+            let shown = versions.iter().filter_map(|(_, version)| *version);
+            record_versions(ctx, &editor, year_sheet::figures_of(&document.row, shown).collect()).await?;
             let [a, b] = contents.as_slice() else { return Ok(Vec::new()) };
             Ok(diff::diff(a, b).into_iter().map(Into::into).collect())
         };

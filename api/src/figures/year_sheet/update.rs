@@ -7,7 +7,7 @@ use entities::{
     RevisionAction, Rule, Version, Year, document,
 };
 
-use super::{Cell, Editable, Saved, Total, YearSheet, is_category, key, load};
+use super::{Cell, Editable, Saved, Total, YearSheet, is_category, key, load, shown_versions};
 use crate::{
     access::{Editor, permission::Action},
     editorial::{Base, Edit, Kind, Release, revision},
@@ -236,9 +236,8 @@ async fn as_written(
         Some(_) => live,
         None => None,
     };
-    let published_number = document.published_number.filter(|number| *number != document.version);
-    for version in [Some(document.version), published_number].into_iter().flatten() {
-        edit.transaction().reads(document.id, version);
+    for (id, version) in shown_versions(&document) {
+        edit.transaction().reads(id, version);
     }
     let saved = Saved { at: edit.transaction().now(), by: edit.editor().actor().account() };
     Ok(Editable { document: Some(document), saved: Some(saved), draft, published })
