@@ -154,11 +154,19 @@ pub async fn offered(transaction: &DatabaseTransaction) -> Result<BTreeSet<Local
 /// # Errors
 /// When the database cannot be read.
 pub async fn missing(transaction: &DatabaseTransaction, published: &[Locale]) -> Result<Vec<Fault>> {
-    let site = site::Entity::find().one(transaction).await?;
-    let required: Option<Vec<Locale>> = site.map(|site| serde_json::from_value(site.required_locales)).transpose()?;
-    let missing = required.unwrap_or_default().into_iter().filter(|locale| !published.contains(locale));
+    let missing = required(transaction).await?.into_iter().filter(|locale| !published.contains(locale));
     let fault = |locale: Locale| Fault::new(["locale"], Rule::RequiredLocale { locale: locale.into() });
     Ok(missing.map(fault).collect())
+}
+
+/// The locales in which the site requires whatever is public, as it stands in this transaction.
+///
+/// # Errors
+/// When the database cannot be read.
+pub async fn required(transaction: &DatabaseTransaction) -> Result<Vec<Locale>> {
+    let site = site::Entity::find().one(transaction).await?;
+    let required: Option<Vec<Locale>> = site.map(|site| serde_json::from_value(site.required_locales)).transpose()?;
+    Ok(required.unwrap_or_default())
 }
 
 /// A fault for each locale that is not among those offered, at `path` and the locale.

@@ -3,7 +3,11 @@
 //! Operations take `&mut Transaction` and never commit. Whoever began it commits it under the name of the mutation or
 //! command (`graphql/mutation.rs`, `cli.rs`), or has a refusal recorded in it.
 
-use std::{collections::BTreeSet, sync::Arc, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+    time::Duration,
+};
 
 use chrono::{DateTime, Utc};
 use entities::{Version, publication};
@@ -55,7 +59,8 @@ pub struct Transaction {
 #[derive(Default)]
 struct Pending {
     tags: BTreeSet<String>,
-    publications: Vec<publication::ActiveModel>,
+    /// By document.
+    publications: BTreeMap<Uuid, publication::ActiveModel>,
     subject: Option<(Uuid, Version)>,
     target: Option<(&'static str, Uuid)>,
     /// Audit entries beside the one of the mutation or command.
@@ -168,9 +173,10 @@ impl Transaction {
     }
 
     /// Notes that a revision became public, or that a document was withdrawn. The number of the change is filled in when
-    /// it is known: one change, however many documents it publishes.
-    pub(crate) fn publication(&mut self, publication: publication::ActiveModel) {
-        self.pending.publications.push(publication);
+    /// it is known: one change, however many documents it publishes. What is published and withdrawn again by one change
+    /// was never seen: what was noted last of a document counts.
+    pub(crate) fn publication(&mut self, document: Uuid, publication: publication::ActiveModel) {
+        self.pending.publications.insert(document, publication);
     }
 
     /// What was written so far stays, even when the rest is refused.
@@ -202,11 +208,10 @@ impl Transaction {
     pub async fn append_change(&mut self) -> Result<Option<i64>> {
         if self.pending.is_change() {
             let number = change::append(&self.inner, self.now, std::mem::take(&mut self.pending.tags)).await?;
-            for publications in std::mem::take(&mut self.pending.publications).chunks(ROWS_PER_STATEMENT) {
-                let rows = publications
-                    .iter()
-                    .map(|publication| publication::ActiveModel { change_seq: Set(number), ..publication.clone() });
-                publication::Entity::insert_many(rows).exec(&*self.inner).await?;
+            let publications = std::mem::take(&mut self.pending.publications).into_values();
+            let rows = publications.map(|row| publication::ActiveModel { change_seq: Set(number), ..row });
+            for rows in rows.collect::<Vec<_>>().chunks(ROWS_PER_STATEMENT) {
+                publication::Entity::insert_many(rows.iter().cloned()).exec(&*self.inner).await?;
             }
             self.appended = Some(number);
         }

@@ -179,6 +179,8 @@ pub enum Rule {
     OutsideCalendar,
     /// The moment has passed.
     InThePast,
+    /// At the same moment another schedule does the opposite.
+    OppositeSchedule,
     /// What is made with a token would outlive it.
     OutlivesToken,
     /// The file has faults, which are told apart.
@@ -298,6 +300,7 @@ impl Rule {
             Self::NonexistentTime => "NONEXISTENT_TIME",
             Self::OutsideCalendar => "OUTSIDE_CALENDAR",
             Self::InThePast => "IN_THE_PAST",
+            Self::OppositeSchedule => "OPPOSITE_SCHEDULE",
             Self::OutlivesToken => "OUTLIVES_TOKEN",
             Self::FaultsInFile => "FAULTS_IN_FILE",
             Self::TooLarge => "TOO_LARGE",
@@ -444,6 +447,7 @@ impl Rule {
             Self::NonexistentTime => "this local time does not occur, since the clocks are set forward".into(),
             Self::OutsideCalendar => "must lie in the years 0001 to 9999".into(),
             Self::InThePast => "must not have passed".into(),
+            Self::OppositeSchedule => "must not be the moment at which another schedule does the opposite".into(),
             Self::OutlivesToken => "must not be later than the end of the API token that this is made with".into(),
             Self::FaultsInFile => "cannot be used as it is: see its faults".into(),
             Self::TooLarge => "would make a picture of more than 16 million pixels".into(),
@@ -541,6 +545,7 @@ impl Rule {
             Self::NonexistentTime => "時計が進むため、この時刻は存在しません".into(),
             Self::OutsideCalendar => "0001年から9999年までの日時を指定してください".into(),
             Self::InThePast => "過ぎた時刻は指定できません".into(),
+            Self::OppositeSchedule => "反対の操作が同じ日時に予約されています".into(),
             Self::OutlivesToken => "使用中のAPIトークンの有効期限より後の日時は指定できません".into(),
             Self::FaultsInFile => "ファイルに誤りがあるため使えません。誤りの一覧を確認してください".into(),
             Self::TooLarge => "画像が1600万画素を超えます".into(),

@@ -53,6 +53,8 @@ pub struct Model {
     /// Why, in the editor's words.
     #[sea_orm(column_type = "Text", nullable)]
     pub reason: Option<String>,
+    /// Whether links of published pages to what it withdraws may lead nowhere from then on.
+    pub break_links: bool,
     /// The account that set it, and in whose name it acts.
     pub created_by: Uuid,
     /// When it was set.

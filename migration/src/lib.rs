@@ -26,6 +26,7 @@ mod m20261127_000015_record_delegations;
 mod m20261127_000016_refresh_generations;
 mod m20261127_000018_name_targets_of_audit_entries;
 mod m20261127_000050_index_revisions;
+mod m20261127_000051_say_whether_links_break;
 
 /// All steps, oldest first.
 pub struct Migrator;
@@ -52,6 +53,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261127_000016_refresh_generations::Migration),
             Box::new(m20261127_000018_name_targets_of_audit_entries::Migration),
             Box::new(m20261127_000050_index_revisions::Migration),
+            Box::new(m20261127_000051_say_whether_links_break::Migration),
         ]
     }
 }

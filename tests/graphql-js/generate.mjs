@@ -154,6 +154,11 @@ export class Generator {
     argument(arg) {
         const { random } = this;
         if (random.chance(0.35)) {
+            // A default makes up for what is left out, not for null.
+            if (isNonNullType(arg.type) && arg.defaultValue !== undefined && random.chance(0.5)) {
+                const { ofType } = arg.type;
+                return this.variable(String(ofType), () => (random.chance(0.3) ? null : this.value(ofType)), ofType);
+            }
             const type = isNonNullType(arg.type) || random.chance(0.7) ? arg.type : `${arg.type}!`;
             return this.variable(String(type), () => this.value(arg.type), arg.type);
         }

@@ -23,6 +23,13 @@ const REASONS = [
             kind === "validity" && theirs === "valid" && /variable `\$\w+` of type `[^`]*[^!`]` cannot be used for argument `\w+` of type `\w+!`$/.test(ours),
     },
     {
+        because: "null where a default stands for what is left out is refused before anything runs here, and while it runs there",
+        is: ({ variables }, { kind, theirs, ours }) => {
+            const [, name] = String(ours).match(/^BAD_USER_INPUT: \$(\w+): is required$/) ?? [];
+            return kind === "validity" && theirs === "valid" && name !== undefined && variables?.[name] === null;
+        },
+    },
+    {
         because: "graphql-js takes __typename for a field without a type when it compares two fields of one name",
         is: ({ query }, { kind, theirs, ours }) => {
             const [, name] = String(ours).match(/must not select different types using the same name `(\w+)`$/) ?? [];

@@ -9,6 +9,7 @@ mod history;
 mod pages;
 mod publishing;
 mod schedules;
+mod schedules_together;
 mod site;
 mod staff;
 mod states;

@@ -144,6 +144,7 @@ fn rules() -> Vec<Rule> {
         Rule::NonexistentTime,
         Rule::OutsideCalendar,
         Rule::InThePast,
+        Rule::OppositeSchedule,
         Rule::OutlivesToken,
         Rule::FaultsInFile,
         Rule::TooLarge,

@@ -58,6 +58,27 @@ impl Sabotage {
         .await;
     }
 
+    /// From now on nothing of the document with this global id is published or withdrawn, for a reason that no code foresees.
+    ///
+    /// # Panics
+    /// When that is not the global id of a document.
+    pub async fn refuse_publications_of(&self, document: &serde_json::Value) {
+        let id = api::graphql::parse_global_id(&document.as_str().expect("text").into()).expect("a global id").id;
+        self.run(&match self.backend {
+            Backend::Sqlite => format!(
+                "CREATE TRIGGER sabotage BEFORE INSERT ON publications WHEN NEW.document_id = x'{}' \
+                BEGIN SELECT RAISE(ABORT, 'sabotage'); END",
+                id.simple()
+            ),
+            Backend::Postgres => format!(
+                "{}; CREATE TRIGGER sabotage BEFORE INSERT ON publications FOR EACH ROW \
+                WHEN (NEW.document_id = '{id}') EXECUTE FUNCTION sabotage()",
+                function("23514")
+            ),
+        })
+        .await;
+    }
+
     /// From now on PostgreSQL breaks off within every commit of a write, and takes no new connection.
     ///
     /// # Panics

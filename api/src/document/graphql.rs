@@ -220,6 +220,8 @@ pub struct Schedule {
     kind: Option<ReleaseKind>,
     /// Why, in the editor's words.
     reason: Option<String>,
+    /// Whether it withdraws a page although published pages link to it by then.
+    break_links: bool,
     /// The e-mail address of the account that set it.
     created_by: Option<String>,
     /// How it ended; null while it is pending.
@@ -260,6 +262,7 @@ impl Schedule {
             version: Scalar(schedule.version),
             kind: schedule.release_kind.map(Into::into),
             reason: schedule.reason.clone(),
+            break_links: schedule.break_links,
             created_by: created_by.map(str::to_owned),
             outcome: schedule.outcome.map(Into::into),
             failure_code: told("code"),

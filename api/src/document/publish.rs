@@ -5,7 +5,7 @@ use std::{
     pin::Pin,
 };
 
-use entities::{DocumentKind, Rule, ScheduleAction, Slug, document, publication};
+use entities::{DocumentKind, Locale, Rule, ScheduleAction, Slug, document, publication};
 use sea_orm::{
     ActiveModelTrait, ActiveValue::Set, ConnectionTrait, DatabaseTransaction, EntityTrait, QueryFilter, QueryOrder,
     QuerySelect,
@@ -21,6 +21,7 @@ use crate::{
     document::{Content, Seen, each, permitted, refuse_archived, seen},
     editorial::{Edit, Kind, Release, schedule},
     error::{Blocker, Error, Fault, Result},
+    locale,
     transaction::Transaction,
 };
 
@@ -338,39 +339,82 @@ pub enum Links {
     Break,
 }
 
+impl From<bool> for Links {
+    fn from(breaks: bool) -> Self {
+        if breaks { Self::Break } else { Self::Keep }
+    }
+}
+
+/// A document that is out of the public's sight from this transaction on.
+pub struct Withdrawn {
+    row: document::Model,
+    /// The language of a text.
+    locale: Option<Locale>,
+}
+
 /// Takes a document out of the public's sight, with its texts if it has any.
 ///
 /// # Errors
 /// [`Error::Forbidden`]; [`Error::Conflict`]; [`Error::Invalid`] when nothing of it is public, or something else that is
 /// public needs it or links to it.
 pub async fn unpublish(edit: &mut Edit<'_>, document: Seen, reason: Option<&str>, links: Links) -> Result<()> {
+    let withdrawn = withdraw(edit, document, reason).await?;
+    spare(edit.connection(), &withdrawn, links).await
+}
+
+/// The same without a look at what needs it: that is for [`spare`], once all is withdrawn that goes together.
+///
+/// # Errors
+/// As [`unpublish`].
+pub(super) async fn withdraw(edit: &mut Edit<'_>, document: Seen, reason: Option<&str>) -> Result<Withdrawn> {
     let (row, _) = seen(edit, document, Action::Publish, &[]).await?;
     if row.published_number.is_none() {
         return Err(Error::invalid(["id"], Rule::NothingPublished));
     }
-    withdraw(edit, &row, reason, links).await
+    take_out(edit, row, reason).await
 }
 
-async fn withdraw(edit: &mut Edit<'_>, row: &document::Model, reason: Option<&str>, links: Links) -> Result<()> {
+async fn take_out(edit: &mut Edit<'_>, row: document::Model, reason: Option<&str>) -> Result<Withdrawn> {
+    let mut locale = None;
     let texts = texts_of(edit.connection(), row.id).await?;
-    for row in texts.iter().chain([row]) {
+    for row in texts.iter().chain([&row]) {
         let Some(number) = row.published_number else { continue };
         let published = crate::editorial::revision::get(edit.connection(), row.id, number).await?;
         let published = Content::read(row.kind, published.content)?;
-        each!(&published, published => edit.withdraw(row, published, reason.map(str::to_owned)).await?);
+        each!(&published, published => {
+            locale = published.locale().cloned();
+            edit.withdraw(row, published, reason.map(str::to_owned)).await?;
+        });
     }
+    Ok(Withdrawn { row, locale })
+}
+
+/// Whether what stays public can do without this.
+///
+/// # Errors
+/// [`Error::Invalid`] when published pages link to it and are to keep their links, or when it is a text in a locale that
+/// the site requires and texts in other locales stay.
+pub(super) async fn spare(connection: &DatabaseTransaction, withdrawn: &Withdrawn, links: Links) -> Result<()> {
+    let Withdrawn { row, locale } = withdrawn;
     let page = match row.kind {
         DocumentKind::Page => Some(row.id),
         DocumentKind::PageText => row.owner_id,
         _ => None,
     };
+    let mut faults = Vec::new();
     if let Some(page) = page.filter(|_| links == Links::Keep) {
-        let linking = address::linking_to(edit.connection(), page).await?;
+        let linking = address::linking_to(connection, page).await?;
         if !linking.is_empty() {
-            return Err(Error::invalid(["id"], linked_from(&linking)));
+            faults.push(Fault::new(["id"], linked_from(&linking)));
         }
     }
-    Ok(())
+    if let (Some(owner), Some(locale)) = (row.owner_id, locale) {
+        let stays = texts_of(connection, owner).await?.iter().any(|text| text.published_number.is_some());
+        if stays && locale::required(connection).await?.contains(locale) {
+            faults.push(Fault::new(["id"], Rule::RequiredLocale { locale: locale.to_string() }));
+        }
+    }
+    if faults.is_empty() { Ok(()) } else { Err(Error::Invalid(faults)) }
 }
 
 async fn texts_of(connection: &impl ConnectionTrait, owner: Uuid) -> Result<Vec<document::Model>> {
@@ -388,7 +432,9 @@ pub async fn archive(edit: &mut Edit<'_>, document: Seen, reason: Option<&str>, 
     if row.kind == DocumentKind::Site {
         return Err(Error::invalid(["id"], Rule::AlwaysPublished));
     }
-    withdraw(edit, &row, reason, links).await?;
+    let withdrawn = take_out(edit, row, reason).await?;
+    spare(edit.connection(), &withdrawn, links).await?;
+    let Withdrawn { row, .. } = withdrawn;
     let now = edit.transaction().now();
     for row in texts_of(edit.connection(), row.id).await?.iter().filter(|text| text.archived_at.is_none()).chain([&row])
     {

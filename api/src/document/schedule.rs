@@ -4,7 +4,9 @@
 use std::{collections::BTreeSet, time::Duration};
 
 use entities::{Moment, Rule, ScheduleAction, ScheduleOutcome, document, schedule as schedules};
-use sea_orm::{ActiveModelTrait, ActiveValue::Set, ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder};
+use sea_orm::{
+    ActiveModelTrait, ActiveValue::Set, ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect,
+};
 use serde_json::json;
 use uuid::Uuid;
 
@@ -14,7 +16,7 @@ use crate::{
     content::page,
     document::{
         Seen,
-        publish::{self, Item, Links, Refusal},
+        publish::{self, Item, Links, Refusal, Withdrawn},
         refuse_archived, seen,
     },
     editorial::{Edit, Release, schedule},
@@ -41,6 +43,8 @@ pub struct Plan {
     pub time_zone: String,
     /// Why.
     pub release: Release,
+    /// What a withdrawal does to the links of published pages.
+    pub links: Links,
 }
 
 /// Schedules that this version of a document is published or withdrawn, instead of what was scheduled of that action
@@ -59,6 +63,9 @@ pub async fn set(edit: &mut Edit<'_>, document: Seen, plan: Plan) -> Result<()> 
     if maker.is_outlived_by(plan.at.get()) {
         return Err(Error::invalid(["at"], Rule::OutlivesToken));
     }
+    if is_opposed(edit.connection(), &row, &plan).await? {
+        return Err(Error::invalid(["at"], Rule::OppositeSchedule));
+    }
     schedule::settle(edit.connection(), &row, &[plan.action], now).await?;
     let id = edit.transaction().state().new_id();
     edit.transaction().targets(TYPE_NAME, id);
@@ -71,6 +78,7 @@ pub async fn set(edit: &mut Edit<'_>, document: Seen, plan: Plan) -> Result<()> 
         time_zone: Set(plan.time_zone),
         release_kind: Set(plan.release.kind),
         reason: Set(plan.release.reason),
+        break_links: Set(plan.links == Links::Break),
         created_by: Set(maker.account),
         api_token_id: Set(maker.api_token),
         scopes: Set(maker.scopes),
@@ -81,6 +89,30 @@ pub async fn set(edit: &mut Edit<'_>, document: Seen, plan: Plan) -> Result<()> 
     };
     schedules::Entity::insert(new).exec(edit.connection()).await?;
     schedule::note_due(edit.connection(), row.id).await
+}
+
+/// Whether another schedule does the opposite at the same moment: publishes what this one withdraws, or the other way round.
+/// A page is withdrawn with its texts.
+async fn is_opposed(connection: &impl ConnectionTrait, row: &document::Model, plan: &Plan) -> Result<bool> {
+    let pending = schedules::Entity::find()
+        .filter(schedules::COLUMN.outcome.is_null())
+        .filter(schedules::COLUMN.due_at.eq(plan.at.get()));
+    let opposite = match plan.action {
+        ScheduleAction::Publish => {
+            let withdrawn = std::iter::once(row.id).chain(row.owner_id);
+            pending
+                .filter(schedules::COLUMN.action.eq(ScheduleAction::Unpublish))
+                .filter(schedules::COLUMN.document_id.is_in(withdrawn))
+        }
+        ScheduleAction::Unpublish => {
+            let texts = document::Entity::find().filter(document::COLUMN.owner_id.eq(row.id));
+            let texts: Vec<Uuid> = texts.select_only().column(document::Column::Id).into_tuple().all(connection).await?;
+            pending
+                .filter(schedules::COLUMN.action.eq(ScheduleAction::Publish))
+                .filter(schedules::COLUMN.document_id.is_in(std::iter::once(row.id).chain(texts)))
+        }
+    };
+    Ok(opposite.one(connection).await?.is_some())
 }
 
 /// Calls off a schedule that is still pending.
@@ -125,7 +157,8 @@ pub async fn follow(state: State) {
     repeat(state, INTERVAL, "schedules cannot be carried out", work).await;
 }
 
-/// Carries out what is due, and returns how many schedules this process settled.
+/// Carries out what is due, and returns how many schedules this process settled. What cannot be carried out for a reason that
+/// nobody foresaw has failed, and holds up nothing else.
 ///
 /// # Errors
 /// When the database cannot be reached; then what was not settled is still due.
@@ -140,9 +173,33 @@ pub async fn run_due(state: &State) -> Result<usize> {
     let mut settled = 0;
     for together in due.chunk_by(|one, next| one.due_at == next.due_at) {
         let ids: Vec<Uuid> = together.iter().map(|schedule| schedule.id).collect();
-        settled += carry_out(state, &ids).await?;
+        settled += match carry_out(state, &ids).await {
+            Err(error) if !error.is_transient() => apart(state, &ids).await?,
+            settled => settled?,
+        };
     }
     Ok(settled)
+}
+
+/// Carries out one after the other what could not be carried out together, though no check stood in its way.
+async fn apart(state: &State, ids: &[Uuid]) -> Result<usize> {
+    let mut settled = 0;
+    for id in ids {
+        settled += match carry_out(state, &[*id]).await {
+            Err(error) if !error.is_transient() => give_up(state, *id, &error).await?,
+            settled => settled?,
+        };
+    }
+    Ok(settled)
+}
+
+async fn give_up(state: &State, id: Uuid, error: &Error) -> Result<usize> {
+    let mut transaction = Transaction::begin(state, Actor::CommandLine, Origin::default()).await?;
+    let pending = schedules::Entity::find_by_id(id).filter(schedules::COLUMN.outcome.is_null());
+    let Some(plan) = pending.one(transaction.connection()).await? else { return Ok(0) };
+    settle(&mut transaction, &plan, Some(error)).await?;
+    transaction.commit_recorded().await?;
+    Ok(1)
 }
 
 /// A pending schedule and the editor on whose authority it is carried out.
@@ -252,27 +309,42 @@ async fn attempt(transaction: &mut Transaction, due: &[Due]) -> Result<(), Refus
         Refusal::Of(place, error) => Refusal::Of(indices.get(place).copied().unwrap_or_default(), error),
         blocked @ Refusal::Blocked(_) => blocked,
     })?;
+    let mut withdrawn = Vec::new();
     for (index, Due { plan, editor }) in withdrawals(transaction, due).await? {
         let mut edit = Edit::new(transaction, editor);
-        withdraw(&mut edit, plan).await.map_err(|error| Refusal::Of(index, error))?;
+        let one = withdraw(&mut edit, plan).await.map_err(|error| Refusal::Of(index, error))?;
+        withdrawn.push((index, one, plan));
+    }
+    for (index, one, plan) in withdrawn {
+        let spared = publish::spare(transaction.connection(), &one, plan.break_links.into()).await;
+        spared.map_err(|error| Refusal::Of(index, error))?;
     }
     Ok(())
 }
 
-async fn withdraw(edit: &mut Edit<'_>, plan: &schedules::Model) -> Result<()> {
-    // A notice that expires must go, even if a word of it was corrected since, and even if other pages link to it.
+async fn withdraw(edit: &mut Edit<'_>, plan: &schedules::Model) -> Result<Withdrawn> {
+    // A notice that expires must go, even if a word of it was corrected since.
     let missing = || Error::NotFound("the document");
     let (document, _) = super::permitted(edit, plan.document_id, Action::Publish, missing).await?;
     let seen = Seen { id: plan.document_id, version: document.version };
-    publish::unpublish(edit, seen, plan.reason.as_deref(), Links::Break).await
+    publish::withdraw(edit, seen, plan.reason.as_deref()).await
 }
 
-/// What is to be withdrawn, pages below others first: a page stays as long as one below it is public.
+/// What is to be withdrawn, pages below others first: a page stays as long as one below it is public. Texts of a page that
+/// is withdrawn itself go with it.
 async fn withdrawals<'a>(transaction: &Transaction, due: &'a [Due]) -> Result<Vec<(usize, &'a Due)>, Refusal> {
+    let of_action = |due: &Due| due.plan.action == ScheduleAction::Unpublish;
+    let all: BTreeSet<Uuid> = due.iter().filter(|due| of_action(due)).map(|due| due.plan.document_id).collect();
     let mut withdrawals = Vec::new();
-    for (index, due) in due.iter().enumerate().filter(|(_, due)| due.plan.action == ScheduleAction::Unpublish) {
+    for (index, due) in due.iter().enumerate().filter(|(_, due)| of_action(due)) {
+        let of = |error: Error| Refusal::Of(index, error);
+        let document = document::Entity::find_by_id(due.plan.document_id).one(transaction.connection()).await;
+        let owner = document.map_err(|error| of(error.into()))?.and_then(|document| document.owner_id);
+        if owner.is_some_and(|owner| all.contains(&owner)) {
+            continue;
+        }
         let depth = page::depth(transaction.connection(), due.plan.document_id).await;
-        withdrawals.push((depth.map_err(|error| Refusal::Of(index, error))?, index, due));
+        withdrawals.push((depth.map_err(of)?, index, due));
     }
     withdrawals.sort_by_key(|(depth, ..)| std::cmp::Reverse(*depth));
     Ok(withdrawals.into_iter().map(|(_, index, due)| (index, due)).collect())

@@ -349,6 +349,6 @@ impl<'a> Edit<'a> {
             editor_id: Set(self.editor.actor().account()),
             published_at: Set(self.transaction.now()),
         };
-        self.transaction.publication(row);
+        self.transaction.publication(document.id, row);
     }
 }

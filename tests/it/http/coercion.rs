@@ -53,6 +53,36 @@ on_both_databases! {
         assert_eq!(version(&editor, 2023).await, 1);
     }
 
+    async fn a_null_where_a_default_stands_for_what_is_left_out_stops_a_request_before_it_writes(app: TestApp) {
+        let editor = app.editor().await;
+        let before = slugs(&editor).await;
+        let create = "a: pageCreate(input: { slug: \"half-done\" }) { errors { code } }";
+        for (declared, place) in [
+            ("$v: Boolean", "b: pageCreate(input: { slug: \"other\", replaceRedirect: $v }) { errors { code } }"),
+            ("$v: Boolean = true", "b: pageCreate(input: { slug: \"other\", replaceRedirect: $v }) { errors { code } }"),
+            ("$v: Boolean = true", "b: pageCreate(input: { slug: \"other\" }) @include(if: $v) { errors { code } }"),
+            ("$v: Boolean = true", "...F } fragment F on Mutation { b: pageCreate(input: { slug: \"other\" }) @skip(if: $v) { errors { code } }"),
+            ("$v: ErrorPolicy", "b: visitCountsBulkUpdate(input: { sheets: [], errorPolicy: $v }) { errors { code } }"),
+            ("$v: Version = 1", "b: visitCountsUpdate(input: { category: \"TRAVEL\", year: 2030, expectedVersion: $v }) { errors { code } }"),
+        ] {
+            let text = format!("mutation({declared}) {{ {create} {place} }}");
+            let reply = editor.run(&text, json!({ "v": null })).await;
+            assert_nothing_ran(&reply, &json!(["$v"]));
+            assert_eq!(reply.at("/errors/0/extensions/faults/0/rule"), "REQUIRED", "{text}");
+            assert_eq!(slugs(&editor).await, before, "{text}");
+        }
+        let query = "query($v: OrderDirection) { pages(order: { field: SLUG, direction: $v }) { totalCount } }";
+        assert_nothing_ran(&app.anonymous().run(query, json!({ "v": null })).await, &json!(["$v"]));
+        // What is left out has its default, and null may stand where the place allows it, in this operation if not in another.
+        assert_eq!(app.anonymous().run(query, json!({})).await.status(), 200);
+        let two = "query A($v: Boolean = true) { pages @include(if: $v) { totalCount } }
+            query B($v: Int = 1) { pages(first: $v) { totalCount } }";
+        for (operation, status) in [("A", 400), ("B", 200)] {
+            let body = json!({ "query": two, "operationName": operation, "variables": { "v": null } });
+            assert_eq!(app.anonymous().post(&body).await.status(), status, "{operation}");
+        }
+    }
+
     async fn a_bad_value_anywhere_stops_a_request_before_it_writes(app: TestApp) {
         let editor = app.editor().await;
         let two = "mutation($a: VisitCountsUpdateInput!, $b: ScheduleInput!) {

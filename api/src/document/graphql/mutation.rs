@@ -72,8 +72,7 @@ pub struct DocumentWithdrawInput {
 impl DocumentWithdrawInput {
     fn parts(self) -> (DocumentInput, Links) {
         let Self { id, expected_version, reason, break_links } = self;
-        let links = if break_links { Links::Break } else { Links::Keep };
-        (DocumentInput { id, expected_version, reason }, links)
+        (DocumentInput { id, expected_version, reason }, break_links.into())
     }
 }
 
@@ -129,6 +128,9 @@ pub struct ScheduleInput {
     kind: Option<ReleaseKind>,
     /// Why, in your words.
     reason: Option<Input<Line>>,
+    /// For `UNPUBLISH`: whether to withdraw a page although published pages link to it by then. Those links lead nowhere then.
+    #[graphql(default)]
+    break_links: bool,
 }
 
 /// Which schedule to call off.
@@ -313,7 +315,7 @@ impl DocumentMutation {
 
     /// Schedules that a document is published or withdrawn, instead of what was scheduled of that kind before. When the
     /// version to publish is not the newest one by then, or something stands in its way, nothing happens and the
-    /// schedule says why.
+    /// schedule says why. What is due at one moment goes together.
     async fn schedule(
         &self,
         ctx: &Context<'_>,
@@ -333,7 +335,8 @@ impl DocumentMutation {
             faults.into_result()?;
             let (document, at) = document.zip(at).ok_or(Error::NotFound("the document"))?;
             let release = Release { kind: input.kind.map(Into::into), reason };
-            let plan = Plan { action: input.action.into(), at, time_zone: input.time_zone, release };
+            let (action, links) = (input.action.into(), input.break_links.into());
+            let plan = Plan { action, at, time_zone: input.time_zone, release, links };
             let mut edit = Edit::new(transaction, editor);
             schedule::set(&mut edit, document, plan).await?;
             document::written_one(&mut edit, document.id).await

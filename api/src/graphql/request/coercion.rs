@@ -19,6 +19,8 @@ use crate::{error::Fault, graphql::scalar::whole};
 pub(super) struct Variable {
     pub(super) name: Name,
     pub(super) ty: Type,
+    /// Whether null can be sent for it: not where it stands for something that must have a value, whatever its type says.
+    pub(super) may_be_null: bool,
     /// Checked with the document.
     pub(super) default: Option<ConstValue>,
     pub(super) place: Pos,

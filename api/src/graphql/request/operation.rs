@@ -4,7 +4,7 @@
 //! depends on them, too, is kept for the values that came lately.
 
 use std::{
-    collections::HashMap,
+    collections::{BTreeSet, HashMap},
     hash::{Hash, Hasher},
     sync::{Arc, Mutex, PoisonError},
 };
@@ -19,7 +19,13 @@ use async_graphql::{
 use quick_cache::{Equivalent, Weighter, sync::Cache};
 use serde_json::{Map, Value};
 
-use super::{RequestError, coercion::Variable, error::MAX_ERRORS, validation::Validator};
+use super::{
+    RequestError,
+    coercion::Variable,
+    error::MAX_ERRORS,
+    nulls,
+    validation::{Checked, Validator},
+};
 use crate::{
     error::{Code, Fault, Result},
     graphql::{Asking, OperationPlan, switches},
@@ -97,13 +103,18 @@ impl PreparedOperation {
         schema: &'static Schema,
         text: &Arc<str>,
         asked: Option<&str>,
-        document: &ExecutableDocument,
+        checked: &Checked,
     ) -> Result<Self, RequestError> {
-        let document = only(document, select_operation(document, asked)?.0);
+        let document = only(&checked.document, select_operation(&checked.document, asked)?.0);
         let (name, definition) = select_operation(&document, None)?;
         let operation = Operation { name: name.map(str::to_owned), kind: definition.ty };
+        let never_null = match checked.typed.operations.get(name) {
+            Ok(operation) => nulls::never_null(schema, &checked.typed, operation),
+            Err(_) => BTreeSet::new(),
+        };
         let variables = definition.variable_definitions.iter().map(|definition| Variable {
             name: definition.node.name.node.clone(),
+            may_be_null: !never_null.contains(definition.node.name.node.as_str()),
             ty: type_of(&definition.node.var_type.node),
             default: definition.node.default_value.as_ref().map(|value| value.node.clone()),
             place: definition.pos,
@@ -163,6 +174,10 @@ impl PreparedOperation {
         };
         for variable in &self.variables {
             let value = match (sent.remove(variable.name.as_str()), &variable.default) {
+                (Some(Value::Null), _) if !variable.may_be_null => {
+                    refuse(variable, vec![variable.missing()]);
+                    continue;
+                }
                 (Some(value), _) => {
                     let leaves_rules = self.operation.kind == OperationType::Mutation;
                     match variable.coerce(self.schema, value, leaves_rules) {
@@ -296,8 +311,8 @@ impl OperationCache {
         if let Some(known) = self.get(text, operation) {
             return Ok(known);
         }
-        let document = self.validator.check(text, &self.limits)?;
-        let prepared = Arc::new(PreparedOperation::new(self.validator.schema(), text, operation, &document)?);
+        let checked = self.validator.check(text, &self.limits)?;
+        let prepared = Arc::new(PreparedOperation::new(self.validator.schema(), text, operation, &checked)?);
         let key = OperationKey { text: Arc::clone(text), operation: operation.map(str::to_owned) };
         self.cache.insert(key, Arc::clone(&prepared));
         Ok(prepared)
@@ -309,7 +324,7 @@ impl OperationCache {
     /// # Errors
     /// What a client would be told who sends the document.
     pub fn validate(&self, text: &str) -> Result<(), RequestError> {
-        let document = self.validator.check(text, &self.limits)?;
+        let document = self.validator.check(text, &self.limits)?.document;
         for (name, _) in document.operations.iter() {
             let one = only(&document, name.map(Name::as_str));
             let (_, operation) = select_operation(&one, None)?;

@@ -29,6 +29,14 @@ use crate::{
     },
 };
 
+/// A document that is valid.
+pub(super) struct Checked {
+    /// As the engine executes it.
+    pub(super) document: ExecutableDocument,
+    /// With the definitions of its fields.
+    pub(super) typed: Valid<executable::ExecutableDocument>,
+}
+
 /// Holds operations against the schema.
 pub(super) struct Validator {
     schema: Valid<Schema>,
@@ -58,7 +66,7 @@ impl Validator {
     ///
     /// # Errors
     /// All that is wrong with it.
-    pub(super) fn check(&self, text: &str, limits: &Limits) -> Result<ExecutableDocument, RequestError> {
+    pub(super) fn check(&self, text: &str, limits: &Limits) -> Result<Checked, RequestError> {
         // First what bounds the work of everything that follows.
         limits::scan(text, limits)?;
         let source = Source::new(text);
@@ -69,7 +77,7 @@ impl Validator {
         let valid = self.validate(&ast).map_err(|errors| refuse(&errors, &source, Code::GraphqlValidationFailed))?;
         literals::check(&self.schema, &valid, &source)?;
         self.check_lists(ast, &source)?;
-        Ok(document)
+        Ok(Checked { document, typed: valid })
     }
 
     fn validate(&self, ast: &ast::Document) -> Result<Valid<executable::ExecutableDocument>, DiagnosticList> {
