@@ -1,7 +1,7 @@
 // Operations over a schema, from a seed: valid ones in all the ways that they can be written, and ones with a mistake.
 
 import {
-    getNamedType, getNullableType, isAbstractType, isCompositeType, isEnumType, isInputObjectType, isLeafType, isListType,
+    GraphQLBoolean, getNamedType, getNullableType, isAbstractType, isCompositeType, isEnumType, isInputObjectType, isLeafType, isListType,
     isNonNullType, isObjectType, isRequiredArgument, isRequiredInputField,
 } from "graphql";
 
@@ -139,7 +139,11 @@ export class Generator {
     directives() {
         const { random } = this;
         if (random.chance(0.93)) return "";
-        const value = random.chance(0.5) ? random.of(["true", "false"]) : this.variable("Boolean!", () => random.chance(0.5));
+        const value = random.chance(0.5)
+            ? random.of(["true", "false"])
+            : random.chance(0.2)
+            ? this.nullable(GraphQLBoolean)
+            : this.variable("Boolean!", () => random.chance(0.5));
         return ` @${random.of(["skip", "include"])}(if: ${value})`;
     }
 
@@ -154,15 +158,20 @@ export class Generator {
     argument(arg) {
         const { random } = this;
         if (random.chance(0.35)) {
-            // A default makes up for what is left out, not for null.
-            if (isNonNullType(arg.type) && arg.defaultValue !== undefined && random.chance(0.5)) {
-                const { ofType } = arg.type;
-                return this.variable(String(ofType), () => (random.chance(0.3) ? null : this.value(ofType)), ofType);
-            }
+            if (this.makesUpForNothing(arg)) return this.nullable(arg.type.ofType);
             const type = isNonNullType(arg.type) || random.chance(0.7) ? arg.type : `${arg.type}!`;
             return this.variable(String(type), () => this.value(arg.type), arg.type);
         }
         return this.literal(arg.type);
+    }
+
+    /// Whether a variable of a nullable type is to stand here: a default makes up for what is left out, not for null.
+    makesUpForNothing(place) {
+        return isNonNullType(place.type) && place.default !== undefined && this.random.chance(0.5);
+    }
+
+    nullable(type) {
+        return this.variable(String(type), () => (this.random.chance(0.3) ? null : this.value(type)), type);
     }
 
     /// Declares a variable, and tells how it is used.
@@ -247,7 +256,9 @@ export class Generator {
             const members = this.inputFields(nullable).map((field) => {
                 const inner = nullable.isOneOf ? `${getNullableType(field.type)}!` : String(field.type);
                 const fromVariable = !isConstant && random.chance(0.15);
-                const value = fromVariable
+                const value = fromVariable && this.makesUpForNothing(field)
+                    ? this.nullable(field.type.ofType)
+                    : fromVariable
                     ? this.variable(inner, () => this.value(field.type) ?? "x")
                     : this.literal(field.type, isConstant);
                 return `${field.name}:${this.gap()}${nullable.isOneOf && value === "null" ? '"x"' : value}`;
