@@ -159,7 +159,7 @@ impl Document {
 /// [`Error::Forbidden`] for an editor who may read none; [`Error::NotFound`], also for a document of a kind that this
 /// editor may not read.
 pub async fn read(connection: &impl ConnectionTrait, editor: &Editor, id: Uuid) -> Result<Document> {
-    let missing = || Error::NotFound("the document");
+    let missing = || Error::not_found("the document");
     editor.permit_any(Action::Read)?;
     let row = document::Entity::find_by_id(id).one(connection).await?.ok_or_else(missing)?;
     editor.permit_found(Action::Read, row.kind, None, missing)?;
@@ -204,7 +204,7 @@ pub async fn written(edit: &mut Edit<'_>, ids: &[Uuid]) -> Result<Vec<Written>> 
     let mut readable: HashMap<Uuid, Document> =
         readable.into_iter().map(|document| (document.row.id, document)).collect();
     let written = |id: &Uuid| {
-        let row = rows.get(id).cloned().ok_or(Error::NotFound("the document"))?;
+        let row = rows.get(id).cloned().ok_or(Error::not_found("the document"))?;
         Ok(Written { row, document: readable.remove(id) })
     };
     ids.iter().map(written).collect()
@@ -215,7 +215,7 @@ pub async fn written(edit: &mut Edit<'_>, ids: &[Uuid]) -> Result<Vec<Written>> 
 /// # Errors
 /// As [`written`].
 pub async fn written_one(edit: &mut Edit<'_>, id: Uuid) -> Result<Written> {
-    written(edit, &[id]).await?.pop().ok_or(Error::NotFound("the document"))
+    written(edit, &[id]).await?.pop().ok_or(Error::not_found("the document"))
 }
 
 /// These documents with all that is told of them, in the same order: a fixed number of statements, however many there are.
@@ -388,9 +388,16 @@ fn save_again<'a>(
 /// [`Error::Forbidden`]; [`Error::Conflict`]; [`Error::Invalid`] when they are not all of one kind that has an order.
 pub async fn reorder(edit: &mut Edit<'_>, documents: &[Seen], reason: Option<&str>) -> Result<Vec<Uuid>> {
     let mut kind = None;
+    let mut refused = Vec::new();
     for (index, document) in documents.iter().enumerate() {
         let path = ["documents".to_owned(), index.to_string()];
-        let (row, mut content) = seen(edit, *document, Action::Save, &path).await?;
+        let (row, mut content) = match seen(edit, *document, Action::Save, &path).await {
+            Err(error) if error.is_of_one_document() => {
+                refused.push(error);
+                continue;
+            }
+            found => found?,
+        };
         let position = i64::try_from(index + 1).ok().and_then(|place| place.try_into().ok());
         let changed = each!(&mut content, content => match (content.position(), position) {
             (Some(place), Some(position)) if *kind.get_or_insert(row.kind) == row.kind => {
@@ -404,5 +411,9 @@ pub async fn reorder(edit: &mut Edit<'_>, documents: &[Seen], reason: Option<&st
             save_again(edit, *document, &content, RevisionAction::Save, reason.map(str::to_owned)).await?;
         }
     }
-    Ok(documents.iter().map(|document| document.id).collect())
+    if refused.is_empty() {
+        Ok(documents.iter().map(|document| document.id).collect())
+    } else {
+        Err(Error::all(refused))
+    }
 }

@@ -56,6 +56,8 @@ pub struct Conflict {
     pub changed_fields: Vec<String>,
     /// The fields that the writer wanted to change.
     pub attempted_fields: Vec<String>,
+    /// The fields that the same input would change in the current version.
+    pub overwritten_fields: Vec<String>,
 }
 
 /// Why a document cannot be published as it is.
@@ -74,14 +76,22 @@ pub enum Error {
     #[error("{}", describe(.0, Language::English))]
     Invalid(Vec<Fault>),
     /// Somebody else saved first.
-    #[error("the document was changed since version {}; its version is now {}", .0.expected, .0.current)]
+    #[error("{}", stands(.0))]
     Conflict(Box<Conflict>),
     /// What is to be published is not fit for it yet; everything that stands in the way.
     #[error("{}", describe(.0.iter().map(|blocker| &blocker.fault), Language::English))]
     Blocked(Vec<Blocker>),
     /// It does not exist.
-    #[error("{0} does not exist")]
-    NotFound(&'static str),
+    #[error("{what} does not exist")]
+    NotFound {
+        /// What.
+        what: &'static str,
+        /// Where in the input it is named; empty when the input is about one document.
+        path: Vec<String>,
+    },
+    /// What is wrong with several documents, each by itself.
+    #[error("{}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))]
+    Several(Vec<Self>),
     /// There is no valid access token.
     #[error("this needs a valid access token")]
     Unauthenticated,
@@ -159,6 +169,30 @@ impl Error {
         Self::Invalid(vec![Fault::new(path, rule)])
     }
 
+    /// What is asked for does not exist.
+    #[must_use]
+    pub const fn not_found(what: &'static str) -> Self {
+        Self::NotFound { what, path: Vec::new() }
+    }
+
+    /// All of these, of which there is one at least.
+    #[must_use]
+    pub fn all(mut errors: Vec<Self>) -> Self {
+        match errors.pop() {
+            Some(only) if errors.is_empty() => only,
+            last => {
+                errors.extend(last);
+                Self::Several(errors)
+            }
+        }
+    }
+
+    /// Whether it is about one document, so that others can be looked at all the same.
+    #[must_use]
+    pub const fn is_of_one_document(&self) -> bool {
+        matches!(self, Self::Invalid(_) | Self::Conflict(_) | Self::NotFound { .. })
+    }
+
     /// A failure that is nobody's input's fault.
     pub fn internal(source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
         Self::Internal(Arc::from(source.into()))
@@ -176,11 +210,13 @@ impl Error {
         self
     }
 
-    /// The same error, if it is a conflict, about the document that this place in the input names.
+    /// The same error, if it is a conflict or about what is not there, of the document that this place in the input names.
     #[must_use]
-    pub fn at(mut self, path: &[String]) -> Self {
-        if let Self::Conflict(conflict) = &mut self {
-            conflict.path = path.to_vec();
+    pub fn at(mut self, place: &[String]) -> Self {
+        match &mut self {
+            Self::Conflict(conflict) => conflict.path = place.to_vec(),
+            Self::NotFound { path, .. } => *path = place.to_vec(),
+            _ => {}
         }
         self
     }
@@ -193,9 +229,17 @@ impl Error {
             (_, Self::Invalid(faults)) => describe(faults, language),
             (_, Self::Blocked(blockers)) => describe(blockers.iter().map(|blocker| &blocker.fault), language),
             (_, Self::Conflict(conflict)) => {
-                format!("版{}のあとに変更されています(現在は版{})", conflict.expected, conflict.current)
+                let Conflict { expected, current, .. } = &**conflict;
+                if expected > current {
+                    format!("版{expected}はありません(現在は版{current})")
+                } else {
+                    format!("版{expected}のあとに変更されています(現在は版{current})")
+                }
             }
-            (_, Self::NotFound(_)) => "対象が見つかりません".to_owned(),
+            (_, Self::NotFound { .. }) => "対象が見つかりません".to_owned(),
+            (_, Self::Several(errors)) => {
+                errors.iter().map(|error| error.message(language)).collect::<Vec<_>>().join("; ")
+            }
             (_, Self::Unauthenticated) => "有効なアクセストークンが必要です".to_owned(),
             (_, Self::Forbidden) => "この操作を行う権限がありません".to_owned(),
             (_, Self::IdempotencyKeyReused) => "このIdempotency-Keyは別のリクエストで使われています".to_owned(),
@@ -263,11 +307,15 @@ impl Error {
 
     /// Its code in the catalogue.
     #[must_use]
-    pub const fn code(&self) -> Code {
+    pub fn code(&self) -> Code {
         match self {
             Self::Invalid(_) => Code::BadUserInput,
             Self::Conflict(_) => Code::VersionConflict,
-            Self::NotFound(_) => Code::NotFound,
+            Self::NotFound { .. } => Code::NotFound,
+            Self::Several(errors) => match errors.first() {
+                Some(first) => first.code(),
+                None => Code::Internal,
+            },
             Self::Unauthenticated => Code::Unauthenticated,
             Self::Forbidden => Code::Forbidden,
             Self::Blocked(_) => Code::PublishBlocked,
@@ -308,6 +356,14 @@ impl From<DbErr> for Error {
 impl From<serde_json::Error> for Error {
     fn from(error: serde_json::Error) -> Self {
         Self::internal(error)
+    }
+}
+
+fn stands(Conflict { expected, current, .. }: &Conflict) -> String {
+    if expected > current {
+        format!("there is no version {expected} of the document; its version is now {current}")
+    } else {
+        format!("the document was changed since version {expected}; its version is now {current}")
     }
 }
 

@@ -11,6 +11,7 @@ mod error;
 mod faults;
 mod mutation;
 mod node;
+mod place;
 mod plan;
 pub mod request;
 mod scalar;
@@ -31,6 +32,7 @@ pub use mutation::{Mutated, mutate, mutate_openly};
 pub use node::{
     GlobalId, current_preference, global_id, is_of_earlier, localized_id, named, parse_global_id, variant_id,
 };
+pub use place::faults_in_input;
 pub use plan::{Arguments, OperationPlan, Plan, Root, Unfit, switches};
 pub use scalar::{At, Html, Input, Literal, Scalar, ScalarRef};
 pub use writer::{BYTES_PER_POINT, Writer};
@@ -213,7 +215,7 @@ impl LocalizedText {
 }
 
 /// A text in one locale, to be written.
-#[derive(InputObject)]
+#[derive(Clone, InputObject)]
 pub struct LocalizedTextInput {
     /// The locale.
     pub locale: Input<Locale>,

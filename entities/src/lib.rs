@@ -60,5 +60,7 @@ pub use publication::ReleaseKind;
 pub use revision::RevisionAction;
 pub use rule::{Language, Rule, Unexplained};
 pub use schedule::{ScheduleAction, ScheduleOutcome};
-pub use text::{CategoryCode, CountryCode, Email, Line, Locale, Localized, Markdown, Prose, Slug, TextDirection, Url};
+pub use text::{
+    CategoryCode, CountryCode, Email, Line, Locale, Localized, Markdown, Prose, Slug, TextDirection, Url, is_visible,
+};
 pub use wording::{Flaw, Form};

@@ -77,7 +77,7 @@ pub enum Rule {
     Unknown,
     /// The value is already used by another document.
     Taken,
-    /// The value is left out although published texts still need it.
+    /// What is public still needs what is left out or withdrawn.
     InUse,
     /// A status that has a value (`FINAL`, `IMPUTED`, ...) stands without one.
     ValueMissing,
@@ -160,6 +160,11 @@ pub enum Rule {
     /// A link leads to a page that is not published.
     DeadLink {
         /// The address as it stands in the text.
+        target: String,
+    },
+    /// A link of a scheme that is not shown, such as `javascript:`.
+    LinkScheme {
+        /// Where it leads.
         target: String,
     },
     /// Published pages link to the page.
@@ -293,6 +298,7 @@ impl Rule {
             Self::RequiredLocale { .. } => "REQUIRED_LOCALE",
             Self::ImageText { .. } => "IMAGE_TEXT",
             Self::DeadLink { .. } => "DEAD_LINK",
+            Self::LinkScheme { .. } => "LINK_SCHEME",
             Self::LinkedFrom { .. } => "LINKED_FROM",
             Self::Unexplained(_) => "UNEXPLAINED_DIFFERENCE",
             Self::OnlyForFigures => "ONLY_FOR_FIGURES",
@@ -355,6 +361,9 @@ impl Rule {
                 "Correct the link, or publish the page that it leads to, or both together.",
                 "リンクを直すか、リンク先のページを先に、または一緒に公開してください。",
             ),
+            Self::LinkScheme { .. } => {
+                ("Give it another address, or remove it.", "別のアドレスにするか、リンクを外してください。")
+            }
             Self::LinkedFrom { .. } => (
                 "Change those links first, publish a text of the page, or say that the links may be broken.",
                 "先にリンクを直すか、ページの文章を公開するか、リンク切れになってもよいことを指定してください。",
@@ -400,7 +409,7 @@ impl Rule {
             Self::Unpublishable => {
                 "cannot be published as it is; only those who may read the draft are told why".into()
             }
-            Self::InUse => "cannot be left out: published texts still need it".into(),
+            Self::InUse => "is still needed by what is public".into(),
             Self::ValueMissing => "this status needs a value".into(),
             Self::ValueNotAllowed => "this status explains why there is no value, so it must not have one".into(),
             Self::StatusesContradict => {
@@ -433,6 +442,9 @@ impl Rule {
             }
             Self::ImageText { source } => format!("the image {source} has no text for those who do not see it"),
             Self::DeadLink { target } => format!("the link {target} leads to no published page"),
+            Self::LinkScheme { target } => {
+                format!("the link {target} would not be shown: only https, http, mailto and tel links are")
+            }
             Self::LinkedFrom { pages } => format!("published pages link to it: {pages}"),
             Self::Unexplained(found) => {
                 let Unexplained { category, year, total, sum } = found.as_ref();
@@ -499,7 +511,7 @@ impl Rule {
             Self::Unknown => "存在しないものを指しています".into(),
             Self::Taken => "すでに使われています".into(),
             Self::Unpublishable => "このままでは公開できません。理由は下書きを閲覧できる人にのみ表示されます".into(),
-            Self::InUse => "公開中の文章で使われているため、外せません".into(),
+            Self::InUse => "公開中の内容で使われているため、外せません".into(),
             Self::ValueMissing => "この状態には値が必要です".into(),
             Self::ValueNotAllowed => "この状態は値がない理由を示すため、値を入力できません".into(),
             Self::StatusesContradict => "FINALと、値がない理由を示す状態は、ほかの状態と併用できません".into(),
@@ -532,6 +544,11 @@ impl Rule {
             Self::RequiredLocale { locale } => format!("必須の言語({locale})の文章が公開されていません"),
             Self::ImageText { source } => format!("画像({source})に代替テキストがありません"),
             Self::DeadLink { target } => format!("リンク({target})の先に公開中のページがありません"),
+            Self::LinkScheme { target } => {
+                format!(
+                    "リンク({target})は表示できません。ウェブアドレス、メールアドレスまたは電話番号へのリンクを使ってください"
+                )
+            }
             Self::LinkedFrom { pages } => format!("公開中のページからリンクされています: {pages}"),
             Self::Unexplained(found) => {
                 let Unexplained { category, year, total, sum } = found.as_ref();

@@ -6,6 +6,7 @@ use std::{collections::BTreeMap, fmt, str::FromStr};
 use oxilangtag::LanguageTag;
 use sea_orm::{DbErr, DeriveValueType, TryFromU64};
 use serde::{Deserialize, Serialize};
+use unicode_width::UnicodeWidthChar;
 
 use crate::{Form, Rule};
 
@@ -181,9 +182,21 @@ impl FromStr for Email {
         required(text)?;
         at_most(text, Self::MAX_CHARS)?;
         let address = text.to_lowercase();
-        let plain = |part: &str| !part.is_empty() && !part.contains(|c: char| c.is_whitespace() || c.is_control());
-        match address.rsplit_once('@') {
-            Some((local, domain)) if plain(local) && plain(domain) && !local.contains('@') => Ok(Self(address)),
+        // As HTML reads one, in all alphabets (RFC 6531), and with a domain of two parts at least.
+        let is_atom = |c: char| c.is_alphanumeric() || ".!#$%&'*+/=?^_`{|}~-".contains(c);
+        let is_label = |label: &str| {
+            let is_inside = |c: char| c.is_alphanumeric() || c == '-';
+            label.starts_with(char::is_alphanumeric) && label.chars().all(is_inside) && !label.ends_with('-')
+        };
+        match address.split_once('@') {
+            Some((local, domain))
+                if !local.is_empty()
+                    && local.chars().all(is_atom)
+                    && domain.contains('.')
+                    && domain.split('.').all(is_label) =>
+            {
+                Ok(Self(address))
+            }
             _ => Err(Rule::Format { expected: Form::Email }),
         }
     }
@@ -324,8 +337,14 @@ impl FromStr for TextDirection {
 /// A text in several locales. An absent locale has no text.
 pub type Localized<T> = BTreeMap<Locale, T>;
 
+/// Whether there is anything to be seen or read aloud in a text: more than white space and letters of no width.
+#[must_use]
+pub fn is_visible(text: &str) -> bool {
+    text.chars().any(|letter| !letter.is_whitespace() && !letter.is_control() && letter.width() > Some(0))
+}
+
 pub(crate) fn required(text: &str) -> Result<(), Rule> {
-    if text.trim().is_empty() { Err(Rule::Required) } else { Ok(()) }
+    if is_visible(text) { Ok(()) } else { Err(Rule::Required) }
 }
 
 fn at_most(text: &str, max: usize) -> Result<(), Rule> {
@@ -367,7 +386,20 @@ mod tests {
         for bad in ["", "www.example.org", "javascript:alert(1)", "https://", "https:// a", "https://a\"b"] {
             assert!(bad.parse::<Url>().is_err(), "{bad:?} was accepted");
         }
-        for bad in ["", "a", "@b", "a@", "a@b@c", "a b@c"] {
+        for bad in [
+            "",
+            "a",
+            "@b",
+            "a@",
+            "a@b@c",
+            "a b@c",
+            "a@b",
+            "<a@example.org>",
+            "mailto:a@example.org",
+            "a@-b.org",
+            "a@b..org",
+            "a@b.org.",
+        ] {
             assert!(bad.parse::<Email>().is_err(), "{bad:?} was accepted");
         }
     }

@@ -145,6 +145,7 @@ fn rules() -> Vec<Rule> {
         Rule::OutsideCalendar,
         Rule::InThePast,
         Rule::OppositeSchedule,
+        Rule::LinkScheme { target: text() },
         Rule::OutlivesToken,
         Rule::FaultsInFile,
         Rule::TooLarge,
@@ -190,12 +191,14 @@ fn errors() -> Vec<Error> {
         base: None,
         changed_fields: Vec::new(),
         attempted_fields: Vec::new(),
+        overwritten_fields: Vec::new(),
     };
     vec![
         Error::Invalid(vec![fault.clone()]),
         Error::Conflict(Box::new(conflict)),
         Error::Blocked(vec![Blocker { document_id: Uuid::nil(), fault }]),
-        Error::NotFound("the document"),
+        Error::not_found("the document"),
+        Error::Several(vec![Error::not_found("the document"), Error::Forbidden]),
         Error::Unauthenticated,
         Error::Forbidden,
         Error::IdempotencyKeyReused,

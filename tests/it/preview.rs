@@ -280,7 +280,7 @@ on_both_databases! {
         let text = draft(&editor, "about-us", "Seen").await;
         let before = everything(&app).await;
         let input = json!({ "id": text["id"], "version": 99 });
-        assert_eq!(editor.mutate("previewCreate", input).await.user_codes("previewCreate"), ["NOT_FOUND"]);
+        assert_eq!(editor.mutate("previewCreate", input).await.user_codes("previewCreate"), ["BAD_USER_INPUT"]);
         for minutes in [0, -1, 7 * 24 * 60 + 1] {
             let input = json!({ "id": text["id"], "version": text["version"], "minutes": minutes });
             let reply = editor.mutate("previewCreate", input).await;

@@ -36,6 +36,12 @@ const EVERYTHING: &str = "{ __schema {
 } }
 fragment Of on __Type { kind name ofType { kind name ofType { kind name ofType { kind name } } } }";
 
+#[test]
+fn no_default_says_that_what_is_left_out_is_null() {
+    // Left out means unchanged: a gateway that fills in defaults would clear fields.
+    assert!(!api::schema::sdl().contains("= null"));
+}
+
 fn list<'a>(value: &'a Value, field: &str) -> impl Iterator<Item = &'a Value> + use<'a> {
     value[field].as_array().into_iter().flatten()
 }

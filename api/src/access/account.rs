@@ -310,7 +310,7 @@ pub async fn find(connection: &impl ConnectionTrait, which: impl Into<Which<'_>>
         Which::Email(email) => find_by_email(connection, email).await?,
         Which::Id(id) => account::Entity::find_by_id(id).one(connection).await?,
     };
-    found.ok_or(Error::NotFound("the account"))
+    found.ok_or(Error::not_found("the account"))
 }
 
 /// The account with this address.

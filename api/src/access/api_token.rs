@@ -162,7 +162,7 @@ fn locales_beyond(own: &Grants, locales: &[Locale]) -> Vec<Fault> {
 /// [`Error::NotFound`].
 pub async fn revoke(transaction: &mut Transaction, _: &Administrator, id: Uuid) -> Result<Owned> {
     let found = api_token::Entity::find_by_id(id).one(transaction.connection()).await?;
-    let token = found.ok_or(Error::NotFound("the token"))?;
+    let token = found.ok_or(Error::not_found("the token"))?;
     transaction.targets(TYPE_NAME, id);
     let owner = accounts::find(transaction.connection(), token.account_id).await?.email.into();
     if token.revoked_at.is_some() {

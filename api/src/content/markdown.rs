@@ -13,13 +13,12 @@ use std::{
 };
 
 use ammonia::Builder;
-use entities::Markdown;
+use entities::{Markdown, is_visible};
 use html5ever::{
     tendril::StrTendril,
     tokenizer::{BufferQueue, Tag as HtmlTag, TagKind, Token, TokenSink, TokenSinkResult, Tokenizer, TokenizerOpts},
 };
 use pulldown_cmark::{Event, Options, Parser, Tag, TagEnd, html};
-use unicode_width::UnicodeWidthChar;
 
 #[cfg(test)]
 mod attacks;
@@ -69,6 +68,8 @@ pub struct Outline {
     pub links: Vec<String>,
     /// Each image that [`Rendered::html`] has.
     pub images: Vec<Image>,
+    /// The address of each link or image whose scheme is not allowed, so that [`Rendered::html`] has none for it.
+    pub refused: Vec<String>,
 }
 
 /// An image in a text.
@@ -94,7 +95,22 @@ pub fn render(source: &Markdown) -> Rendered {
 pub fn outline(source: &Markdown) -> Outline {
     // What the sanitiser lets through has no element whose content is read by other rules (`<style>`, `<textarea>`), so
     // a browser sees exactly these tags.
-    tokens(&safe_html(&parse(source.as_str())), Collector::default()).outline.into_inner()
+    let events = parse(source.as_str());
+    let mut outline = tokens(&safe_html(&events), Collector::default()).outline.into_inner();
+    let mut written = String::new();
+    html::push_html(&mut written, events.into_iter());
+    let Outline { links, images, .. } = tokens(&written, Collector::default()).outline.into_inner();
+    let written = links.into_iter().chain(images.into_iter().map(|image| image.source));
+    outline.refused = written.filter(|address| !is_allowed(address)).collect();
+    outline
+}
+
+/// Whether an address is relative, or of a scheme that is allowed.
+fn is_allowed(address: &str) -> bool {
+    let Some((scheme, _)) = address.trim_start().split_once(':') else { return true };
+    let is_scheme = scheme.starts_with(|c: char| c.is_ascii_alphabetic())
+        && scheme.chars().all(|c| c.is_ascii_alphanumeric() || "+-.".contains(c));
+    !is_scheme || SCHEMES.iter().any(|allowed| allowed.eq_ignore_ascii_case(scheme))
 }
 
 /// Notes the links and images that go by.
@@ -122,11 +138,6 @@ impl TokenSink for Collector {
         }
         TokenSinkResult::Continue
     }
-}
-
-/// Whether there is anything to be seen or read aloud in a text: more than white space and letters of no width.
-fn is_visible(text: &str) -> bool {
-    text.chars().any(|letter| !letter.is_whitespace() && !letter.is_control() && letter.width() > Some(0))
 }
 
 fn attribute(tag: &HtmlTag, name: &str) -> Option<String> {

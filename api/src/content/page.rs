@@ -239,6 +239,7 @@ impl Kind for PageText {
         let unseen = outline.images.into_iter().filter(|image| !image.has_text);
         let mut faults: Vec<Fault> =
             unseen.map(|image| Fault::new(["body"], Rule::ImageText { source: image.source })).collect();
+        faults.extend(outline.refused.into_iter().map(|target| Fault::new(["body"], Rule::LinkScheme { target })));
         for target in outline.links {
             if address::is_dead(transaction, &target).await? {
                 faults.push(Fault::new(["body"], Rule::DeadLink { target }));

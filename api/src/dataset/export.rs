@@ -96,7 +96,7 @@ async fn export_metadata(transaction: &DatabaseTransaction) -> Result<Option<see
 }
 
 async fn export_site(transaction: &DatabaseTransaction) -> Result<seed::Site> {
-    let site = site::Entity::find().one(transaction).await?.ok_or(Error::NotFound("the site"))?;
+    let site = site::Entity::find().one(transaction).await?.ok_or(Error::not_found("the site"))?;
     let rows = site_locale::Entity::find().order_by_asc(site_locale::COLUMN.position).all(transaction).await?;
     let mut locales = Vec::with_capacity(rows.len());
     for row in rows {

@@ -63,8 +63,8 @@ struct Claims {
 /// Makes a preview of one revision of a document; returns it with its token, which cannot be read again.
 ///
 /// # Errors
-/// [`Error::Forbidden`]; [`Error::Invalid`] when there is no such document, or none that this editor may know of;
-/// [`Error::NotFound`] when it has no such revision.
+/// [`Error::Forbidden`]; [`Error::Invalid`] when there is no such document, or none that this editor may know of, or when it
+/// has no such version.
 pub async fn create(
     edit: &mut Edit<'_>,
     document: Uuid,
@@ -77,7 +77,7 @@ pub async fn create(
     edit.editor().permit_found(Action::Read, kind, None, missing)?;
     let maker = edit.editor().delegation()?.clone();
     let found = revision::Entity::find_by_id((document, version)).one(edit.connection()).await?;
-    found.ok_or(Error::NotFound("the revision"))?;
+    found.ok_or_else(|| Error::invalid(["version"], Rule::Unknown))?;
     edit.transaction().about(document, version);
     let now = edit.transaction().now();
     let expires_at = maker.bounded(now + lasts.clamp(Duration::minutes(1), LONGEST));
@@ -121,7 +121,7 @@ pub async fn revoke(edit: &mut Edit<'_>, id: Uuid) -> Result<()> {
     let found = preview::Entity::find_by_id(id).find_also_linked(OfDocument).one(edit.connection()).await?;
     let Some((found, Some(document))) = found else {
         let manages_all = DocumentKind::iter().all(|kind| manages(editor, kind));
-        return Err(if manages_all { Error::NotFound("the preview") } else { Error::Forbidden });
+        return Err(if manages_all { Error::not_found("the preview") } else { Error::Forbidden });
     };
     edit.transaction().about(found.document_id, found.version);
     edit.transaction().targets(TYPE_NAME, found.id);

@@ -40,16 +40,24 @@ pub struct Item<'a> {
 /// Why several documents cannot be published together.
 #[derive(Debug)]
 pub enum Refusal {
-    /// Something that concerns one of them, by its place in the list.
-    Of(usize, Error),
+    /// What concerns some of them, each by its place in the list.
+    Of(Vec<(usize, Error)>),
     /// What stands in the way, of each document.
     Blocked(Vec<Blocker>),
+}
+
+impl Refusal {
+    /// Something that concerns one of them.
+    #[must_use]
+    pub fn of(index: usize, error: Error) -> Self {
+        Self::Of(vec![(index, error)])
+    }
 }
 
 impl From<Refusal> for Error {
     fn from(refusal: Refusal) -> Self {
         match refusal {
-            Refusal::Of(_, error) => error,
+            Refusal::Of(errors) => Self::all(errors.into_iter().map(|(_, error)| error).collect()),
             Refusal::Blocked(blockers) => Self::Blocked(blockers),
         }
     }
@@ -83,12 +91,18 @@ pub async fn publish(
 /// # Errors
 /// As [`publish`], with the document that each error is about. Then the transaction must be rolled back.
 pub async fn publish_all(transaction: &mut Transaction, items: &[Item<'_>]) -> Result<(), Refusal> {
-    let mut found = Vec::with_capacity(items.len());
+    let (mut found, mut refused) = (Vec::with_capacity(items.len()), Vec::new());
     for (index, item) in items.iter().enumerate() {
         let mut edit = Edit::new(transaction, item.editor);
         let seen = seen(&mut edit, item.document, Action::Publish, &item.path).await;
-        let seen = seen.and_then(|(row, content)| refuse_archived(&row, &item.path).map(|()| (row, content)));
-        found.push(seen.map_err(|error| Refusal::Of(index, error))?);
+        match seen.and_then(|(row, content)| refuse_archived(&row, &item.path).map(|()| (row, content))) {
+            Ok(seen) => found.push(seen),
+            Err(error) if error.is_of_one_document() => refused.push((index, error)),
+            Err(error) => return Err(Refusal::of(index, error)),
+        }
+    }
+    if !refused.is_empty() {
+        return Err(Refusal::Of(refused));
     }
     let blockers = project(transaction, found, Purpose::Publish(items)).await?;
     if blockers.is_empty() { Ok(()) } else { Err(Refusal::Blocked(blockers)) }
@@ -97,19 +111,23 @@ pub async fn publish_all(transaction: &mut Transaction, items: &[Item<'_>]) -> R
 /// What would stand in the way of publishing these documents together. Writes, so the transaction must be dropped.
 ///
 /// # Errors
-/// [`Error::Forbidden`]; [`Error::Invalid`] for what is archived or not there.
+/// [`Error::Forbidden`]; [`Error::Invalid`] for what is not there.
 pub async fn check(edit: &mut Edit<'_>, documents: &[Uuid]) -> Result<Vec<Blocker>> {
     edit.editor().permit_any(Action::Read)?;
-    let mut found = Vec::with_capacity(documents.len());
+    let (mut found, mut archived) = (Vec::with_capacity(documents.len()), Vec::new());
     for (index, id) in documents.iter().enumerate() {
         let path = ["ids".to_owned(), index.to_string()];
         let missing = || Error::invalid(path.iter().map(String::as_str), Rule::Unknown);
         let (row, content) = permitted(edit, *id, Action::Read, missing).await?;
-        refuse_archived(&row, &path)?;
-        found.push((row, content));
+        match row.archived_at {
+            Some(_) => archived.push(Blocker { document_id: row.id, fault: Fault::new(["id"], Rule::Archived) }),
+            None => found.push((row, content)),
+        }
     }
     let editor = edit.editor();
-    Ok(Box::pin(project(edit.transaction(), found, Purpose::Check(editor))).await?)
+    let mut blockers = archived;
+    blockers.extend(Box::pin(project(edit.transaction(), found, Purpose::Check(editor))).await?);
+    Ok(blockers)
 }
 
 /// Why documents are projected into the live tables.
@@ -138,7 +156,7 @@ async fn project(
     found: Vec<(document::Model, Content)>,
     purpose: Purpose<'_>,
 ) -> Result<Vec<Blocker>, Refusal> {
-    let of = |index| move |error: Error| Refusal::Of(index, error);
+    let of = |index| move |error: Error| Refusal::of(index, error);
     let planned = plan(transaction.connection(), found).await?;
     let (handover, taken_over) = hand_over(transaction, &planned).await.map_err(of(0))?;
     let is_figures = |kind: DocumentKind| kind == DocumentKind::YearSheet;
@@ -191,7 +209,7 @@ async fn plan(
     let named: HashSet<Uuid> = found.iter().map(|(row, _)| row.id).collect();
     let mut planned = Vec::with_capacity(found.len());
     for (index, (row, content)) in found.into_iter().enumerate() {
-        let texts = texts_that_return(connection, &row).await.map_err(|error| Refusal::Of(index, error))?;
+        let texts = texts_that_return(connection, &row).await.map_err(|error| Refusal::of(index, error))?;
         let texts = texts.into_iter().filter(|(text, _)| !named.contains(&text.id));
         planned.extend(texts.map(|(row, content)| Planned { index, returns: true, row, content }));
         planned.push(Planned { index, returns: false, row, content });

@@ -106,7 +106,8 @@ async fn is_opposed(connection: &impl ConnectionTrait, row: &document::Model, pl
         }
         ScheduleAction::Unpublish => {
             let texts = document::Entity::find().filter(document::COLUMN.owner_id.eq(row.id));
-            let texts: Vec<Uuid> = texts.select_only().column(document::Column::Id).into_tuple().all(connection).await?;
+            let texts: Vec<Uuid> =
+                texts.select_only().column(document::Column::Id).into_tuple().all(connection).await?;
             pending
                 .filter(schedules::COLUMN.action.eq(ScheduleAction::Publish))
                 .filter(schedules::COLUMN.document_id.is_in(std::iter::once(row.id).chain(texts)))
@@ -120,7 +121,7 @@ async fn is_opposed(connection: &impl ConnectionTrait, row: &document::Model, pl
 /// # Errors
 /// [`Error::Forbidden`]; [`Error::NotFound`] when there is no such schedule, or it was carried out by now.
 pub async fn cancel(edit: &mut Edit<'_>, id: Uuid) -> Result<Uuid> {
-    let missing = || Error::NotFound("the pending schedule");
+    let missing = || Error::not_found("the pending schedule");
     edit.editor().permit_any(Action::Publish)?;
     let found = schedules::Entity::find_by_id(id).one(edit.connection()).await?;
     let pending = found.filter(|schedule| schedule.outcome.is_none()).ok_or_else(missing)?;
@@ -232,8 +233,8 @@ async fn carry_out(state: &State, ids: &[Uuid]) -> Result<usize> {
     transaction.checkpoint().await?;
     while !due.is_empty() {
         let Err(refusal) = attempt(&mut transaction, &due).await else { break };
-        if let Refusal::Of(_, error) = &refusal
-            && error.is_transient()
+        if let Refusal::Of(errors) = &refusal
+            && let Some((_, error)) = errors.iter().find(|(_, error)| error.is_transient())
         {
             // They are still due, and no fault of theirs.
             return Err(error.clone());
@@ -256,7 +257,8 @@ async fn carry_out(state: &State, ids: &[Uuid]) -> Result<usize> {
 /// Takes those out that cannot be kept: whatever a refusal names, or all of them when it names none.
 fn leave_out(due: &mut Vec<Due>, refusal: Refusal) -> Vec<(schedules::Model, Error)> {
     match refusal {
-        Refusal::Of(index, error) => vec![(due.remove(index).plan, error)],
+        // From the end, so that the places before stay what they are.
+        Refusal::Of(errors) => errors.into_iter().rev().map(|(index, error)| (due.remove(index).plan, error)).collect(),
         Refusal::Blocked(blockers) => {
             let of = |due: &Due| blockers.iter().any(|blocker| blocker.document_id == due.plan.document_id);
             // A text that comes back with its page has no schedule of its own.
@@ -306,25 +308,28 @@ async fn attempt(transaction: &mut Transaction, due: &[Due]) -> Result<(), Refus
         })
         .unzip();
     publish::publish_all(transaction, &items).await.map_err(|refusal| match refusal {
-        Refusal::Of(place, error) => Refusal::Of(indices.get(place).copied().unwrap_or_default(), error),
+        Refusal::Of(errors) => {
+            let of_due = |(place, error)| (indices.get(place).copied().unwrap_or_default(), error);
+            Refusal::Of(errors.into_iter().map(of_due).collect())
+        }
         blocked @ Refusal::Blocked(_) => blocked,
     })?;
     let mut withdrawn = Vec::new();
     for (index, Due { plan, editor }) in withdrawals(transaction, due).await? {
         let mut edit = Edit::new(transaction, editor);
-        let one = withdraw(&mut edit, plan).await.map_err(|error| Refusal::Of(index, error))?;
+        let one = withdraw(&mut edit, plan).await.map_err(|error| Refusal::of(index, error))?;
         withdrawn.push((index, one, plan));
     }
     for (index, one, plan) in withdrawn {
         let spared = publish::spare(transaction.connection(), &one, plan.break_links.into()).await;
-        spared.map_err(|error| Refusal::Of(index, error))?;
+        spared.map_err(|error| Refusal::of(index, error))?;
     }
     Ok(())
 }
 
 async fn withdraw(edit: &mut Edit<'_>, plan: &schedules::Model) -> Result<Withdrawn> {
     // A notice that expires must go, even if a word of it was corrected since.
-    let missing = || Error::NotFound("the document");
+    let missing = || Error::not_found("the document");
     let (document, _) = super::permitted(edit, plan.document_id, Action::Publish, missing).await?;
     let seen = Seen { id: plan.document_id, version: document.version };
     publish::withdraw(edit, seen, plan.reason.as_deref()).await
@@ -337,7 +342,7 @@ async fn withdrawals<'a>(transaction: &Transaction, due: &'a [Due]) -> Result<Ve
     let all: BTreeSet<Uuid> = due.iter().filter(|due| of_action(due)).map(|due| due.plan.document_id).collect();
     let mut withdrawals = Vec::new();
     for (index, due) in due.iter().enumerate().filter(|(_, due)| of_action(due)) {
-        let of = |error: Error| Refusal::Of(index, error);
+        let of = |error: Error| Refusal::of(index, error);
         let document = document::Entity::find_by_id(due.plan.document_id).one(transaction.connection()).await;
         let owner = document.map_err(|error| of(error.into()))?.and_then(|document| document.owner_id);
         if owner.is_some_and(|owner| all.contains(&owner)) {
@@ -352,9 +357,16 @@ async fn withdrawals<'a>(transaction: &Transaction, due: &'a [Due]) -> Result<Ve
 
 /// What is kept of a failure: its code, and its words in each language that Almanac speaks.
 fn failure(error: &Error) -> serde_json::Value {
+    let words = |language| match error {
+        // It is about the document, and not about an input of which fields could be named.
+        Error::Invalid(faults) => {
+            faults.iter().map(|fault| fault.rule.message(language)).collect::<Vec<_>>().join("; ")
+        }
+        error => error.message(language),
+    };
     json!({
         "code": error.code().as_str(),
-        "en": error.message(entities::Language::English),
-        "ja": error.message(entities::Language::Japanese),
+        "en": words(entities::Language::English),
+        "ja": words(entities::Language::Japanese),
     })
 }

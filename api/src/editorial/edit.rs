@@ -37,6 +37,8 @@ pub struct Base<K> {
     seen: Option<(document::Model, K)>,
     /// What the next revision may be stored as a change of.
     keyframe: Option<Keyframe>,
+    /// The fields that the change would write into what others have saved since.
+    overwrites: Vec<String>,
 }
 
 impl<K> Base<K> {
@@ -104,11 +106,13 @@ impl<'a> Edit<'a> {
     /// # Errors
     /// [`Error::Conflict`] when there never was such a version; [`Error::NotFound`] when there is no document.
     pub async fn base<K: Kind>(&mut self, key: &str, expected: Version) -> Result<Base<K>> {
-        let missing = || Error::NotFound("the document");
+        let missing = || Error::not_found("the document");
         self.permit_some::<K>()?;
         match find_at(self.connection(), K::KIND, key, expected).await? {
             Some((document, seen)) => self.base_of(document, seen, expected, missing).await,
-            None if expected == Version::NONE => Ok(Base { expected, seen: None, keyframe: None }),
+            None if expected == Version::NONE => {
+                Ok(Base { expected, seen: None, keyframe: None, overwrites: Vec::new() })
+            }
             None => Err(missing()),
         }
     }
@@ -132,6 +136,25 @@ impl<'a> Edit<'a> {
         if self.editor.grants().allow_somewhere(Action::Save, K::KIND) { Ok(()) } else { Err(Error::Forbidden) }
     }
 
+    /// Notes, if others have saved the document since, what the same change would write into what they have saved. A form
+    /// that is sent as a whole holds old values of fields that its editor never touched.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub async fn note_overwritten<K: Kind>(
+        &self,
+        base: &mut Base<K>,
+        change: impl FnOnce(K) -> Option<K>,
+    ) -> Result<()> {
+        let moved_on = base.document().filter(|document| document.version != base.expected);
+        let Some(document) = moved_on else { return Ok(()) };
+        let current = get(self.connection(), document.id, document.version).await?;
+        if let Some(again) = change(content(&current)?) {
+            base.overwrites = changed_fields(&current.content, &serde_json::to_value(again)?);
+        }
+        Ok(())
+    }
+
     /// Nothing, if the document still is at the version that the editor had seen.
     ///
     /// # Errors
@@ -149,6 +172,7 @@ impl<'a> Edit<'a> {
                 conflict.base = None;
                 conflict.changed_fields.clear();
                 conflict.attempted_fields.clear();
+                conflict.overwritten_fields.clear();
                 Error::Conflict(conflict)
             }
             Error::Conflict(conflict) => {
@@ -174,7 +198,7 @@ impl<'a> Edit<'a> {
                 let keyframe = Some(seen.keyframe());
                 let seen: K = content(&seen)?;
                 self.editor.permit_found(Action::Save, K::KIND, seen.locale(), missing)?;
-                Ok(Base { expected, seen: Some((document, seen)), keyframe })
+                Ok(Base { expected, seen: Some((document, seen)), keyframe, overwrites: Vec::new() })
             }
             // What was to change is unknown without a base: every field counts, or a client that merges by itself would
             // overwrite what it never saw.
@@ -183,7 +207,7 @@ impl<'a> Edit<'a> {
                 self.editor.permit_found(Action::Save, K::KIND, content::<K>(&current)?.locale(), missing)?;
                 let attempted = changed_fields(&serde_json::Value::Null, &current.content);
                 let conflict = conflict(self.connection(), &document, expected, None, attempted).await?;
-                Err(self.redact(K::KIND, conflict))
+                Err(self.redact(K::KIND, Error::Conflict(conflict)))
             }
         }
     }
@@ -201,14 +225,15 @@ impl<'a> Edit<'a> {
         reason: Option<String>,
     ) -> Result<document::Model> {
         self.editor.permit(Action::Save, K::KIND, content.locale())?;
-        let Base { expected, seen, keyframe } = base;
+        let Base { expected, seen, keyframe, overwrites } = base;
         if let Some((document, before)) = &seen {
             if document.version != expected {
                 let value = serde_json::to_value(content)?;
                 let before = serde_json::to_value(before)?;
                 let attempted = changed_fields(&before, &value);
-                let conflict = conflict(self.connection(), document, expected, Some(before), attempted).await?;
-                return Err(self.redact(K::KIND, conflict));
+                let mut conflict = conflict(self.connection(), document, expected, Some(before), attempted).await?;
+                conflict.overwritten_fields = overwrites;
+                return Err(self.redact(K::KIND, Error::Conflict(conflict)));
             }
             if document.archived_at.is_some() {
                 return Err(Error::invalid([K::HANDLE], Rule::Archived));

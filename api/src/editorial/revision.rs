@@ -244,7 +244,7 @@ pub(super) async fn expect(connection: &impl ConnectionTrait, document: &documen
     let base = at(connection, document.id, seen).await?.map(|base| base.content);
     let current = get(connection, document.id, document.version).await?.content;
     let changed = changed_fields(base.as_ref().unwrap_or(&Value::Null), &current);
-    Err(conflict(connection, document, seen, base, changed).await?)
+    Err(Error::Conflict(conflict(connection, document, seen, base, changed).await?))
 }
 
 /// The document of this kind with this id, and its newest revision.
@@ -295,9 +295,9 @@ pub(super) async fn conflict(
     expected: Version,
     base: Option<Value>,
     attempted: Vec<String>,
-) -> Result<Error> {
+) -> Result<Box<Conflict>> {
     let current = get(connection, document.id, document.version).await?;
-    Ok(Error::Conflict(Box::new(Conflict {
+    Ok(Box::new(Conflict {
         document_id: document.id,
         path: Vec::new(),
         expected,
@@ -306,8 +306,9 @@ pub(super) async fn conflict(
         changed_at: current.created_at,
         changed_fields: changed_fields(base.as_ref().unwrap_or(&Value::Null), &current.content),
         attempted_fields: attempted,
+        overwritten_fields: Vec::new(),
         base,
-    })))
+    }))
 }
 
 /// The paths at which two contents differ, each as deep as both have an object there (`counts.CN.value`), in the order

@@ -525,7 +525,7 @@ impl RevisionContents {
 
     /// What a revision holds; it may be published, withdrawn and published again. None where there is no number.
     fn get(&self, document: Uuid, number: Option<Version>) -> Result<Option<serde_json::Value>> {
-        let content = |number| self.0.get(&(document, number)).cloned().ok_or(Error::NotFound("the revision"));
+        let content = |number| self.0.get(&(document, number)).cloned().ok_or(Error::not_found("the revision"));
         number.map(content).transpose()
     }
 }

@@ -1,5 +1,7 @@
 //! Expected outcomes of a mutation as data: `errors` in its payload. The rest goes up and is masked in `schema.rs`.
 
+use std::collections::{BTreeSet, HashSet};
+
 use async_graphql::{Context, Enum, ID, Interface, Object};
 use entities::{CategoryCode, Language, Locale, Rule, Unexplained, Version, Year};
 
@@ -125,8 +127,9 @@ impl VersionConflict {
 
     /// The input field concerned.
     async fn path(&self) -> Vec<String> {
-        let place = self.0.path.iter().map(String::as_str);
-        ["input"].into_iter().chain(place).chain(["expectedVersion"]).map(str::to_owned).collect()
+        let mut path = within_input(&self.0.path);
+        path.push("expectedVersion".to_owned());
+        path
     }
 
     /// The version that was sent.
@@ -155,26 +158,36 @@ impl VersionConflict {
         &self.0.changed_fields
     }
 
-    /// The fields that you wanted to change.
+    /// The fields to which you gave another value than they had in the version that you sent.
     async fn attempted_fields(&self) -> &[String] {
         &self.0.attempted_fields
     }
 
-    /// The fields that both of you touched. When there are none, your changes can be sent again as they are, with the
-    /// current version.
+    /// The fields that the others changed and that your input would change again, among them those that you sent with the
+    /// old value. When there are none, the same input can be sent again with the current version.
     async fn conflicting_fields(&self) -> Vec<String> {
-        overlaps(&self.0.attempted_fields, &self.0.changed_fields)
+        conflicting(&self.0)
     }
 
-    /// Whether both of you touched the same fields.
+    /// Whether there are conflicting fields.
     async fn touches_same_fields(&self) -> bool {
-        !overlaps(&self.0.attempted_fields, &self.0.changed_fields).is_empty()
+        !conflicting(&self.0).is_empty()
     }
 
     /// The document as it stands.
     async fn current(&self, ctx: &Context<'_>) -> Option<Result<Document>> {
         Some(current(ctx, &self.0).await)
     }
+}
+
+fn within_input(path: &[String]) -> Vec<String> {
+    std::iter::once("input").chain(path.iter().map(String::as_str)).map(str::to_owned).collect()
+}
+
+fn conflicting(conflict: &Conflict) -> Vec<String> {
+    let written = conflict.attempted_fields.iter().chain(&conflict.overwritten_fields);
+    let written: BTreeSet<String> = written.cloned().collect();
+    overlaps(&Vec::from_iter(written), &conflict.changed_fields)
 }
 
 async fn current(ctx: &Context<'_>, conflict: &Conflict) -> Result<Document> {
@@ -344,9 +357,12 @@ impl Refusal {
         self.error.message(ctx.language(locale))
     }
 
-    /// Always empty: no single field is at fault.
+    /// Where the input names it, when the input is about several documents; empty otherwise: no single field is at fault.
     async fn path(&self) -> Vec<String> {
-        Vec::new()
+        match &self.error {
+            Error::NotFound { path, .. } if !path.is_empty() => within_input(path),
+            _ => Vec::new(),
+        }
     }
 }
 
@@ -368,16 +384,26 @@ pub fn expected<T>(result: Result<T>) -> Result<Expected<T>> {
         Err(error) => error,
     };
     let code = match error {
-        Error::Invalid(faults) => {
+        Error::Invalid(mut faults) => {
+            // One value may be looked at twice.
+            let mut known = HashSet::new();
+            faults.retain(|fault| known.insert((fault.path.clone(), fault.rule.code())));
             return Ok(Err(faults.into_iter().map(|fault| UserError::Validation(ValidationError(fault))).collect()));
         }
         Error::Conflict(conflict) => return Ok(Err(vec![UserError::Conflict(VersionConflict(conflict))])),
         Error::Blocked(blockers) => {
             return Ok(Err(blockers.into_iter().map(ReconciliationError::read).collect()));
         }
+        Error::Several(errors) => {
+            let mut told = Vec::new();
+            for error in errors {
+                told.extend(expected::<T>(Err(error))?.err().into_iter().flatten());
+            }
+            return Ok(Err(told));
+        }
         Error::Forbidden => UserErrorCode::Forbidden,
         Error::IdempotencyKeyReused => UserErrorCode::IdempotencyKeyReused,
-        Error::NotFound(_) => UserErrorCode::NotFound,
+        Error::NotFound { .. } => UserErrorCode::NotFound,
         Error::InvalidCredentials => UserErrorCode::InvalidCredentials,
         Error::SessionEnded => UserErrorCode::SessionEnded,
         Error::LinkEnded => UserErrorCode::LinkEnded,

@@ -109,9 +109,22 @@ impl Faults {
         texts
     }
 
+    /// Whether nothing was wrong so far.
+    pub const fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     /// Adds a fault that says itself where it is.
     pub fn add(&mut self, fault: Fault) {
         self.0.push(fault);
+    }
+
+    /// Adds one, unless there is a fault at its place, or around or within it, of which it may be a consequence.
+    pub fn add_beside(&mut self, fault: Fault) {
+        let is_near = |known: &Fault| known.path.starts_with(&fault.path) || fault.path.starts_with(&known.path);
+        if !self.0.iter().any(is_near) {
+            self.0.push(fault);
+        }
     }
 
     /// Adds the faults found elsewhere.

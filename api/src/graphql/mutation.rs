@@ -16,7 +16,7 @@ use sea_orm::{EntityTrait, QueryFilter};
 use tokio::sync::Mutex;
 use uuid::Uuid;
 
-use super::{ContextExt, Expected, expected};
+use super::{ContextExt, Expected, expected, place::error_in_input};
 use crate::{
     access::{Actor, Editor, permission::Action},
     database,
@@ -279,6 +279,7 @@ async fn refused<T, P: From<Expected<T>>>(
     slot: Option<Slot>,
 ) -> Result<Mutated<P>> {
     ctx.state().database().note_failure(&error);
+    let error = error_in_input(ctx, error);
     let code = error.code();
     // Nobody knows who it was. Attempts beyond a throttle have been counted before the transaction.
     if transaction.actor() == Actor::Anonymous

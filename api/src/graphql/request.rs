@@ -2,7 +2,7 @@
 //! planned; its variables are coerced. Whatever is wrong with a request is found here, and answered without `data`.
 //!
 //! `validation` parses and validates (with apollo-compiler), `literals` adds what it leaves out, `coercion` reads variables,
-//! `nulls` finds those that must not be null, `scalars` knows what a value of each scalar must look like, `convert` makes the document that the engine executes,
+//! `uses` tells where they stand, `scalars` knows what a value of each scalar must look like, `convert` makes the document that the engine executes,
 //! and `operation` keeps all of it for the next request that asks for the same.
 //!
 //! What does not belong here: HTTP, who the caller is, and execution.
@@ -12,10 +12,10 @@ mod completeness;
 mod convert;
 mod error;
 mod literals;
-mod nulls;
 mod operation;
 mod scalars;
 mod source;
+mod uses;
 mod validation;
 
 pub use error::RequestError;

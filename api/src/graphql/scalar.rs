@@ -32,6 +32,12 @@ pub fn whole(number: &Number) -> Option<i64> {
     }
 }
 
+/// The end of the range of whole numbers that a whole number lies beyond.
+pub fn beyond(number: &Number) -> Option<i64> {
+    let value = number.as_f64().filter(|value| number.as_i64().is_none() && value.fract() == 0.0)?;
+    Some(if value < 0.0 { i64::MIN } else { i64::MAX })
+}
+
 /// A value that has a GraphQL scalar.
 pub trait ScalarValue: Clone + Send + Sync + Sized + 'static {
     /// The scalar's name. A built-in one (`String`, `Int`) lends its name to values that need no type of their own.
@@ -92,11 +98,10 @@ macro_rules! number_scalar {
 
             fn read(value: &Value) -> Option<Result<Self, Rule>> {
                 match value {
-                    Value::Number(number) => Some(match number.as_i64().or_else(|| whole(number)) {
-                        Some(number) => Self::try_from(number),
-                        None if number.is_u64() => Self::try_from(i64::MAX),
-                        None => Err(Rule::NotAnInteger),
-                    }),
+                    Value::Number(number) => {
+                        let number = number.as_i64().or_else(|| whole(number)).or_else(|| beyond(number));
+                        Some(number.map_or(Err(Rule::NotAnInteger), Self::try_from))
+                    }
                     _ => None,
                 }
             }

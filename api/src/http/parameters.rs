@@ -210,14 +210,15 @@ fn check_content_type(headers: &HeaderMap) -> Result<(), Refusal> {
     };
     let mut content_types = headers.get_all(header::CONTENT_TYPE).iter();
     let (Some(content_type), None) = (content_types.next(), content_types.next()) else { return refuse() };
-    if content_type == "application/json" && !headers.contains_key(header::CONTENT_ENCODING) {
+    let is_plain = headers.get_all(header::CONTENT_ENCODING).iter().all(|coding| coding == "identity");
+    if content_type == "application/json" && is_plain {
         return Ok(());
     }
     let Some(content_type) = content_type.to_str().ok().and_then(|value| value.parse::<Mime>().ok()) else {
         return refuse();
     };
     let in_utf_8 = content_type.get_param(mime::CHARSET).is_none_or(|charset| charset == mime::UTF_8);
-    if content_type.essence_str() != "application/json" || !in_utf_8 || headers.contains_key(header::CONTENT_ENCODING) {
+    if content_type.essence_str() != "application/json" || !in_utf_8 || !is_plain {
         return refuse();
     }
     Ok(())

@@ -182,7 +182,7 @@ impl Found {
 /// What may not be seen is as if it were not there.
 fn permitted<T: Default>(found: Result<T>) -> Result<T> {
     match found {
-        Err(Error::Forbidden | Error::NotFound(_)) => Ok(T::default()),
+        Err(Error::Forbidden | Error::NotFound { .. }) => Ok(T::default()),
         found => found,
     }
 }

@@ -177,6 +177,34 @@ on_both_databases! {
         assert_eq!((&merged["content"]["title"], &merged["content"]["body"]["markdown"]), (&json!("Theirs"), &json!("Mine")));
     }
 
+    async fn a_form_sent_as_a_whole_conflicts_where_it_holds_old_values(app: TestApp) {
+        let (desk, other) = (Desk::of(&app).await, Desk::of_administrator(&app).await);
+        let page = desk.page("news").await;
+        let text = desk.text(&page, "en", "News", "Body").await;
+        other.done("pageTextSave", save(&text, 1, &json!({ "title": "Theirs" }))).await;
+        // Nobody touched the title in this form.
+        let mine = json!({ "title": "News", "summary": null, "body": "Mine" });
+        let outcome = desk.run("pageTextSave", save(&text, 1, &mine)).await;
+        let conflict = &outcome.errors[0];
+        assert_eq!(conflict["attemptedFields"], json!(["body"]));
+        assert_eq!((&conflict["conflictingFields"], &conflict["touchesSameFields"]), (&json!(["title"]), &json!(true)));
+
+        let sheet = |version: i64, total: i64, cn: i64, us: i64| json!({
+            "category": "TRAVEL", "year": 2029, "expectedVersion": version, "total": total,
+            "counts": [{ "country": "CN", "value": cn }, { "country": "US", "value": us }],
+        });
+        desk.done("visitCountsUpdate", sheet(0, 3, 1, 2)).await;
+        other.done("visitCountsUpdate", sheet(1, 3, 7, 2)).await;
+        for (form, conflicting) in [
+            (sheet(1, 9, 1, 2), json!(["counts.CN.value"])),
+            (sheet(1, 9, 7, 2), json!(["counts.CN.value"])),
+            (json!({ "category": "TRAVEL", "year": 2029, "expectedVersion": 1, "total": 9 }), json!([])),
+        ] {
+            let outcome = desk.run("visitCountsUpdate", form.clone()).await;
+            assert_eq!(outcome.errors[0]["conflictingFields"], conflicting, "{form}");
+        }
+    }
+
     async fn a_version_that_never_was_conflicts_with_everything(app: TestApp) {
         let desk = Desk::of(&app).await;
         let page = desk.page("news").await;

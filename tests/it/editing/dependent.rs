@@ -147,6 +147,12 @@ on_both_databases! {
             ("![\u{feff}\u{2060}\u{ad}](a.png)", vec!["body IMAGE_TEXT"]),
             ("![\u{3000}](a.png)", vec!["body IMAGE_TEXT"]),
             ("![図](a.png)", vec![]),
+            ("[a](/about-us%20) [b](/about-us;x) [c](/about-us\u{200b})", vec!["body DEAD_LINK"; 3]),
+            ("[a](/fr/about-us)", vec!["body DEAD_LINK"]),
+            ("[a](/en/about-us) [b](/departments/about-us)", vec![]),
+            ("[a](javascript:alert%281%29) <a href=\"ftp://example.org\">b</a>", vec!["body LINK_SCHEME"; 2]),
+            ("![図](data:image/png;base64,AA)", vec!["body LINK_SCHEME"]),
+            ("[a](HTTPS://example.org) [b](mailto:a@example.org) [c](tel:+81-3)", vec![]),
         ] {
             let text = desk.write(&desk.now(&text).await, body).await;
             assert_eq!(check(&desk, &text).await, faults, "{body:?}");
@@ -162,13 +168,29 @@ on_both_databases! {
             assert_eq!(outcome.errors[0]["path"], json!(["input", "documents", "1", "expectedVersion"]), "{mutation}");
             assert_eq!(outcome.errors[0]["currentVersion"], 2);
         }
+        // All of them are told.
+        desk.done("pageUpdate", seen_with(&first, &json!({ "position": 7 }))).await;
+        for mutation in ["publishMany", "reorder"] {
+            let outcome = desk.run(mutation, together(&[&first, &second])).await;
+            let places: Vec<_> = outcome.errors.iter().map(|error| error["path"][2].clone()).collect();
+            assert_eq!(places, ["0", "1"], "{mutation}");
+        }
         let change = |category: &str, version: i64| json!({ "category": category, "year": 2022, "expectedVersion": version, "total": 1 });
         let query = "mutation($input: VisitCountsBulkUpdateInput!) { visitCountsBulkUpdate(input: $input) { errors {
             code path
         } } }";
-        let input = json!({ "sheets": [change("TRAVEL", 1), change("RESIDENT", 9)] });
-        let reply = desk.client.run(query, json!({ "input": input })).await;
-        let expected = json!([{ "code": "VERSION_CONFLICT", "path": ["input", "sheets", "1", "expectedVersion"] }]);
-        assert_eq!(reply.at("/data/visitCountsBulkUpdate/errors"), &expected);
+        let conflict = |place: &str| json!({ "code": "VERSION_CONFLICT", "path": ["input", "sheets", place, "expectedVersion"] });
+        let missing = json!({ "code": "NOT_FOUND", "path": ["input", "sheets", "2"] });
+        let mut unknown = change("TRAVEL", 1);
+        unknown["year"] = json!(2099);
+        desk.done("visitCountsUpdate", change("TRAVEL", 1)).await;
+        for (sheets, expected) in [
+            (json!([change("TRAVEL", 2), change("RESIDENT", 9)]), json!([conflict("1")])),
+            (json!([change("TRAVEL", 9), change("RESIDENT", 9), unknown]), json!([conflict("0"), conflict("1"), missing])),
+            (json!([change("TRAVEL", 1), change("RESIDENT", 0)]), json!([conflict("1")])),
+        ] {
+            let reply = desk.client.run(query, json!({ "input": { "sheets": sheets } })).await;
+            assert_eq!(reply.at("/data/visitCountsBulkUpdate/errors"), &expected);
+        }
     }
 }

@@ -262,7 +262,7 @@ on_both_databases! {
         let moved: Vec<&Value> = drafts.iter().collect();
         desk.publish(&moved).await;
         assert_eq!(children().await, before.iter().rev().cloned().collect::<Vec<_>>());
-        assert_eq!(desk.refused("reorder", together(&all)).await, ["VERSION_CONFLICT"]);
+        assert_eq!(desk.refused("reorder", together(&all)).await, ["VERSION_CONFLICT"; 4], "of each that was moved");
         let text = desk.find(json!({ "pageText": { "slug": "staff", "locale": "en" } })).await;
         let country = desk.find(json!({ "country": "CN" })).await;
         for stranger in [&text, &country] {

@@ -101,8 +101,8 @@ on_both_databases! {
         let input = together(&[&good, &newer, &archived]);
         assert_eq!(desk.refused("publishMany", input).await, ["input.documents.2.id ARCHIVED"]);
         let reply = desk.client.run(CHECK, json!({ "ids": [good["id"], archived["id"]] })).await;
-        assert_eq!(reply.at("/errors/0/extensions/faults/0/path"), &json!(["ids", "1", "id"]));
-        assert_eq!(reply.at("/errors/0/extensions/faults/0/rule"), "ARCHIVED");
+        assert_eq!(reply.at("/data/publishCheck/0/rule"), "ARCHIVED");
+        assert_eq!(reply.at("/data/publishCheck/0/documentId"), &archived["id"]);
         let twice = together(&[&good, &newer, &good]);
         assert_eq!(desk.refused("publishMany", twice).await, ["input.documents.2.id DUPLICATE"]);
         assert_eq!(desk.refused("publishMany", together(&[])).await, ["input.documents REQUIRED"]);

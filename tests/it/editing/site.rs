@@ -109,10 +109,10 @@ on_both_databases! {
             (json!({ "defaultLocale": "no tag" }), &["input.defaultLocale FORMAT"]),
             (json!({ "defaultLocale": null }), &["input.defaultLocale REQUIRED"]),
             (json!({ "name": null }), &["input.name.ja REQUIRED"]),
-            (json!({ "name": [{ "locale": "ja", "text": "名" }, { "locale": "fr", "text": "Nom" }] }), &["input.name.fr UNKNOWN"]),
+            (json!({ "name": [{ "locale": "ja", "text": "名" }, { "locale": "fr", "text": "Nom" }] }), &["input.name.1.locale UNKNOWN"]),
             (json!({ "locales": [ja, en, ja] }), &["input.locales DUPLICATE"]),
-            (json!({ "locales": [locale("ja", &["ja"]), en] }), &["input.locales.ja.fallback FALLBACK_LOOP"]),
-            (json!({ "locales": [locale("ja", &["fr"]), en] }), &["input.locales.ja.fallback UNKNOWN"]),
+            (json!({ "locales": [locale("ja", &["ja"]), en] }), &["input.locales.0.fallback FALLBACK_LOOP"]),
+            (json!({ "locales": [locale("ja", &["fr"]), en] }), &["input.locales.0.fallback UNKNOWN"]),
             (json!({ "locales": [ja, en, locale("x y", &[])] }), &["input.locales.2.code FORMAT"]),
             (json!({ "requiredLocales": ["en", "fr"] }), &["input.requiredLocales.1 UNKNOWN"]),
         ] {

@@ -93,7 +93,7 @@ on_both_databases! {
         );
         let french = json!([{ "locale": "fr", "text": "Fidji" }]);
         let input = json!({ "code": "FJ", "expectedVersion": 0, "names": french });
-        assert_eq!(desk.refused("countrySave", input).await, ["input.names.fr UNKNOWN"]);
+        assert_eq!(desk.refused("countrySave", input).await, ["input.names.0.locale UNKNOWN"]);
         for (mutation, code, field) in [("countrySave", "CN", "names"), ("categorySave", "RESIDENT", "labels")] {
             let input = json!({ "code": code, "expectedVersion": 1, field: null });
             assert_eq!(desk.refused(mutation, input).await, [format!("input.{field} REQUIRED")]);

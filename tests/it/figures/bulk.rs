@@ -45,7 +45,7 @@ const FLAWS: [&str; 4] = [
     "input.sheets.0.counts.1.country DUPLICATE",
     "input.sheets.1.counts.0.value OUT_OF_RANGE",
     "input.sheets.1.counts.2.country UNKNOWN",
-    "input.sheets.1.counts.3.note.fr UNKNOWN",
+    "input.sheets.1.counts.3.note.0.locale UNKNOWN",
 ];
 
 fn sorted(mut faults: Vec<String>) -> Vec<String> {
@@ -84,7 +84,7 @@ on_both_databases! {
         let rows = json!([row, { "country": "KR", "value": 4 }]);
         let again = json!({ "category": "RESIDENT", "year": 2023, "expectedVersion": 1, "counts": rows });
         let done = bulk_done(&editor, json!({ "sheets": [again], "errorPolicy": "GOOD_ROWS" })).await;
-        assert_eq!(faults(&done["rejected"]), ["input.sheets.0.counts.0.note.fr UNKNOWN"]);
+        assert_eq!(faults(&done["rejected"]), ["input.sheets.0.counts.0.note.0.locale UNKNOWN"]);
         let resident = &done["yearSheets"][0];
         assert_eq!((&cell(resident, "US")["value"], &cell(resident, "KR")["value"]), (&json!(9), &json!(4)));
 

@@ -147,8 +147,8 @@ on_both_databases! {
         let text = texts("A", "ア");
         let french = json!([{ "locale": "fr", "text": "Un" }]);
         for (fields, expected) in [
-            (json!({ "title": french }), "title.fr UNKNOWN"),
-            (json!({ "footnotes": [{ "text": text }, { "text": french }] }), "footnotes.1.text.fr UNKNOWN"),
+            (json!({ "title": french }), "title.0.locale UNKNOWN"),
+            (json!({ "footnotes": [{ "text": text }, { "text": french }] }), "footnotes.1.text.0.locale UNKNOWN"),
             (json!({ "footnotes": [{ "text": text, "places": [{ "year": 2020 }, { "category": "NONE" }] }] }), "footnotes.0.places.1.category UNKNOWN"),
             (json!({ "footnotes": [{ "text": text, "places": [{ "country": "XX" }] }] }), "footnotes.0.places.0.country UNKNOWN"),
             (json!({ "footnotes": [{ "text": text, "places": [{ "country": "x" }] }] }), "footnotes.0.places.0.country FORMAT"),
@@ -156,7 +156,7 @@ on_both_databases! {
             (json!({ "footnotes": [{ "text": [] }] }), "footnotes.0.text REQUIRED"),
             (json!({ "breaks": [{ "year": 2020, "kind": "EVENT", "label": text, "category": "NONE" }] }), "breaks.0.category UNKNOWN"),
             (json!({ "breaks": [{ "year": 2020, "kind": "EVENT", "label": [] }] }), "breaks.0.label REQUIRED"),
-            (json!({ "breaks": [{ "year": 2020, "kind": "EVENT", "label": french }] }), "breaks.0.label.fr UNKNOWN"),
+            (json!({ "breaks": [{ "year": 2020, "kind": "EVENT", "label": french }] }), "breaks.0.label.0.locale UNKNOWN"),
             (json!({ "breaks": [{ "year": 2201, "kind": "SERIES_BREAK", "label": text }] }), "breaks.0.year OUT_OF_RANGE"),
             (json!({ "contactEmail": "nobody" }), "contactEmail FORMAT"),
             (json!({ "licenceUrl": "javascript:alert(1)" }), "licenceUrl FORMAT"),

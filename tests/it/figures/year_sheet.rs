@@ -225,8 +225,8 @@ on_both_databases! {
             "input.counts.6.value VALUE_MISSING",
             "input.counts.7.status REQUIRED",
             "input.counts.8.note.1.locale DUPLICATE",
-            "input.counts.9.note.fr UNKNOWN",
-            "input.counts.10.note.fr UNKNOWN",
+            "input.counts.9.note.0.locale UNKNOWN",
+            "input.counts.10.note.0.locale UNKNOWN",
         ];
         expected.sort_unstable();
         assert_eq!(found, expected);

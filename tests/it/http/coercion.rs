@@ -71,6 +71,18 @@ on_both_databases! {
             assert_eq!(reply.at("/errors/0/extensions/faults/0/rule"), "REQUIRED", "{text}");
             assert_eq!(slugs(&editor).await, before, "{text}");
         }
+        // A scalar that breaks its rule is in the payload of the mutation whose input it is; elsewhere nobody would tell of it.
+        for text in [
+            "mutation($v: Locale) { a: pageCreate(input: { slug: \"half-done\" }) { errors { message(locale: $v) } } }",
+            "mutation($v: Locale!) { a: pageCreate(input: { slug: \"half-done\" }) { document { schedules { failureMessage(locale: $v) } } } }",
+        ] {
+            assert_nothing_ran(&editor.run(text, json!({ "v": "no locale!" })).await, &json!(["$v"]));
+            assert_eq!(slugs(&editor).await, before, "{text}");
+        }
+        let one_of = "query($v: Slug! = \"a\") { document(by: { page: $v }) { id } }";
+        assert_nothing_ran(&editor.run(one_of, json!({ "v": null })).await, &json!(["$v"]));
+        let one_of = "query($v: Slug = \"a\") { document(by: { page: $v }) { id } }";
+        assert_eq!(editor.run(one_of, json!({ "v": null })).await.status(), 400);
         let query = "query($v: OrderDirection) { pages(order: { field: SLUG, direction: $v }) { totalCount } }";
         assert_nothing_ran(&app.anonymous().run(query, json!({ "v": null })).await, &json!(["$v"]));
         // What is left out has its default, and null may stand where the place allows it, in this operation if not in another.

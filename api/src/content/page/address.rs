@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use entities::{DocumentKind, Rule, Slug, page, page_redirect, page_text};
+use entities::{DocumentKind, Locale, Rule, Slug, is_visible, page, page_redirect, page_text};
 use futures_util::TryStreamExt;
 use percent_encoding::percent_decode_str;
 use sea_orm::{
@@ -16,10 +16,11 @@ use crate::{
     content::markdown,
     editorial::revision,
     error::{Error, Fault, Result},
+    locale,
 };
 
 /// Slugs that a front end on the same host needs for other things.
-const RESERVED: [&str; 8] = ["admin", "api", "figures", "graphql", "healthz", "preview", "readyz", "studio"];
+const RESERVED: [&str; 9] = ["admin", "api", "figures", "graphql", "healthz", "metrics", "preview", "readyz", "studio"];
 
 /// Why a page may not have this slug, if it may not. A slug that a published page has is free for drafts once the draft of
 /// that page has another one; [`is_given_up`] tells whether it can be published.
@@ -173,8 +174,8 @@ pub async fn redirect(transaction: &DatabaseTransaction, page: Uuid, slugs: &BTr
 enum LinkTarget {
     /// To another host, to a place within the text, or to a file.
     Elsewhere,
-    /// To the page with this slug.
-    Page(Slug),
+    /// To the page with this slug, below a part of the path that may be a locale.
+    Page { slug: Slug, below: Option<Locale> },
     /// To what looks like a page of the site and cannot be one, such as `/ABOUT-US`: slugs are in lower case.
     NoPage,
 }
@@ -183,14 +184,21 @@ enum LinkTarget {
 /// `../en/about-us#staff`). The part is compared as a browser sends it and a server reads it: percent-encoded or not.
 fn links_to(target: &str) -> LinkTarget {
     let path = target.split(['#', '?']).next().unwrap_or_default();
-    let last = path.trim_end_matches('/').rsplit('/').next().unwrap_or_default();
+    let mut parts = path.trim_end_matches('/').rsplit('/');
+    let (last, before) = (parts.next().unwrap_or_default(), parts.next().unwrap_or_default());
     if path.starts_with("//") || path.contains(':') {
         return LinkTarget::Elsewhere;
     }
     let Ok(last) = percent_decode_str(last).decode_utf8() else { return LinkTarget::NoPage };
+    // What a reader takes for a slug: in another case, with a space or an invisible letter in it, or with parameters.
+    let looks_like = || {
+        let shown = last.split(';').next().unwrap_or_default().to_lowercase();
+        let shown: String = shown.chars().filter(|letter| is_visible(letter.encode_utf8(&mut [0; 4]))).collect();
+        shown.parse::<Slug>().is_ok()
+    };
     match last.parse() {
-        Ok(slug) => LinkTarget::Page(slug),
-        Err(_) if last.to_lowercase().parse::<Slug>().is_ok() => LinkTarget::NoPage,
+        Ok(slug) => LinkTarget::Page { slug, below: before.parse().ok() },
+        Err(_) if looks_like() => LinkTarget::NoPage,
         Err(_) => LinkTarget::Elsewhere,
     }
 }
@@ -219,7 +227,8 @@ pub async fn linking_to_any(transaction: &DatabaseTransaction, slugs: &BTreeSet<
     let mut linking = BTreeSet::new();
     let mut texts = page_text::Entity::find().find_also_related(page::Entity).stream(transaction).await?;
     while let Some((text, page)) = texts.try_next().await? {
-        let leads_there = |target: &String| matches!(links_to(target), LinkTarget::Page(slug) if slugs.contains(&slug));
+        let leads_there =
+            |target: &String| matches!(links_to(target), LinkTarget::Page { slug, .. } if slugs.contains(&slug));
         if let Some(page) = page
             && may_link(text.body.as_str())
             && markdown::outline(&text.body).links.iter().any(leads_there)
@@ -230,11 +239,28 @@ pub async fn linking_to_any(transaction: &DatabaseTransaction, slugs: &BTreeSet<
     Ok(linking)
 }
 
+/// Whether this is a language in which the site offers nothing. A page may have a name that looks like one.
+async fn is_unknown_locale(transaction: &DatabaseTransaction, below: Option<Locale>) -> Result<bool> {
+    let Some(locale) = below.filter(|locale| locale.as_str().split('-').next().is_some_and(|tag| tag.len() <= 3))
+    else {
+        return Ok(false);
+    };
+    if locale::offered(transaction).await?.contains(&locale) {
+        return Ok(false);
+    }
+    match locale.as_str().to_lowercase().parse() {
+        Ok(slug) => Ok(served(transaction, &slug).await?.is_none()),
+        Err(_) => Ok(true),
+    }
+}
+
 /// Whether a link within the site leads to no published page.
 pub(super) async fn is_dead(transaction: &DatabaseTransaction, target: &str) -> Result<bool> {
     Ok(match links_to(target) {
         LinkTarget::Elsewhere => false,
-        LinkTarget::Page(slug) => served(transaction, &slug).await?.is_none(),
+        LinkTarget::Page { slug, below } => {
+            served(transaction, &slug).await?.is_none() || is_unknown_locale(transaction, below).await?
+        }
         LinkTarget::NoPage => true,
     })
 }
@@ -245,15 +271,22 @@ mod tests {
 
     #[test]
     fn a_link_within_the_site_ends_with_a_slug() {
-        let page = |slug: &str| LinkTarget::Page(slug.parse().expect("a slug"));
+        let below = |slug: &str, below: &str| LinkTarget::Page {
+            slug: slug.parse().expect("a slug"),
+            below: below.parse().ok(),
+        };
+        let page = |slug: &str| below(slug, "");
         for (target, leads) in [
             ("/about-us", page("about-us")),
             ("about-us", page("about-us")),
-            ("../en/about-us/?x=1#staff", page("about-us")),
+            ("../en/about-us/?x=1#staff", below("about-us", "en")),
             ("/%61bout-us", page("about-us")),
             ("/ABOUT-US", LinkTarget::NoPage),
             ("/About%2Dus", LinkTarget::NoPage),
             ("/%ff", LinkTarget::NoPage),
+            ("/about-us%20", LinkTarget::NoPage),
+            ("/about-us;x", LinkTarget::NoPage),
+            ("/about-us\u{200b}", LinkTarget::NoPage),
             ("/files/form.pdf", LinkTarget::Elsewhere),
             ("/ファイル", LinkTarget::Elsewhere),
             ("#staff", LinkTarget::Elsewhere),

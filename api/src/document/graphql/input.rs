@@ -168,7 +168,7 @@ pub async fn save<K: Kind>(
     action: &'static str,
     save: Save,
     target: impl FnOnce(&mut Faults) -> Target + Send,
-    change: impl FnOnce(Option<K>, &mut Faults) -> Option<K> + Send,
+    change: impl FnOnce(Option<K>, &mut Faults) -> Option<K> + Clone + Send,
 ) -> Result<Mutated<DocumentPayload>> {
     mutate(ctx, action, async move |transaction, editor| {
         let mut faults = Faults::default();
@@ -176,14 +176,24 @@ pub async fn save<K: Kind>(
         let expected = faults.take(&["expectedVersion"], save.expected);
         let reason = save.reason.and_then(|reason| faults.take(&["reason"], reason)).map(String::from);
         let mut edit = Edit::new(transaction, editor);
-        let base: Base<K> = match (target, expected) {
+        let mut base: Base<K> = match (target, expected) {
             (Target::Id(Some(id)), Some(expected)) => edit.base_by_id(id, expected).await?,
             (Target::Key(Some(key)), Some(expected)) => edit.base(&key, expected).await?,
-            _ => return Err(faults.into_result().err().unwrap_or(Error::NotFound("the document"))),
+            _ => return Err(faults.into_result().err().unwrap_or(Error::not_found("the document"))),
         };
+        let again = |current| change.clone()(Some(current), &mut Faults::default());
+        edit.note_overwritten(&mut base, again).await?;
         let content = change(base.content().cloned(), &mut faults);
+        if let (false, Some(content)) = (faults.is_empty(), &content) {
+            // What the saving would find, too.
+            let document = base.document().map(|document| document.id);
+            let found = content.check(edit.connection(), document).await?;
+            for fault in found {
+                faults.add_beside(fault);
+            }
+        }
         faults.into_result()?;
-        let content = content.ok_or(Error::NotFound("the document"))?;
+        let content = content.ok_or(Error::not_found("the document"))?;
         let document = edit.save(base, &content, RevisionAction::Save, reason).await?;
         document::written_one(&mut edit, document.id).await
     })

@@ -63,7 +63,7 @@ impl LeaseMutation {
             let mut faults = Faults::default();
             let id = faults.take_id(&["id"], &input.id);
             faults.into_result()?;
-            let id = id.ok_or(Error::NotFound("the document"))?;
+            let id = id.ok_or(Error::not_found("the document"))?;
             let mut edit = Edit::new(transaction, editor);
             let acquired = lease::take(&mut edit, id, input.take_over).await?;
             Ok((acquired, document::written_one(&mut edit, id).await?))
@@ -81,7 +81,7 @@ impl LeaseMutation {
             let mut faults = Faults::default();
             let id = faults.take_id(&["id"], &input.id);
             faults.into_result()?;
-            let id = id.ok_or(Error::NotFound("the document"))?;
+            let id = id.ok_or(Error::not_found("the document"))?;
             let mut edit = Edit::new(transaction, editor);
             lease::release(&mut edit, id).await?;
             document::written_one(&mut edit, id).await

@@ -124,52 +124,39 @@ pub struct FactSheetMetadataSaveInput {
     /// The version that the change is based on; 0 when nothing has been said yet.
     expected_version: Input<Version>,
     /// What the figures are called, in all locales.
-    #[graphql(default)]
     title: MaybeUndefined<Vec<LocalizedTextInput>>,
     /// What they show, in all locales.
-    #[graphql(default)]
     description: MaybeUndefined<Vec<LocalizedTextInput>>,
     /// Who makes and publishes them, in all locales.
-    #[graphql(default)]
     producer: MaybeUndefined<Vec<LocalizedTextInput>>,
     /// Where questions about them go.
-    #[graphql(default)]
     contact_email: MaybeUndefined<Input<Email>>,
     /// A page of the producer about them.
-    #[graphql(default)]
     contact_url: MaybeUndefined<Input<Url>>,
     /// How they are made, in all locales.
-    #[graphql(default)]
     method: MaybeUndefined<Vec<LocalizedTextInput>>,
     /// What is counted, in all locales.
-    #[graphql(default)]
     unit: MaybeUndefined<Vec<LocalizedTextInput>>,
     /// What a year is.
     period_kind: Option<PeriodKind>,
     /// The name of the licence, in all locales.
-    #[graphql(default)]
     licence: MaybeUndefined<Vec<LocalizedTextInput>>,
     /// The address of the text of the licence.
-    #[graphql(default)]
     licence_url: MaybeUndefined<Input<Url>>,
     /// How to cite them, in all locales.
-    #[graphql(default)]
     citation: MaybeUndefined<Vec<LocalizedTextInput>>,
     /// When the next ones are expected.
-    #[graphql(default)]
     next_update: MaybeUndefined<Input<Date>>,
     /// Where figures cannot be compared, and what happened: all of them.
-    #[graphql(default)]
     breaks: MaybeUndefined<Vec<BreakInput>>,
     /// The footnotes, all of them, in order.
-    #[graphql(default)]
     footnotes: MaybeUndefined<Vec<FootnoteInput>>,
     /// Why, in your words.
     reason: Option<Input<Line>>,
 }
 
 /// A year from which on figures are not what they were.
-#[derive(InputObject)]
+#[derive(Clone, InputObject)]
 pub struct BreakInput {
     /// The first year that it holds for.
     year: Input<Year>,
@@ -182,7 +169,7 @@ pub struct BreakInput {
 }
 
 /// A footnote.
-#[derive(InputObject)]
+#[derive(Clone, InputObject)]
 pub struct FootnoteInput {
     /// It, in all locales.
     text: Vec<LocalizedTextInput>,
@@ -192,7 +179,7 @@ pub struct FootnoteInput {
 }
 
 /// What a footnote holds for: everything with this category, country and year, as far as they are given.
-#[derive(InputObject)]
+#[derive(Clone, InputObject)]
 pub struct FootnotePlaceInput {
     /// The category's code.
     category: Option<Input<CategoryCode>>,

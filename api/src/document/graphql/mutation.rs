@@ -170,7 +170,7 @@ fn seen(id: ID, expected: Input<Version>, why: Option<Input<Line>>) -> Result<(S
     let seen = SeenInput { id, expected_version: expected }.parse(&mut faults, &[]);
     let reason = reason(&mut faults, why);
     faults.into_result()?;
-    Ok((seen.ok_or(Error::NotFound("the document"))?, reason))
+    Ok((seen.ok_or(Error::not_found("the document"))?, reason))
 }
 
 /// Runs a mutation that does something to one document as it was seen.
@@ -287,7 +287,7 @@ impl DocumentMutation {
             let version = faults.take(&["version"], input.version);
             let reason = reason(&mut faults, input.reason);
             faults.into_result()?;
-            let (document, version) = document.zip(version).ok_or(Error::NotFound("the document"))?;
+            let (document, version) = document.zip(version).ok_or(Error::not_found("the document"))?;
             let mut edit = Edit::new(transaction, editor);
             document::restore(&mut edit, document, version, reason).await?;
             document::written_one(&mut edit, document.id).await
@@ -333,7 +333,7 @@ impl DocumentMutation {
             let at = zone.zip(local).map(|(zone, local)| moment(local, zone, input.occurrence.map(Into::into)));
             let at = at.and_then(|at| at.map_err(|fault| faults.add(fault)).ok());
             faults.into_result()?;
-            let (document, at) = document.zip(at).ok_or(Error::NotFound("the document"))?;
+            let (document, at) = document.zip(at).ok_or(Error::not_found("the document"))?;
             let release = Release { kind: input.kind.map(Into::into), reason };
             let (action, links) = (input.action.into(), input.break_links.into());
             let plan = Plan { action, at, time_zone: input.time_zone, release, links };

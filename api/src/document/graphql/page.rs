@@ -39,13 +39,10 @@ pub struct PageUpdateInput {
     expected_version: Input<Version>,
     /// A new name in addresses. Once it is published, the old one leads to it. It may be that of a published page whose draft
     /// has another name already; the two are then published together.
-    #[graphql(default)]
     slug: MaybeUndefined<Input<Slug>>,
     /// The document of the page above it; null for the top.
-    #[graphql(default)]
     parent_id: MaybeUndefined<ID>,
     /// Its place among its siblings.
-    #[graphql(default)]
     position: MaybeUndefined<Input<Position>>,
     /// Whether the page may have the old address of another page. The redirect from there ends when this page is published.
     /// When left out, true stays true as long as the slug stays.
@@ -64,19 +61,14 @@ pub struct PageTextSaveInput {
     /// The version that the change is based on; 0 for a text that does not exist yet.
     expected_version: Input<Version>,
     /// The heading. Needed for a new text.
-    #[graphql(default)]
     title: MaybeUndefined<Input<Line>>,
     /// What stands in lists; null for nothing.
-    #[graphql(default)]
     summary: MaybeUndefined<Input<Prose>>,
     /// What stands in search results; null for nothing.
-    #[graphql(default)]
     description: MaybeUndefined<Input<Line>>,
     /// Who signs, for a greeting; null for nobody.
-    #[graphql(default)]
     signature: MaybeUndefined<Input<Prose>>,
     /// The text in Markdown; empty when left out of a new text.
-    #[graphql(default)]
     body: MaybeUndefined<Input<Markdown>>,
     /// Why, in your words.
     reason: Option<Input<Line>>,

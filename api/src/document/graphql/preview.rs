@@ -178,7 +178,7 @@ impl PreviewMutation {
                 faults.push(&["minutes"], Rule::OutOfRange { min: 1, max });
             }
             faults.into_result()?;
-            let (id, version) = id.zip(version).ok_or(Error::NotFound("the revision"))?;
+            let (id, version) = id.zip(version).ok_or(Error::not_found("the revision"))?;
             let (made, kind, token) = previews::create(&mut Edit::new(transaction, editor), id, version, lasts).await?;
             let maker = account::find(transaction.connection(), made.created_by).await?.email.into();
             Ok(Preview::new(made, kind, Some(token), Some(maker)))

@@ -206,7 +206,7 @@ impl DocumentQuery {
             editor.permit_any(Action::Read)?;
             let Some(id) = by.find(reader).await? else { return Ok(None) };
             match document::read(reader, &editor, id).await {
-                Err(Error::NotFound(_)) => Ok(None),
+                Err(Error::NotFound { .. }) => Ok(None),
                 Ok(document) => {
                     record_reading(ctx, &editor, [&document.row]).await?;
                     Ok(Some(Document(document)))
@@ -338,7 +338,7 @@ impl DocumentQuery {
             Ok(diff::diff(a, b).into_iter().map(Into::into).collect())
         };
         match found.await {
-            Err(Error::NotFound(_)) => None,
+            Err(Error::NotFound { .. }) => None,
             found => Some(found),
         }
     }

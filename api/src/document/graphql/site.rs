@@ -23,16 +23,12 @@ pub struct SiteSaveInput {
     /// The version that the change is based on.
     expected_version: Input<Version>,
     /// The site's name, in all locales.
-    #[graphql(default)]
     name: MaybeUndefined<Vec<LocalizedTextInput>>,
     /// The locale served when none is asked for.
-    #[graphql(default)]
     default_locale: MaybeUndefined<Input<Locale>>,
     /// The locales offered, all of them, in the order of the language menu.
-    #[graphql(default)]
     locales: MaybeUndefined<Vec<SiteLocaleInput>>,
     /// The locales in which a text must be public before it is in any other; null for none.
-    #[graphql(default)]
     required_locales: MaybeUndefined<Vec<Input<Locale>>>,
     /// What is done about counts so small that they could point to a person.
     disclosure: Option<DisclosurePolicyInput>,
@@ -41,7 +37,7 @@ pub struct SiteSaveInput {
 }
 
 /// What is done about small counts.
-#[derive(InputObject)]
+#[derive(Clone, InputObject)]
 pub struct DisclosurePolicyInput {
     /// What is done.
     method: DisclosureMethod,
@@ -51,7 +47,7 @@ pub struct DisclosurePolicyInput {
 }
 
 /// A locale to offer.
-#[derive(InputObject)]
+#[derive(Clone, InputObject)]
 pub struct SiteLocaleInput {
     /// Its language tag.
     code: Input<Locale>,

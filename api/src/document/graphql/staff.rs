@@ -37,16 +37,12 @@ pub struct StaffMemberUpdateInput {
     /// The version that the change is based on.
     expected_version: Input<Version>,
     /// A new name in addresses.
-    #[graphql(default)]
     slug: MaybeUndefined<Input<Slug>>,
     /// Its place in the list.
-    #[graphql(default)]
     position: MaybeUndefined<Input<Position>>,
     /// Where mail reaches the person; null for nowhere.
-    #[graphql(default)]
     email: MaybeUndefined<Input<Email>>,
     /// Where a call reaches the person; null for nowhere.
-    #[graphql(default)]
     telephone: MaybeUndefined<Input<Line>>,
     /// Why, in your words.
     reason: Option<Input<Line>>,
@@ -62,16 +58,12 @@ pub struct StaffTextSaveInput {
     /// The version that the change is based on; 0 for a text that does not exist yet.
     expected_version: Input<Version>,
     /// The person's name. Needed for a new text.
-    #[graphql(default)]
     name: MaybeUndefined<Input<Line>>,
     /// What the person is in the section. Needed for a new text.
-    #[graphql(default)]
     role: MaybeUndefined<Input<Line>>,
     /// Academic degree; null for none.
-    #[graphql(default)]
     degree: MaybeUndefined<Input<Line>>,
     /// Field of work; null for none.
-    #[graphql(default)]
     field: MaybeUndefined<Input<Line>>,
     /// Why, in your words.
     reason: Option<Input<Line>>,

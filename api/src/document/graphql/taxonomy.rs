@@ -24,10 +24,8 @@ pub struct CountrySaveInput {
     /// The version that the change is based on; 0 for a country that is not listed yet.
     expected_version: Input<Version>,
     /// Its place in the tenant's order, lowest first; 0 when left out of a new one.
-    #[graphql(default)]
     position: MaybeUndefined<Input<Position>>,
     /// Its names, all of them. Needed for a new one.
-    #[graphql(default)]
     names: MaybeUndefined<Vec<LocalizedTextInput>>,
     /// Why, in your words.
     reason: Option<Input<Line>>,
@@ -41,17 +39,15 @@ pub struct CategorySaveInput {
     /// The version that the change is based on; 0 for a category that does not exist yet.
     expected_version: Input<Version>,
     /// Its place in the tenant's order, lowest first; 0 when left out of a new one.
-    #[graphql(default)]
     position: MaybeUndefined<Input<Position>>,
     /// Its names and what they cover, all of them. Needed for a new one.
-    #[graphql(default)]
     labels: MaybeUndefined<Vec<CategoryLabelInput>>,
     /// Why, in your words.
     reason: Option<Input<Line>>,
 }
 
 /// What a category is called in one locale.
-#[derive(InputObject)]
+#[derive(Clone, InputObject)]
 pub struct CategoryLabelInput {
     /// The locale.
     locale: Input<Locale>,

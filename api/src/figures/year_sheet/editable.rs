@@ -48,7 +48,7 @@ pub async fn find(
 ) -> Result<Editable> {
     editor.permit(Action::Read, DocumentKind::YearSheet, None)?;
     if category::Entity::find_by_id(category.clone()).one(connection).await?.is_none() {
-        return Err(Error::NotFound("the category"));
+        return Err(Error::not_found("the category"));
     }
     match revision::find(connection, DocumentKind::YearSheet, &key(category, year)).await? {
         Some(document) => load(connection, document).await,

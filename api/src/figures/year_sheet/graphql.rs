@@ -20,7 +20,7 @@ use crate::{
     },
     graphql::{
         At, ContextExt, Expected, Faults, Input, LocalizedText, LocalizedTextInput, Mutated, Scalar, UserError,
-        ValidationError, global_id, mutate, variant_id,
+        ValidationError, faults_in_input, global_id, mutate, variant_id,
     },
 };
 
@@ -211,7 +211,7 @@ impl YearSheetQuery {
                     record_reading(ctx, &editor, sheet.document.as_ref()).await?;
                     Ok(Some(YearSheet::new(sheet)))
                 }
-                Err(Error::NotFound(_)) => Err(Error::invalid(["category"], Rule::Unknown)),
+                Err(Error::NotFound { .. }) => Err(Error::invalid(["category"], Rule::Unknown)),
                 Err(error) => Err(error),
             }
         };
@@ -342,7 +342,7 @@ impl YearSheetChangesInput {
         });
         let (Some(category), Some(year), Some(expected)) = (category, year, expected) else {
             // Without these there is no sheet to hold the rest against.
-            return Err(faults.into_result().err().unwrap_or(Error::NotFound("the year sheet")));
+            return Err(faults.into_result().err().unwrap_or(Error::not_found("the year sheet")));
         };
         let copy_from = copy_from.and_then(|(from, year)| Some((from.unwrap_or(Some(category.clone()))?, year?)));
         let clear = self.clear;
@@ -566,7 +566,8 @@ impl YearSheetMutation {
     ) -> Result<Mutated<VisitCountsBulkUpdatePayload>> {
         mutate(ctx, "visitCountsBulkUpdate", async move |transaction, editor| {
             let (dry_run, batch) = input.parse()?;
-            let outcome = update::update_all(transaction, editor, batch).await?;
+            let mut outcome = update::update_all(transaction, editor, batch).await?;
+            outcome.rejected = faults_in_input(ctx, outcome.rejected);
             if dry_run {
                 transaction.roll_back().await?;
             }

@@ -254,7 +254,7 @@ pub async fn update_all(transaction: &mut Transaction, editor: &Editor, batch: B
     let mut edit = Edit::new(transaction, editor);
     edit.editor().permit(Action::Save, DocumentKind::YearSheet, None)?;
     let mut outcome = Outcome::default();
-    let mut faults = Vec::new();
+    let (mut faults, mut refused) = (Vec::new(), Vec::new());
     let mut prepared = Vec::with_capacity(sheets.len());
     let mut seen = BTreeSet::new();
     for (index, (changes, mut found)) in sheets.into_iter().enumerate() {
@@ -268,7 +268,11 @@ pub async fn update_all(transaction: &mut Transaction, editor: &Editor, batch: B
                 faults.extend(found.into_iter().map(place));
                 continue;
             }
-            prepared => prepared.map_err(|error| error.at(&place_of(index)))?,
+            Err(error) if error.is_of_one_document() => {
+                refused.push(error.at(&place_of(index)));
+                continue;
+            }
+            prepared => prepared?,
         };
         if let Some(document) = base.document() {
             edit.transaction().reads(document.id, document.version);
@@ -294,7 +298,10 @@ pub async fn update_all(transaction: &mut Transaction, editor: &Editor, batch: B
         prepared.push((index, base, sheet, rows));
     }
     if !faults.is_empty() {
-        return Err(Error::Invalid(faults));
+        refused.push(Error::Invalid(faults));
+    }
+    if !refused.is_empty() {
+        return Err(Error::all(refused));
     }
 
     let mut documents = Vec::with_capacity(prepared.len());
@@ -305,20 +312,21 @@ pub async fn update_all(transaction: &mut Transaction, editor: &Editor, batch: B
         outcome.differences.extend(differences(before.as_ref(), &sheet));
         let known = base.document().cloned();
         let is_changed = known.is_none() || before.as_ref() != Some(&sheet);
-        let mut document = match known {
-            Some(document) if !is_changed => {
-                edit.expect(&document, base.expected()).await.map_err(|error| error.at(&place_of(index)))?;
-                document
+        let saved = match known {
+            Some(document) if !is_changed => edit.expect(&document, base.expected()).await.map(|()| document),
+            _ => edit.save(base, &sheet, action, release.reason.clone()).await,
+        };
+        let mut document = match saved {
+            Ok(document) => document,
+            Err(Error::Invalid(faults)) => {
+                refused.push(Error::Invalid(faults.into_iter().map(|fault| within_sheet(index, fault)).collect()));
+                continue;
             }
-            _ => {
-                let saved = edit.save(base, &sheet, action, release.reason.clone()).await;
-                saved.map_err(|error| match error {
-                    Error::Invalid(faults) => {
-                        Error::Invalid(faults.into_iter().map(|fault| within_sheet(index, fault)).collect())
-                    }
-                    error => error.at(&place_of(index)),
-                })?
+            Err(error) if error.is_of_one_document() => {
+                refused.push(error.at(&place_of(index)));
+                continue;
             }
+            Err(error) => return Err(error),
         };
         if publish && document.published_number != Some(document.version) {
             // What comes out for the first time is a release, whatever the others are.
@@ -332,6 +340,9 @@ pub async fn update_all(transaction: &mut Transaction, editor: &Editor, batch: B
             published.push((document.id, sheet.clone()));
         }
         documents.push((document, is_changed.then_some((sheet, live))));
+    }
+    if !refused.is_empty() {
+        return Err(Error::all(refused));
     }
     let mut blockers = Vec::new();
     for (id, sheet) in published {
@@ -367,7 +378,12 @@ async fn prepare(edit: &mut Edit<'_>, changes: Changes, faults: &mut Vec<Fault>)
         faults.push(Fault::new(["category"], Rule::Unknown));
         return Err(Error::Invalid(std::mem::take(faults)));
     }
-    let base = base?;
+    let mut base = base?;
+    let again = |current: YearSheet| {
+        let start = if changes.clear { YearSheet::empty(changes.category.clone(), changes.year) } else { current };
+        Some(apply(start, changes.clone(), &mut Vec::new()))
+    };
+    edit.note_overwritten(&mut base, again).await?;
     let rows = changes.counts.iter().rev().map(|cell| (cell.country.clone(), cell.row)).collect();
     let empty = || YearSheet::empty(changes.category.clone(), changes.year);
     let mut sheet = base.content().filter(|_| !changes.clear).cloned().unwrap_or_else(empty);

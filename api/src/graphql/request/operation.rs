@@ -4,7 +4,7 @@
 //! depends on them, too, is kept for the values that came lately.
 
 use std::{
-    collections::{BTreeSet, HashMap},
+    collections::HashMap,
     hash::{Hash, Hasher},
     sync::{Arc, Mutex, PoisonError},
 };
@@ -23,7 +23,7 @@ use super::{
     RequestError,
     coercion::Variable,
     error::MAX_ERRORS,
-    nulls,
+    uses::Uses,
     validation::{Checked, Validator},
 };
 use crate::{
@@ -108,13 +108,13 @@ impl PreparedOperation {
         let document = only(&checked.document, select_operation(&checked.document, asked)?.0);
         let (name, definition) = select_operation(&document, None)?;
         let operation = Operation { name: name.map(str::to_owned), kind: definition.ty };
-        let never_null = match checked.typed.operations.get(name) {
-            Ok(operation) => nulls::never_null(schema, &checked.typed, operation),
-            Err(_) => BTreeSet::new(),
-        };
+        let uses = checked.typed.operations.get(name).map(|operation| Uses::of(schema, &checked.typed, operation));
+        let uses = uses.unwrap_or_default();
+        let mutates = operation.kind == OperationType::Mutation;
         let variables = definition.variable_definitions.iter().map(|definition| Variable {
             name: definition.node.name.node.clone(),
-            may_be_null: !never_null.contains(definition.node.name.node.as_str()),
+            may_be_null: !uses.never_null.contains(definition.node.name.node.as_str()),
+            leaves_rules: mutates && !uses.outside_mutations.contains(definition.node.name.node.as_str()),
             ty: type_of(&definition.node.var_type.node),
             default: definition.node.default_value.as_ref().map(|value| value.node.clone()),
             place: definition.pos,
@@ -178,16 +178,13 @@ impl PreparedOperation {
                     refuse(variable, vec![variable.missing()]);
                     continue;
                 }
-                (Some(value), _) => {
-                    let leaves_rules = self.operation.kind == OperationType::Mutation;
-                    match variable.coerce(self.schema, value, leaves_rules) {
-                        Ok(value) => value,
-                        Err(faults) => {
-                            refuse(variable, faults);
-                            continue;
-                        }
+                (Some(value), _) => match variable.coerce(self.schema, value) {
+                    Ok(value) => value,
+                    Err(faults) => {
+                        refuse(variable, faults);
+                        continue;
                     }
-                }
+                },
                 (None, Some(default)) => default.clone(),
                 (None, None) if variable.ty.is_non_null() => {
                     refuse(variable, vec![variable.missing()]);

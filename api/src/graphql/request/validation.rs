@@ -30,6 +30,7 @@ use crate::{
 };
 
 /// A document that is valid.
+#[derive(Debug)]
 pub(super) struct Checked {
     /// As the engine executes it.
     pub(super) document: ExecutableDocument,
