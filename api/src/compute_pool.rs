@@ -7,6 +7,7 @@
 //!
 //! A job must not ask for another permit: it would wait for itself.
 
+mod database_threads;
 mod queue;
 
 use std::{
@@ -28,7 +29,10 @@ use tokio::{
 use tracing::Instrument;
 use uuid::Uuid;
 
-use self::queue::{Bounds, FairQueue};
+use self::{
+    database_threads::DatabaseThreads,
+    queue::{Bounds, FairQueue},
+};
 use crate::{
     access::{Caller, network::Network, quota::Subject},
     error::{Error, Result},
@@ -99,6 +103,7 @@ struct Inner {
     permits: [usize; 2],
     /// Those of each priority, made when they are needed; nothing, if the system grants no threads.
     threads: [OnceLock<Option<ThreadPool>>; 2],
+    database_threads: DatabaseThreads,
     refused: AtomicU64,
     abandoned: AtomicU64,
     /// Told whenever the load changes.
@@ -138,6 +143,7 @@ impl ComputePool {
             lanes: Mutex::new(Lanes { free: permits, waiting }),
             permits,
             threads: [OnceLock::new(), OnceLock::new()],
+            database_threads: DatabaseThreads::default(),
             refused: AtomicU64::new(0),
             abandoned: AtomicU64::new(0),
             changed: Notify::new(),
@@ -246,6 +252,18 @@ impl ComputePool {
         });
         drop(permit);
         Ok(outcome)
+    }
+
+    /// Has work done that waits for the database again and again, without a permit, on threads of its own. It ends where it
+    /// waits when the client hangs up.
+    ///
+    /// # Errors
+    /// When it panics, or the process is shutting down.
+    pub async fn run_with_database<T: Send + 'static>(
+        &self,
+        work: impl Future<Output = T> + Send + 'static,
+    ) -> Result<T> {
+        self.0.database_threads.run(work).await
     }
 
     /// What the jobs of this priority are doing.

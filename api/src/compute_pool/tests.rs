@@ -197,3 +197,46 @@ async fn idle_jobs_run_when_no_other_thread_wants_the_core() {
         assert_eq!(elsewhere.expect("an outcome"), expected);
     }
 }
+
+/// Tells when it is dropped.
+struct Told(Option<oneshot::Sender<()>>);
+impl Drop for Told {
+    fn drop(&mut self) {
+        let _ = self.0.take().expect("once").send(());
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn work_that_waits_for_the_database_has_threads_of_its_own_and_ends_with_its_client() {
+    let pool = ComputePool::with_permits(1, 1);
+    let name = async { std::thread::current().name().map(str::to_owned) };
+    assert_eq!(pool.run_with_database(name).await.expect("done").as_deref(), Some("database"));
+    assert_eq!(Priority::ALL.map(|priority| pool.load(priority).running), [0, 0], "and needs no permit");
+
+    let (begun, has_begun) = oneshot::channel();
+    let (ended, has_ended) = oneshot::channel();
+    let told = Told(Some(ended));
+    let client = tokio::spawn({
+        let pool = pool.clone();
+        async move {
+            let waits = async move {
+                let _told = told;
+                begun.send(()).expect("the test listens");
+                std::future::pending::<()>().await;
+            };
+            pool.run_with_database(waits).await
+        }
+    });
+    has_begun.await.expect("begun");
+    client.abort();
+    has_ended.await.expect("what waits is dropped");
+    let panics = pool.run_with_database(async { panic!("as it would in a resolver") });
+    assert!(matches!(panics.await, Err::<(), _>(Error::Internal(_))));
+}
+
+#[tokio::test]
+async fn a_runtime_of_one_thread_does_such_work_in_place() {
+    let pool = ComputePool::with_permits(1, 1);
+    let here = std::thread::current().id();
+    assert_eq!(pool.run_with_database(async { std::thread::current().id() }).await.expect("done"), here);
+}

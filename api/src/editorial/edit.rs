@@ -12,7 +12,9 @@ use crate::{
     editorial::{
         Kind,
         kind::document_key,
-        revision::{Keyframe, Revision, at, changed_fields, conflict, content, expect, find, find_at, get, store},
+        revision::{
+            Keyframe, Revision, at, changed_fields, conflict, content, expect, find, find_at, find_newest, get, store,
+        },
         schedule,
     },
     error::{Error, Result},
@@ -117,6 +119,22 @@ impl<'a> Edit<'a> {
         }
     }
 
+    /// The same, based on what stands.
+    ///
+    /// # Errors
+    /// [`Error::Forbidden`]; or when the database cannot be read.
+    pub async fn newest<K: Kind>(&mut self, key: &str) -> Result<Base<K>> {
+        let missing = || Error::not_found("the document");
+        self.permit_some::<K>()?;
+        match find_newest(self.connection(), K::KIND, key).await? {
+            Some((document, newest)) => {
+                let version = document.version;
+                self.base_of(document, Some(newest), version, missing).await
+            }
+            None => Ok(Base { expected: Version::NONE, seen: None, keyframe: None, overwrites: Vec::new() }),
+        }
+    }
+
     /// The same for the document with this id.
     ///
     /// # Errors
@@ -195,9 +213,10 @@ impl<'a> Edit<'a> {
         self.transaction.about(document.id, expected);
         match seen {
             Some(seen) => {
-                let keyframe = Some(seen.keyframe());
-                let seen: K = content(&seen)?;
-                self.editor.permit_found(Action::Save, K::KIND, seen.locale(), missing)?;
+                let before: K = content(&seen)?;
+                self.editor.permit_found(Action::Save, K::KIND, before.locale(), missing)?;
+                let keyframe = Some(seen.into_keyframe());
+                let seen = before;
                 Ok(Base { expected, seen: Some((document, seen)), keyframe, overwrites: Vec::new() })
             }
             // What was to change is unknown without a base: every field counts, or a client that merges by itself would
@@ -224,6 +243,31 @@ impl<'a> Edit<'a> {
         action: RevisionAction,
         reason: Option<String>,
     ) -> Result<document::Model> {
+        self.append(base, content, action, reason, true).await
+    }
+
+    /// The same for a content of which [`Kind::check`] has found nothing wrong in this transaction.
+    ///
+    /// # Errors
+    /// The same.
+    pub async fn save_checked<K: Kind>(
+        &mut self,
+        base: Base<K>,
+        content: &K,
+        action: RevisionAction,
+        reason: Option<String>,
+    ) -> Result<document::Model> {
+        self.append(base, content, action, reason, false).await
+    }
+
+    async fn append<K: Kind>(
+        &mut self,
+        base: Base<K>,
+        content: &K,
+        action: RevisionAction,
+        reason: Option<String>,
+        checks: bool,
+    ) -> Result<document::Model> {
         self.editor.permit(Action::Save, K::KIND, content.locale())?;
         let Base { expected, seen, keyframe, overwrites } = base;
         if let Some((document, before)) = &seen {
@@ -239,9 +283,11 @@ impl<'a> Edit<'a> {
                 return Err(Error::invalid([K::HANDLE], Rule::Archived));
             }
         }
-        let faults = content.check(self.connection(), seen.as_ref().map(|(document, _)| document.id)).await?;
-        if !faults.is_empty() {
-            return Err(Error::Invalid(faults));
+        if checks {
+            let faults = content.check(self.connection(), seen.as_ref().map(|(document, _)| document.id)).await?;
+            if !faults.is_empty() {
+                return Err(Error::Invalid(faults));
+            }
         }
 
         let version = expected.next();

@@ -51,8 +51,8 @@ pub struct Revision {
 impl Revision {
     /// The nearest revision that is stored whole: what the next one may be a patch to.
     #[must_use]
-    pub fn keyframe(&self) -> Keyframe {
-        let (number, content) = self.base.clone().unwrap_or_else(|| (self.number, self.content.clone()));
+    pub fn into_keyframe(self) -> Keyframe {
+        let (number, content) = self.base.unwrap_or((self.number, self.content));
         Keyframe { number, content }
     }
 }
@@ -73,13 +73,18 @@ pub(super) fn store<K: Kind>(keyframe: Option<&Keyframe>, content: &K) -> Result
         return Ok((None, StoredContent::new(value)));
     }
     // A merge patch cannot say null. What is null is as good as absent, which is looked at here.
-    let value = patch::without_nulls(value);
-    if serde_json::from_value::<K>(value.clone()).ok().as_ref() != Some(content) {
-        return Ok((None, StoredContent::new(serde_json::to_value(content)?)));
-    }
+    let value = if patch::has_nulls(&value) {
+        let value = patch::without_nulls(value);
+        if K::deserialize(&value).ok().as_ref() != Some(content) {
+            return Ok((None, StoredContent::new(serde_json::to_value(content)?)));
+        }
+        value
+    } else {
+        value
+    };
     if let Some(Keyframe { number, content: base }) = keyframe {
-        let base = patch::without_nulls(base.clone());
-        let patch = patch::diff(&base, &value);
+        let nullless = patch::has_nulls(base).then(|| patch::without_nulls(base.clone()));
+        let patch = patch::diff(nullless.as_ref().unwrap_or(base), &value);
         if patch::size(&patch) * PATCH_PAYS <= patch::size(&value) {
             return Ok((Some(*number), StoredContent::new(patch)));
         }
@@ -205,8 +210,49 @@ pub async fn find_at(
     Ok(Some((document, whole(connection, revision.into_iter().collect()).await?.pop())))
 }
 
+/// The same with its newest revision.
+///
+/// # Errors
+/// When the database cannot be read.
+pub async fn find_newest(
+    connection: &impl ConnectionTrait,
+    kind: DocumentKind,
+    key: &str,
+) -> Result<Option<(document::Model, Revision)>> {
+    let found = document::Entity::find().find_also_linked(Newest);
+    let found = found.filter(document::COLUMN.key.eq(document_key(kind, key))).one(connection).await?;
+    let Some((document, revision)) = found else { return Ok(None) };
+    let revision = whole(connection, revision.into_iter().collect()).await?.pop();
+    let revision = revision.ok_or_else(|| missing(document.id, document.version))?;
+    Ok(Some((document, revision)))
+}
+
 /// From a document to its revision with this number.
 struct At(Version);
+
+/// From a document to its newest revision.
+struct Newest;
+
+fn revision_of_document() -> RelationDef {
+    let of_document: RelationDef = revision::Entity::belongs_to(document::Entity)
+        .from(revision::Column::DocumentId)
+        .to(document::Column::Id)
+        .into();
+    of_document.rev()
+}
+
+impl Linked for Newest {
+    type FromEntity = document::Entity;
+    type ToEntity = revision::Entity;
+
+    fn link(&self) -> Vec<LinkDef> {
+        let is_newest = |document, revision| {
+            let number = Expr::col((revision, revision::Column::Number));
+            number.equals((document, document::Column::Version)).into_condition()
+        };
+        vec![revision_of_document().on_condition(is_newest)]
+    }
+}
 
 impl Linked for At {
     type FromEntity = document::Entity;
@@ -214,13 +260,9 @@ impl Linked for At {
 
     fn link(&self) -> Vec<LinkDef> {
         let number = self.0;
-        let revisions: RelationDef = revision::Entity::belongs_to(document::Entity)
-            .from(revision::Column::DocumentId)
-            .to(document::Column::Id)
-            .into();
         let with_number =
             move |_, revision| Expr::col((revision, revision::Column::Number)).eq(number).into_condition();
-        vec![revisions.rev().on_condition(with_number)]
+        vec![revision_of_document().on_condition(with_number)]
     }
 }
 
@@ -284,7 +326,7 @@ pub async fn check_owner(
 /// # Errors
 /// When the stored content is not of this kind.
 pub fn content<K: Kind>(revision: &Revision) -> Result<K> {
-    Ok(serde_json::from_value(revision.content.clone())?)
+    Ok(K::deserialize(&revision.content)?)
 }
 
 /// What a writer is told who expected `expected` and wanted to change `attempted` of `base`, when `document` stands

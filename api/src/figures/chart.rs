@@ -135,11 +135,12 @@ pub enum ChartError {
     /// Too small, too large, or too many pixels at this scale.
     #[error("a chart is 320 to 2400 pixels wide and 240 to 1600 high, and has at most 6 million pixels")]
     Size,
-    /// More series, years, marks or footnotes than fit.
-    #[error(
-        "a chart has at most {MAX_SERIES} series, {MAX_YEARS} years, {MAX_MARKS} breaks and events, and {MAX_FOOTNOTES} footnotes"
-    )]
+    /// More series, marks or footnotes than fit.
+    #[error("a chart has at most {MAX_SERIES} series, {MAX_MARKS} breaks and events, and {MAX_FOOTNOTES} footnotes")]
     TooMany,
+    /// More years than fit.
+    #[error("a chart has at most {MAX_YEARS} years")]
+    TooManyYears,
     /// The years do not ascend, or a series has not one point for each.
     #[error("the years of a chart ascend, and every series has one point for each")]
     Years,
@@ -169,12 +170,11 @@ impl Chart {
             return Err(ChartError::Size);
         }
         let marks = self.breaks.len() + self.events.len();
-        if self.series.len() > MAX_SERIES
-            || self.years.len() > MAX_YEARS
-            || marks > MAX_MARKS
-            || self.footnotes.len() > MAX_FOOTNOTES
-        {
+        if self.series.len() > MAX_SERIES || marks > MAX_MARKS || self.footnotes.len() > MAX_FOOTNOTES {
             return Err(ChartError::TooMany);
+        }
+        if self.years.len() > MAX_YEARS {
+            return Err(ChartError::TooManyYears);
         }
         let ascending = self.years.windows(2).all(|pair| pair[0] < pair[1]);
         if !ascending || self.series.iter().any(|series| series.points.len() != self.years.len()) {

@@ -10,7 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, Utc};
 use entities::{
-    CategoryCode, Count, CountryCode, DocumentKind, Flags, Localized, Observation, ObservationStatus, Prose,
+    CategoryCode, Count, CountryCode, DocumentKind, Flags, Locale, Localized, Observation, ObservationStatus, Prose,
     ReleaseKind, Rule, Unexplained, Version, Year, category, country, document, visit_count, yearly_total,
 };
 use sea_orm::{
@@ -250,6 +250,43 @@ pub async fn is_category(transaction: &DatabaseTransaction, code: &CategoryCode)
         || !drafts(transaction, DocumentKind::Category, [code.as_str()]).await?.is_empty())
 }
 
+/// What the names in year sheets may be. Read once for all sheets that are looked at together.
+pub struct KnownNames {
+    categories: BTreeSet<CategoryCode>,
+    /// Those of the countries in the sheets that are published, or about to be.
+    countries: BTreeSet<CountryCode>,
+    locales: BTreeSet<Locale>,
+}
+
+impl KnownNames {
+    /// Those that these sheets may have.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub async fn of<'a>(
+        transaction: &DatabaseTransaction,
+        sheets: impl Iterator<Item = &'a YearSheet> + Clone,
+    ) -> Result<Self> {
+        let mut categories = BTreeSet::new();
+        for code in sheets.clone().map(|sheet| &sheet.category).collect::<BTreeSet<_>>() {
+            if is_category(transaction, code).await? {
+                categories.insert(code.clone());
+            }
+        }
+        let mut countries: BTreeSet<&CountryCode> = sheets.clone().flat_map(|sheet| sheet.counts.keys()).collect();
+        if !are_published(transaction, countries.iter().copied()).await? {
+            let published = published_countries(transaction).await?;
+            let others = countries.iter().filter(|code| !published.contains(**code)).map(|code| code.as_str());
+            // A new country and its first figures are prepared together.
+            let drafts = drafts(transaction, DocumentKind::Country, others).await?;
+            countries.retain(|code| published.contains(*code) || drafts.contains(code.as_str()));
+        }
+        let has_notes = sheets.clone().any(YearSheet::has_notes);
+        let locales = if has_notes { locale::offered(transaction).await? } else { BTreeSet::new() };
+        Ok(Self { categories, countries: countries.into_iter().cloned().collect(), locales })
+    }
+}
+
 /// Whether each of these countries is published. They are counted in the database: reading the codes of all takes longer.
 async fn are_published<'a>(
     transaction: &DatabaseTransaction,
@@ -281,6 +318,35 @@ fn others(observation: Observation) -> Result<serde_json::Value> {
     Ok(serde_json::to_value(observation.flags().others().collect::<Vec<_>>())?)
 }
 
+impl YearSheet {
+    /// What [`Kind::check`] finds wrong, given the names that may stand in it.
+    #[must_use]
+    pub fn check_names(&self, known: &KnownNames) -> Vec<Fault> {
+        let mut faults = Vec::new();
+        if !known.categories.contains(&self.category) {
+            faults.push(Fault::new(["category"], Rule::Unknown));
+        }
+        for code in self.counts.keys().filter(|code| !known.countries.contains(*code)) {
+            faults.push(Fault::new(["counts", code.as_str(), "country"], Rule::Unknown));
+        }
+        if let Some(total) = &self.total {
+            faults.extend(locale::unknown(&known.locales, &["totalNote"], total.note.keys()));
+        }
+        for (code, cell) in &self.counts {
+            faults.extend(locale::unknown(&known.locales, &["counts", code.as_str(), "note"], cell.note.keys()));
+        }
+        if self.sum().is_some_and(|sum| sum > Count::MAX) {
+            faults.push(Fault::new(["counts"], Rule::SumTooLarge { max: Count::MAX }));
+        }
+        faults
+    }
+
+    fn has_notes(&self) -> bool {
+        let of_total = self.total.iter().any(|total| !total.note.is_empty());
+        of_total || self.counts.values().any(|cell| !cell.note.is_empty())
+    }
+}
+
 impl Kind for YearSheet {
     const KIND: DocumentKind = DocumentKind::YearSheet;
     const HANDLE: &'static str = "category";
@@ -294,32 +360,7 @@ impl Kind for YearSheet {
     }
 
     async fn check(&self, transaction: &DatabaseTransaction, _: Option<Uuid>) -> Result<Vec<Fault>> {
-        let mut faults = Vec::new();
-        if !is_category(transaction, &self.category).await? {
-            faults.push(Fault::new(["category"], Rule::Unknown));
-        }
-        if !are_published(transaction, self.counts.keys()).await? {
-            let published = published_countries(transaction).await?;
-            let others: Vec<&CountryCode> = self.counts.keys().filter(|code| !published.contains(code)).collect();
-            // A new country and its first figures are prepared together.
-            let drafts = drafts(transaction, DocumentKind::Country, others.iter().map(|code| code.as_str())).await?;
-            for code in others.into_iter().filter(|code| !drafts.contains(code.as_str())) {
-                faults.push(Fault::new(["counts", code.as_str(), "country"], Rule::Unknown));
-            }
-        }
-        let has_notes = self.total.iter().any(|total| !total.note.is_empty())
-            || self.counts.values().any(|cell| !cell.note.is_empty());
-        let offered = if has_notes { locale::offered(transaction).await? } else { BTreeSet::new() };
-        if let Some(total) = &self.total {
-            faults.extend(locale::unknown(&offered, &["totalNote"], total.note.keys()));
-        }
-        for (code, cell) in &self.counts {
-            faults.extend(locale::unknown(&offered, &["counts", code.as_str(), "note"], cell.note.keys()));
-        }
-        if self.sum().is_some_and(|sum| sum > Count::MAX) {
-            faults.push(Fault::new(["counts"], Rule::SumTooLarge { max: Count::MAX }));
-        }
-        Ok(faults)
+        Ok(self.check_names(&KnownNames::of(transaction, std::iter::once(self)).await?))
     }
 
     async fn requirements(&self, transaction: &DatabaseTransaction, _: Uuid) -> Result<Vec<Fault>> {

@@ -272,6 +272,7 @@ fn write(asked: &Asked<'_>, parameters: Parameters, body: &mut BodyWriter) -> Re
     };
     let of_chart = |error: ChartError| match error {
         ChartError::Size => Error::invalid(["scale"], Rule::TooLarge),
+        ChartError::TooManyYears => Error::invalid(["from"], Rule::TooMany { max: chart::MAX_YEARS }),
         ChartError::NoFont => Error::NoFont,
         error => Error::internal(error),
     };

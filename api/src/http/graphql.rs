@@ -26,6 +26,7 @@ use poem::{
 };
 use serde::Serialize;
 use serde_json::{Map, Value};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::{
     media_type::MediaType,
@@ -55,17 +56,25 @@ use crate::{
 /// The longest request of an anonymous client, in bytes, that is read and answered where it came in; the longest document of
 /// any client that is read there.
 const LARGE_REQUEST_BYTES: usize = 2 * 1024;
+/// The same of clients that are signed in: their texts are long, their documents are not.
+const LARGE_REQUEST_OF_EDITORS_BYTES: usize = 64 * 1024;
 /// The longest operation of an anonymous client, in bytes, that a persisted operation may have and be answered where the
 /// request came in.
 const LARGE_OPERATION_BYTES: usize = 8 * LARGE_REQUEST_BYTES;
 /// What an operation costs at most that is answered where it came in: more would keep others waiting for that thread.
 const EXPENSIVE_COST: usize = 5_000;
 
+/// Bytes of large requests of editors that are worked on at once. What is read from a request, its variables and what becomes of
+/// them, takes up to twenty times its bytes.
+const LARGE_REQUESTS_AT_ONCE: usize = 4 * 1024 * 1024;
+
 /// The schema as it is served over HTTP.
 pub struct Service {
     schema: Schema,
     operations: OperationCache,
     pool: ComputePool,
+    /// A permit is a kibibyte.
+    large_requests: Arc<Semaphore>,
 }
 
 /// What a request asks to be run.
@@ -82,6 +91,8 @@ pub struct Prepared {
     pub extensions: Map<String, Value>,
     /// Whether a stranger asks for so much that it may take long.
     is_long: bool,
+    /// The turn of a large request, until it is answered.
+    turn: Option<OwnedSemaphorePermit>,
 }
 
 impl Prepared {
@@ -132,7 +143,8 @@ impl Service {
     /// # Errors
     /// When our own schema is not valid, which a test rules out.
     pub fn new(schema: Schema, limits: Limits, pool: ComputePool) -> Result<Self, Error> {
-        Ok(Self { schema, operations: OperationCache::new(limits)?, pool })
+        let large_requests = Arc::new(Semaphore::new(LARGE_REQUESTS_AT_ONCE / 1024));
+        Ok(Self { schema, operations: OperationCache::new(limits)?, pool, large_requests })
     }
 
     /// Nothing, if the document is within the limits, well-formed and valid, whatever values its variables will have.
@@ -156,9 +168,10 @@ impl Service {
         find: impl FnOnce(RequestedDocument) -> F + Send,
         asking: &Asking,
     ) -> Result<Arc<Prepared>, Refusal> {
-        // Texts of editors are long, their documents are not.
+        let bytes = received.sent().sent.len();
         let is_stranger = caller.credential.is_none();
-        let is_long = is_stranger && received.sent().sent.len() > LARGE_REQUEST_BYTES;
+        let is_long = bytes > if is_stranger { LARGE_REQUEST_BYTES } else { LARGE_REQUEST_OF_EDITORS_BYTES };
+        let turn = self.turn(bytes).await?;
         let prepare = async {
             let (document, parameters) = received.parse()?;
             let name = parameters.operation_name.as_deref();
@@ -168,7 +181,19 @@ impl Service {
                 async { self.check(&find(document).await?, parameters, caller, asking, is_long, is_apart).await };
             self.in_pool_if(is_apart, caller, check).await?
         };
-        self.in_pool_if(is_long, caller, prepare).await?.map(Arc::new)
+        let mut prepared = self.in_pool_if(is_long, caller, prepare).await??;
+        prepared.turn = turn;
+        Ok(Arc::new(prepared))
+    }
+
+    /// The turn of a request of this length, if it is large: only so many are worked on at once.
+    async fn turn(&self, bytes: usize) -> Result<Option<OwnedSemaphorePermit>, Refusal> {
+        if bytes <= LARGE_REQUEST_OF_EDITORS_BYTES {
+            return Ok(None);
+        }
+        let permits = u32::try_from(bytes.min(LARGE_REQUESTS_AT_ONCE) / 1024).map_err(Error::internal)?;
+        let turn = Arc::clone(&self.large_requests).acquire_many_owned(permits).await;
+        turn.map(Some).map_err(|closed| Error::internal(closed).into())
     }
 
     /// Whether it takes long to read this document: it has not been read lately.
@@ -196,8 +221,8 @@ impl Service {
         check_operation_type(operation.operation.kind, &method)?;
         let variables = operation.coerce(variables)?;
         let cost = operation.estimate(&variables, asking)?;
-        let is_long = is_long || is_stranger && text.len() > LARGE_OPERATION_BYTES;
-        Ok(Prepared { operation, variables, cost, counted: AtomicUsize::new(0), extensions, is_long })
+        let is_long = is_stranger && (is_long || text.len() > LARGE_OPERATION_BYTES);
+        Ok(Prepared { operation, variables, cost, counted: AtomicUsize::new(0), extensions, is_long, turn: None })
     }
 
     /// Carries it out: from the plan, or by the engine where there is none or an error has to be told. `present` sees every
@@ -240,6 +265,11 @@ impl Service {
                     Self::run(&schema, &prepared, &context, &present).await
                 };
                 self.pool.run_async(priority, &client, work).await?
+            } else if context.caller.credential.is_some() || !prepared.is_query() {
+                let (schema, prepared, context) = (self.schema.clone(), Arc::clone(prepared), context.clone());
+                let present = present.clone();
+                let work = async move { Self::run(&schema, &prepared, &context, &present).await };
+                self.pool.run_with_database(work).await?
             } else {
                 Self::run(&self.schema, prepared, &context, &present).await
             };

@@ -311,3 +311,21 @@ on_both_databases! {
         assert_eq!(public.at("/data/factSheet/categories/1/yearlyTotals/0/publishedTotal"), 66);
     }
 }
+
+on_both_databases! {
+    async fn more_years_than_fit_in_a_picture_are_refused_as_such(app: TestApp) {
+        for years in [1900..=1980, 1981..=2017] {
+            let sheets: Vec<Value> = years.map(|year| new("TRAVEL", year, 1, &[("CN", 1)])).collect();
+            bulk_done(&app.editor().await, json!({ "sheets": sheets, "publish": true })).await;
+        }
+        for kind in ["svg", "png"] {
+            let reply = app.anonymous().get(&format!("/figures/chart.{kind}")).await;
+            assert_eq!((reply.status(), reply.code()), (400, "BAD_USER_INPUT"), "{kind}: {}", reply.text());
+            assert_eq!(reply.at("/errors/0/extensions/faults/0"), &json!({
+                "path": ["from"], "rule": "TOO_MANY", "message": "must have at most 120 items",
+            }));
+            let reply = app.anonymous().get(&format!("/figures/chart.{kind}?from=1950")).await;
+            assert_eq!(reply.status(), 200, "{kind}: {}", reply.text());
+        }
+    }
+}

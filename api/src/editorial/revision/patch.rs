@@ -2,6 +2,14 @@
 
 use serde_json::{Map, Value};
 
+/// Whether a field is null.
+pub(super) fn has_nulls(value: &Value) -> bool {
+    match value {
+        Value::Object(fields) => fields.values().any(|value| value.is_null() || has_nulls(value)),
+        _ => false,
+    }
+}
+
 /// The same without fields that are null, which a merge patch cannot write. Lists stay as they are.
 pub(super) fn without_nulls(value: Value) -> Value {
     match value {

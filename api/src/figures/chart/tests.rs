@@ -340,7 +340,7 @@ fn what_is_out_of_bounds_is_refused() {
     assert_eq!(refused(|chart| chart.width = 319), ChartError::Size);
     assert_eq!(refused(|chart| chart.height = 1601), ChartError::Size);
     assert_eq!(refused(|chart| chart.series = vec![chart.series[0].clone(); 13]), ChartError::TooMany);
-    assert_eq!(refused(|chart| chart.years = years(1900..2021)), ChartError::TooMany);
+    assert_eq!(refused(|chart| chart.years = years(1900..2021)), ChartError::TooManyYears);
     assert_eq!(refused(|chart| chart.years.reverse()), ChartError::Years);
     assert_eq!(refused(|chart| chart.series[0].points.truncate(1)), ChartError::Years);
     assert_eq!(refused(|chart| chart.series[0].points[0] = point(-1)), ChartError::Value);

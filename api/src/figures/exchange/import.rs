@@ -13,7 +13,7 @@ use super::{
 use crate::{
     access::{Editor, permission::Action},
     compute_pool::{Client, ComputePool, Priority},
-    editorial::{Release, revision},
+    editorial::{Edit, Release},
     error::{Error, Fault, Result},
     figures::{
         Published,
@@ -111,11 +111,13 @@ pub async fn import(
     if sheets.len() > MAX_SHEETS {
         return Err(Error::invalid(["file"], Rule::TooMany { max: MAX_SHEETS }));
     }
+    let mut edit = Edit::new(transaction, editor);
     let mut bases = Vec::with_capacity(sheets.len());
     let mut changes = Vec::with_capacity(sheets.len());
     let mut faults = Vec::new();
     for (key, figures) in &sheets {
-        let (current, content) = stands(transaction, key).await?;
+        let newest = edit.newest::<YearSheet>(&year_sheet::key(&key.0, key.1)).await?;
+        let current = newest.expected();
         let seen = match &wish.seen {
             None => Some(current),
             Some(seen) => seen.get(key).copied(),
@@ -126,7 +128,11 @@ pub async fn import(
         }
         bases.push((key.clone(), current));
         let figures = figures.iter().map(|index| (*index, &reading.figures[*index]));
-        changes.push((of_sheet(key, seen.unwrap_or(current), content.as_ref(), figures), Vec::new()));
+        let mut of_sheet = of_sheet(key, seen.unwrap_or(current), newest.content(), figures);
+        if of_sheet.expected == current {
+            of_sheet.base = Some(Box::new(newest));
+        }
+        changes.push((of_sheet, Vec::new()));
     }
     let has_faults = !reading.faults.is_empty() || reading.more_faults > 0;
     if has_faults && wish.policy == ErrorPolicy::AllOrNone || sheets.is_empty() {
@@ -166,15 +172,6 @@ pub async fn import(
         transaction.roll_back().await?;
     }
     Ok(Imported { reading, bases, outcome: Some(outcome), is_written: !is_dry })
-}
-
-/// The version and the content of a sheet as it stands.
-async fn stands(transaction: &Transaction, (category, year): &SheetKey) -> Result<(Version, Option<YearSheet>)> {
-    let key = year_sheet::key(category, *year);
-    let found = revision::find(transaction.connection(), entities::DocumentKind::YearSheet, &key).await?;
-    let Some(document) = found else { return Ok((Version::NONE, None)) };
-    let newest = revision::get(transaction.connection(), document.id, document.version).await?;
-    Ok((document.version, Some(revision::content(&newest)?)))
 }
 
 /// What the figures of a file change of a sheet.

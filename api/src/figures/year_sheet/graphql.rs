@@ -346,7 +346,8 @@ impl YearSheetChangesInput {
         };
         let copy_from = copy_from.and_then(|(from, year)| Some((from.unwrap_or(Some(category.clone()))?, year?)));
         let clear = self.clear;
-        let changes = Changes { category, year, expected, clear, copy_from, total, total_flags, total_note, counts };
+        let changes =
+            Changes { category, year, expected, clear, copy_from, total, total_flags, total_note, counts, base: None };
         Ok((changes, faults))
     }
 }

@@ -7,7 +7,7 @@ use entities::{
     RevisionAction, Rule, Version, Year, document,
 };
 
-use super::{Cell, Editable, Saved, Total, YearSheet, is_category, key, load, shown_versions};
+use super::{Cell, Editable, KnownNames, Saved, Total, YearSheet, is_category, key, load, shown_versions};
 use crate::{
     access::{Editor, permission::Action},
     editorial::{Base, Edit, Kind, Release, revision},
@@ -36,6 +36,8 @@ pub struct Changes {
     pub total_note: Patch<Localized<Prose>>,
     /// The cells.
     pub counts: Vec<CellChanges>,
+    /// The sheet at that version, where it was read already.
+    pub base: Option<Box<Base<YearSheet>>>,
 }
 
 impl Changes {
@@ -52,6 +54,7 @@ impl Changes {
             total_flags: None,
             total_note: Patch::Keep,
             counts: Vec::new(),
+            base: None,
         }
     }
 }
@@ -263,7 +266,7 @@ pub async fn update_all(transaction: &mut Transaction, editor: &Editor, batch: B
             faults.push(place(Fault::new(["year"], Rule::Duplicate)));
             continue;
         }
-        let Prepared { base, mut sheet, rows } = match prepare(&mut edit, changes, &mut found).await {
+        let prepared_sheet = match prepare(&mut edit, changes, &mut found).await {
             Err(Error::Invalid(found)) => {
                 faults.extend(found.into_iter().map(place));
                 continue;
@@ -274,15 +277,22 @@ pub async fn update_all(transaction: &mut Transaction, editor: &Editor, batch: B
             }
             prepared => prepared?,
         };
-        if let Some(document) = base.document() {
+        if let Some(document) = prepared_sheet.base.document() {
             edit.transaction().reads(document.id, document.version);
         }
+        prepared.push((index, prepared_sheet, found, true));
+    }
+    let known = KnownNames::of(edit.connection(), prepared.iter().map(|(_, prepared, ..)| &prepared.sheet)).await?;
+    for (index, Prepared { base, sheet, rows }, found, is_sound) in &mut prepared {
+        let (index, mut found) = (*index, std::mem::take(found));
+        let place = |fault: Fault| within_sheet(index, fault);
         let mut of_sheet = Vec::new();
-        for fault in sheet.check(edit.connection(), None).await? {
+        for fault in sheet.check_names(&known) {
+            *is_sound = false;
             match row_of(&fault) {
                 Some(country) => {
-                    restore_cell(&mut sheet, &base, &country);
-                    found.push(by_row(fault, &rows));
+                    restore_cell(sheet, base, &country);
+                    found.push(by_row(fault, rows));
                 }
                 None => of_sheet.push(fault),
             }
@@ -295,7 +305,6 @@ pub async fn update_all(transaction: &mut Transaction, editor: &Editor, batch: B
             ErrorPolicy::GoodRows => outcome.rejected.extend(by_rows.into_iter().map(place)),
         }
         faults.extend(of_sheet.into_iter().map(place));
-        prepared.push((index, base, sheet, rows));
     }
     if !faults.is_empty() {
         refused.push(Error::Invalid(faults));
@@ -306,7 +315,7 @@ pub async fn update_all(transaction: &mut Transaction, editor: &Editor, batch: B
 
     let mut documents = Vec::with_capacity(prepared.len());
     let mut published = Vec::new();
-    for (index, base, sheet, rows) in prepared {
+    for (index, Prepared { base, sheet, rows }, _, is_sound) in prepared {
         let (before, live) = (base.content().cloned(), base.live().cloned());
         let was_published = is_published(&base);
         outcome.differences.extend(differences(before.as_ref(), &sheet));
@@ -314,6 +323,7 @@ pub async fn update_all(transaction: &mut Transaction, editor: &Editor, batch: B
         let is_changed = known.is_none() || before.as_ref() != Some(&sheet);
         let saved = match known {
             Some(document) if !is_changed => edit.expect(&document, base.expected()).await.map(|()| document),
+            _ if is_sound => edit.save_checked(base, &sheet, action, release.reason.clone()).await,
             _ => edit.save(base, &sheet, action, release.reason.clone()).await,
         };
         let mut document = match saved {
@@ -369,9 +379,12 @@ struct Prepared {
     rows: BTreeMap<CountryCode, usize>,
 }
 
-async fn prepare(edit: &mut Edit<'_>, changes: Changes, faults: &mut Vec<Fault>) -> Result<Prepared> {
+async fn prepare(edit: &mut Edit<'_>, mut changes: Changes, faults: &mut Vec<Fault>) -> Result<Prepared> {
     edit.editor().permit(Action::Save, DocumentKind::YearSheet, None)?;
-    let base = edit.base::<YearSheet>(&key(&changes.category, changes.year), changes.expected).await;
+    let base = match changes.base.take() {
+        Some(base) => Ok(*base),
+        None => edit.base::<YearSheet>(&key(&changes.category, changes.year), changes.expected).await,
+    };
     // What there is a sheet of is there itself.
     let is_new = base.as_ref().map_or(true, |base| base.document().is_none());
     if is_new && !is_category(edit.connection(), &changes.category).await? {
