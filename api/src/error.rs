@@ -175,9 +175,20 @@ impl Error {
         Self::NotFound { what, path: Vec::new() }
     }
 
-    /// All of these, of which there is one at least.
+    /// All of these, of which there is one at least. Broken rules come last, as one error: who lost a race is told that first.
     #[must_use]
-    pub fn all(mut errors: Vec<Self>) -> Self {
+    pub fn all(errors: Vec<Self>) -> Self {
+        let (mut errors, mut broken) = (errors, Vec::new());
+        errors.retain_mut(|error| match error {
+            Self::Invalid(faults) => {
+                broken.append(faults);
+                false
+            }
+            _ => true,
+        });
+        if !broken.is_empty() {
+            errors.push(Self::Invalid(broken));
+        }
         match errors.pop() {
             Some(only) if errors.is_empty() => only,
             last => {
@@ -370,4 +381,20 @@ fn stands(Conflict { expected, current, .. }: &Conflict) -> String {
 fn describe<'a>(faults: impl IntoIterator<Item = &'a Fault>, language: Language) -> String {
     let one = |fault: &Fault| format!("{}: {}", fault.path.join("."), fault.rule.message(language));
     faults.into_iter().map(one).collect::<Vec<_>>().join("; ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_several_errors_broken_rules_are_told_last_and_as_one() {
+        let broken = |field: &str| Error::invalid([field], Rule::Required);
+        assert!(matches!(Error::all(vec![Error::Forbidden]), Error::Forbidden));
+        let Error::Invalid(faults) = Error::all(vec![broken("a"), broken("b")]) else { panic!("broken rules alone") };
+        assert_eq!(faults.len(), 2);
+        let all = Error::all(vec![broken("a"), Error::not_found("the document"), broken("b")]);
+        assert_eq!(all.code(), Code::NotFound);
+        assert_eq!(all.to_string(), "the document does not exist; a: is required; b: is required");
+    }
 }

@@ -1,6 +1,6 @@
 //! Threads for what asks the database again and again and computes in between, as mutations do: a permit of the pool would be
 //! kept while it waits, and the threads that answer short requests would be kept while it computes. They have the priority of
-//! [`Priority::Normal`](super::Priority::Normal).
+//! [`Priority::Normal`].
 
 use std::{sync::OnceLock, thread::available_parallelism};
 

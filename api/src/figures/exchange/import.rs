@@ -166,6 +166,11 @@ pub async fn import(
             transaction.roll_back().await?;
             return Ok(Imported { reading, bases, outcome: None, is_written: false });
         }
+        // Where the input names a sheet is no place in the file. Who lost the race sees their faults when they try again.
+        Err(Error::Several(mut errors)) => {
+            errors.retain(|error| !matches!(error, Error::Invalid(_)));
+            return Err(Error::all(errors));
+        }
         Err(error) => return Err(error),
     };
     if is_dry {
