@@ -41,9 +41,20 @@ pub struct Base<K> {
     keyframe: Option<Keyframe>,
     /// The fields that the change would write into what others have saved since.
     overwrites: Vec<String>,
+    /// Whether nothing was found wrong with what is to be saved.
+    is_checked: bool,
 }
 
 impl<K> Base<K> {
+    const fn new(expected: Version, seen: Option<(document::Model, K)>, keyframe: Option<Keyframe>) -> Self {
+        Self { expected, seen, keyframe, overwrites: Vec::new(), is_checked: false }
+    }
+
+    /// [`Kind::check`] has found nothing wrong, in this transaction, with the content that is to be saved.
+    pub const fn note_checked(&mut self) {
+        self.is_checked = true;
+    }
+
     /// The content that the editor had seen; none for a new document.
     pub const fn content(&self) -> Option<&K> {
         match &self.seen {
@@ -112,9 +123,7 @@ impl<'a> Edit<'a> {
         self.permit_some::<K>()?;
         match find_at(self.connection(), K::KIND, key, expected).await? {
             Some((document, seen)) => self.base_of(document, seen, expected, missing).await,
-            None if expected == Version::NONE => {
-                Ok(Base { expected, seen: None, keyframe: None, overwrites: Vec::new() })
-            }
+            None if expected == Version::NONE => Ok(Base::new(expected, None, None)),
             None => Err(missing()),
         }
     }
@@ -131,7 +140,7 @@ impl<'a> Edit<'a> {
                 let version = document.version;
                 self.base_of(document, Some(newest), version, missing).await
             }
-            None => Ok(Base { expected: Version::NONE, seen: None, keyframe: None, overwrites: Vec::new() }),
+            None => Ok(Base::new(Version::NONE, None, None)),
         }
     }
 
@@ -215,9 +224,7 @@ impl<'a> Edit<'a> {
             Some(seen) => {
                 let before: K = content(&seen)?;
                 self.editor.permit_found(Action::Save, K::KIND, before.locale(), missing)?;
-                let keyframe = Some(seen.into_keyframe());
-                let seen = before;
-                Ok(Base { expected, seen: Some((document, seen)), keyframe, overwrites: Vec::new() })
+                Ok(Base::new(expected, Some((document, before)), Some(seen.into_keyframe())))
             }
             // What was to change is unknown without a base: every field counts, or a client that merges by itself would
             // overwrite what it never saw.
@@ -243,33 +250,8 @@ impl<'a> Edit<'a> {
         action: RevisionAction,
         reason: Option<String>,
     ) -> Result<document::Model> {
-        self.append(base, content, action, reason, true).await
-    }
-
-    /// The same for a content of which [`Kind::check`] has found nothing wrong in this transaction.
-    ///
-    /// # Errors
-    /// The same.
-    pub async fn save_checked<K: Kind>(
-        &mut self,
-        base: Base<K>,
-        content: &K,
-        action: RevisionAction,
-        reason: Option<String>,
-    ) -> Result<document::Model> {
-        self.append(base, content, action, reason, false).await
-    }
-
-    async fn append<K: Kind>(
-        &mut self,
-        base: Base<K>,
-        content: &K,
-        action: RevisionAction,
-        reason: Option<String>,
-        checks: bool,
-    ) -> Result<document::Model> {
         self.editor.permit(Action::Save, K::KIND, content.locale())?;
-        let Base { expected, seen, keyframe, overwrites } = base;
+        let Base { expected, seen, keyframe, overwrites, is_checked } = base;
         if let Some((document, before)) = &seen {
             if document.version != expected {
                 let value = serde_json::to_value(content)?;
@@ -283,7 +265,7 @@ impl<'a> Edit<'a> {
                 return Err(Error::invalid([K::HANDLE], Rule::Archived));
             }
         }
-        if checks {
+        if !is_checked {
             let faults = content.check(self.connection(), seen.as_ref().map(|(document, _)| document.id)).await?;
             if !faults.is_empty() {
                 return Err(Error::Invalid(faults));

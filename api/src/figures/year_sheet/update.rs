@@ -280,15 +280,18 @@ pub async fn update_all(transaction: &mut Transaction, editor: &Editor, batch: B
         if let Some(document) = prepared_sheet.base.document() {
             edit.transaction().reads(document.id, document.version);
         }
-        prepared.push((index, prepared_sheet, found, true));
+        prepared.push((index, prepared_sheet, found));
     }
     let known = KnownNames::of(edit.connection(), prepared.iter().map(|(_, prepared, ..)| &prepared.sheet)).await?;
-    for (index, Prepared { base, sheet, rows }, found, is_sound) in &mut prepared {
+    for (index, Prepared { base, sheet, rows }, found) in &mut prepared {
         let (index, mut found) = (*index, std::mem::take(found));
         let place = |fault: Fault| within_sheet(index, fault);
         let mut of_sheet = Vec::new();
-        for fault in sheet.check_names(&known) {
-            *is_sound = false;
+        let of_names = sheet.check_names(&known);
+        if of_names.is_empty() {
+            base.note_checked();
+        }
+        for fault in of_names {
             match row_of(&fault) {
                 Some(country) => {
                     restore_cell(sheet, base, &country);
@@ -315,7 +318,7 @@ pub async fn update_all(transaction: &mut Transaction, editor: &Editor, batch: B
 
     let mut documents = Vec::with_capacity(prepared.len());
     let mut published = Vec::new();
-    for (index, Prepared { base, sheet, rows }, _, is_sound) in prepared {
+    for (index, Prepared { base, sheet, rows }, _) in prepared {
         let (before, live) = (base.content().cloned(), base.live().cloned());
         let was_published = is_published(&base);
         outcome.differences.extend(differences(before.as_ref(), &sheet));
@@ -323,7 +326,6 @@ pub async fn update_all(transaction: &mut Transaction, editor: &Editor, batch: B
         let is_changed = known.is_none() || before.as_ref() != Some(&sheet);
         let saved = match known {
             Some(document) if !is_changed => edit.expect(&document, base.expected()).await.map(|()| document),
-            _ if is_sound => edit.save_checked(base, &sheet, action, release.reason.clone()).await,
             _ => edit.save(base, &sheet, action, release.reason.clone()).await,
         };
         let mut document = match saved {
